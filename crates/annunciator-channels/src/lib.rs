@@ -1,1 +1,56 @@
-//! placeholder
+//! Every way out: a notification and its recipients into one outcome per recipient.
+//!
+//! In: [`Order`]s with everything an attempt needs. Out: an [`AttemptReport`] for each.
+//! Knows nothing of: stores, queues, which layer a setting came from.
+//! Failure: an attempt never returns an error; every end is an outcome.
+//!
+//! [`CHANNELS`] is the registry; nothing else compares channel names.
+
+mod attempt;
+pub mod email;
+mod relay_settings;
+
+use std::sync::Arc;
+
+use annunciator_core::{ChannelName, Notification};
+
+pub use annunciator_smtp::StageReport;
+pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
+pub use relay_settings::{AuthMode, RelayLayer, RelaySettings, TlsMode, TlsVersionMin};
+
+/// A way out.
+pub trait Channel: Send + Sync {
+    /// Its name in settings, API and ledger.
+    fn name(&self) -> ChannelName;
+
+    /// Checks a recipient's or sender's address.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    fn check_address(&self, address: &str) -> Result<(), String>;
+
+    /// Makes ready to send with these settings; connections are shared between transports of
+    /// equal settings.
+    fn transport(&self, settings: &RelaySettings) -> Arc<dyn Transport>;
+
+    /// The bytes that recipients get, for showing.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn message(&self, notification: &Notification) -> Result<Vec<u8>, String>;
+
+    /// State of the servers it talks to.
+    fn servers(&self) -> Vec<ServerStatus>;
+
+    /// Settings have changed: forget what went wrong before.
+    fn forget_failures(&self);
+
+    /// Closes connections that nobody uses.
+    fn close_idle(&self) -> TransportFuture<'_>;
+}
+
+/// Makes a channel; `hello_name` is what this host calls itself.
+pub type MakeChannel = fn(hello_name: &str) -> Arc<dyn Channel>;
+
+/// The registry: one row per channel.
+pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make)];

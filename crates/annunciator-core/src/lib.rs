@@ -30,6 +30,7 @@
 //!
 //! The types derive serde for the *stored* form; wire types live in `annunciator-api-types`.
 
+mod decision;
 mod delivery;
 mod event;
 mod id;
@@ -39,6 +40,7 @@ mod status;
 mod text;
 mod time;
 
+pub use decision::{Decision, DecisionKind};
 pub use delivery::{Attempt, AttemptFacts, Delivery, DeliveryState, Lane, Stages, TlsFacts};
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
 pub use id::{DeliveryId, EventUid, NotificationId};

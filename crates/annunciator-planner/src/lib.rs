@@ -1,1 +1,88 @@
-//! placeholder
+//! An event and the settings that hold for it into what must be sent.
+//!
+//! In: an event, the compiled profile of each channel, now, ids.
+//! Out: a [`Plan`]: notifications with recipients, and one decision per channel with its reason.
+//! Knows nothing of: stores, relays, where settings are saved.
+//! Failure: none; templates were parsed at save, and rendering cannot fail (spec 5.3).
+//!
+//! The order is: resolve (is the channel on for this event) → render. Silences and limits will
+//! stand between the two.
+
+mod profile;
+mod render;
+mod settings;
+
+use annunciator_core::{
+    Decision, DecisionKind, Event, Notification, NotificationId, Recipient, Scope, Timestamp,
+};
+
+pub use profile::{ChannelProfile, Words};
+pub use render::{RenderedWords, render_preview};
+pub use settings::{NotifyLayer, NotifySettings};
+
+/// What must be sent for one event.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// One per channel that notifies.
+    pub notifications: Vec<PlannedContent>,
+    /// One per channel that was considered, in the order of the profiles.
+    pub decisions: Vec<Decision>,
+}
+
+/// A notification and who gets it.
+#[derive(Debug)]
+pub struct PlannedContent {
+    /// The content.
+    pub notification: Notification,
+    /// Position of its profile in the list that was given.
+    pub profile: usize,
+}
+
+impl PlannedContent {
+    /// Who gets it, each once.
+    #[must_use]
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.notification.content.recipients
+    }
+}
+
+/// Makes ids for notifications; randomness comes from outside.
+pub trait NotificationIds {
+    /// A new id.
+    fn notification_id(&self) -> NotificationId;
+}
+
+/// Decides for each channel whether the event is notified, and renders the words.
+///
+/// `profiles` are those that hold for this event, one per channel. `domain` is the right-hand
+/// side of Message-IDs.
+pub fn plan(
+    event: &Event,
+    profiles: &[&ChannelProfile],
+    domain: &str,
+    now: Timestamp,
+    ids: &dyn NotificationIds,
+) -> Plan {
+    let mut plan = Plan::default();
+    for (position, profile) in profiles.iter().enumerate() {
+        let decision = profile.decide(event);
+        if decision.kind == DecisionKind::Notified {
+            let id = ids.notification_id();
+            let content = render::render_content(profile, event, id, domain);
+            let notification = Notification {
+                id,
+                event: event.uid,
+                channel: profile.channel.clone(),
+                created_at: now,
+                scope: Scope::of(event),
+                content,
+            };
+            plan.notifications.push(PlannedContent { notification, profile: position });
+        }
+        plan.decisions.push(decision);
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,29 @@
-//! placeholder
+//! The server: intake, planner task, dispatcher, admin, API; the only crate that knows the store
+//! and the channels.
+//!
+//! [`start`] wires them, top to bottom; it decides nothing about content and nothing about
+//! protocols.
+
+pub mod admin;
+pub mod api;
+mod clock;
+pub mod dispatcher;
+mod http;
+mod ids;
+mod intake;
+mod lifecycle;
+mod metrics;
+mod planner_task;
+pub mod reference;
+mod secrets;
+mod settings_document;
+mod shared;
+pub mod snapshot;
+mod start;
+mod tokens;
+mod upkeep;
+
+pub use settings_document::check as check_settings;
+pub use start::{
+    Bootstrap, BootstrapToken, RunningServer, ServerConfig, StartError, TlsFiles, start,
+};

@@ -1,1 +1,153 @@
-//! placeholder
+//! The durable half of Annunciator: inbox, queue, ledger, settings, tokens, audit.
+//!
+//! In: validated events, plans, settlements, commands of operators.
+//! Out: the same, after they are on the disk; claims; pages of the ledger.
+//! Knows nothing of: channels, relays, HTTP.
+//! Failure: every call answers [`StoreError`]; after a failed write or fsync the handle is given
+//! up and opened anew, and what was not committed is told to its caller (quality G3).
+//!
+//! [`Store`] is the one interface; `contract` holds the promises as tests for every
+//! implementation.
+
+mod error;
+mod ledger;
+mod queue;
+mod records;
+pub mod sqlite;
+
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+
+use annunciator_core::{DeliveryId, Event, EventUid, Notification, NotificationId};
+use async_trait::async_trait;
+
+pub use annunciator_core::{Decision, DecisionKind};
+pub use error::StoreError;
+pub use ledger::{
+    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
+};
+pub use queue::{
+    Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,
+    Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
+};
+pub use records::{
+    AuditEntry, NewAudit, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
+    StoreHealth, TokenRecord,
+};
+
+/// Result of every call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What the server asks of a store. Every write has reached the disk when its call returns.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // ---- inbox -----------------------------------------------------------------------------
+
+    /// Takes responsibility for a batch of events, all or none (spec 2.5).
+    ///
+    /// An id that the application gave before is a duplicate: answered, not stored again.
+    /// Unknown event types are registered (spec 2.3).
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] when the disk reserve is reached, before anything is written.
+    async fn accept(&self, accept: Accept) -> Result<Acceptance>;
+
+    /// Claims events that wait for planning and belong to nobody, oldest first.
+    async fn claim_events(&self, count_max: usize) -> Result<Vec<Event>>;
+
+    /// Commits plans: event marked, notifications and deliveries inserted, in one transaction.
+    ///
+    /// A plan for an event that is planned already changes nothing.
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<()>;
+
+    // ---- queue -----------------------------------------------------------------------------
+
+    /// Claims due deliveries, fairly over lanes, oldest first within a lane, whole notifications.
+    ///
+    /// In flight deliveries whose lease has lapsed count as due.
+    async fn claim_due(&self, ask: ClaimAsk) -> Result<Claims>;
+
+    /// Claims queued deliveries whose lifetime has ended, whatever their lane.
+    async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>>;
+
+    /// Records attempts and the states they lead to; answers those whose token was out of date.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<DeliveryId>>;
+
+    /// Inserts a notification with its deliveries, for an operator's resend.
+    async fn insert_notification(
+        &self,
+        planned: PlannedNotification,
+        audit: NewAudit,
+    ) -> Result<()>;
+
+    /// Queues deliveries again by an operator's hand: queued ones become due, failed ones revive.
+    async fn requeue(
+        &self,
+        requeue: Requeue,
+        audit: NewAudit,
+    ) -> Result<Vec<(DeliveryId, Operated)>>;
+
+    /// Cancels queued deliveries by an operator's hand.
+    async fn cancel(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: annunciator_core::Timestamp,
+        audit: NewAudit,
+    ) -> Result<Vec<(DeliveryId, Operated)>>;
+
+    /// Counts for metrics and the dashboard.
+    async fn queue_counts(&self) -> Result<QueueCounts>;
+
+    // ---- ledger ----------------------------------------------------------------------------
+
+    /// Events, newest first.
+    async fn events(&self, filter: EventFilter, page: Page) -> Result<Paged<EventRow>>;
+    /// One event by the ledger's id.
+    async fn event(&self, uid: EventUid) -> Result<Option<EventRow>>;
+    /// Events by the source's id: one per application that used it, at most 100.
+    async fn events_by_source_id(
+        &self,
+        id: &str,
+        application: Option<&str>,
+    ) -> Result<Vec<EventRow>>;
+    /// Known event types, by application and code, at most 10,000.
+    async fn event_types(&self) -> Result<Vec<EventTypeRow>>;
+    /// Notifications of an event, in the order they were planned.
+    async fn notifications_of(&self, event: EventUid) -> Result<Vec<Notification>>;
+    /// One notification.
+    async fn notification(&self, id: NotificationId) -> Result<Option<Notification>>;
+    /// Deliveries, newest first.
+    async fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Result<Paged<DeliveryRow>>;
+    /// One delivery.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>>;
+    /// Attempts of a delivery, first to last, at most 10,000.
+    async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<annunciator_core::Attempt>>;
+
+    // ---- settings, tokens, audit -----------------------------------------------------------
+
+    /// The newest saved settings of a layer, such as `server`.
+    async fn settings(&self, layer: &str) -> Result<Option<SavedSettings>>;
+    /// The revisions of a layer, newest first.
+    async fn settings_history(&self, layer: &str, page: Page) -> Result<Paged<SavedSettings>>;
+    /// Saves a new revision unless somebody else saved since `expected_revision`.
+    async fn save_settings(&self, change: SettingsChange) -> Result<SettingsSave>;
+    /// All API tokens (hashes, never the tokens).
+    async fn tokens(&self) -> Result<Vec<TokenRecord>>;
+    /// Stores a token.
+    async fn insert_token(&self, token: TokenRecord, audit: NewAudit) -> Result<()>;
+    /// Removes a token; false when there is none of that id.
+    async fn delete_token(&self, id: &str, audit: NewAudit) -> Result<bool>;
+    /// Notes when tokens were last used.
+    async fn touch_tokens(&self, used: Vec<(String, annunciator_core::Timestamp)>) -> Result<()>;
+    /// The audit log, newest first.
+    async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>>;
+
+    // ---- upkeep ----------------------------------------------------------------------------
+
+    /// Removes what the storage terms and the cap no longer keep, in small steps (spec 2.4).
+    async fn retain(&self, rule: RetentionRule) -> Result<Retained>;
+    /// Whether it can be written to, and how much room is left.
+    async fn health(&self) -> StoreHealth;
+    /// Commits what is under way and closes the files.
+    async fn close(&self);
+}

@@ -1,1 +1,15 @@
-//! placeholder
+//! Everything that a test needs around the product: a scripted relay, a hand-moved clock, the real
+//! binary as a process, Postfix and Python as outside judges.
+//!
+//! Knows nothing of: `annunciator-smtp`, with which it shares no code on purpose: a misreading of
+//! RFC 5321 in one of them shows up as a disagreement with the other.
+//! Failure: the parts that a test cannot go on without panic with a sentence; the others return it.
+
+pub mod certificates;
+pub mod clock;
+pub mod events;
+pub mod http;
+pub mod postfix;
+pub mod process;
+pub mod python_email;
+pub mod relay;

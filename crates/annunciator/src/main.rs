@@ -1,1 +1,28 @@
-fn main() {}
+//! The arguments of a command line into one command and its exit code.
+//!
+//! Exit codes: 0 done, 1 refused or failed, 2 the arguments make no sense.
+
+mod assignment;
+mod client;
+mod commands;
+mod config;
+mod demo;
+mod logs;
+mod moment;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let code = commands::run(commands::Cli::parse()).unwrap_or_else(|error| {
+        output::print_note(&format!("annunciator: {error:#}"));
+        ExitCode::FAILURE
+    });
+    if output::has_failed() {
+        output::print_note("annunciator: the output could not be written");
+        return ExitCode::FAILURE;
+    }
+    code
+}

@@ -1,0 +1,85 @@
+//! Settings as JSON. The keys themselves come from the setting definitions.
+
+use annunciator_core::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The server-wide settings: effective values with their origins. Secrets show as `<secret>`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsView {
+    /// Revision of the server-wide layer; 0 when nothing was saved yet.
+    pub revision: i64,
+    /// Group → setting → effective value.
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Group → setting → where the value comes from.
+    pub origins: serde_json::Map<String, serde_json::Value>,
+    /// What works but deserves a look, such as an empty sender.
+    #[serde(default)]
+    pub warnings: Vec<crate::FieldError>,
+}
+
+/// Settings were saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsSaved {
+    /// The new revision.
+    pub revision: i64,
+    /// What works but deserves a look.
+    #[serde(default)]
+    pub warnings: Vec<crate::FieldError>,
+}
+
+/// A saved revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsRevisionView {
+    /// The revision.
+    pub revision: i64,
+    /// Who saved it.
+    pub author: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// Why.
+    pub comment: String,
+    /// The layer as it was saved, secrets masked.
+    pub values: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Revisions, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsHistory {
+    /// The revisions.
+    pub revisions: Vec<SettingsRevisionView>,
+    /// Give this as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Templates to render without saving or sending anything (spec 5.4).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PreviewRequest {
+    /// Subject template; the saved one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Message template; the saved one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// HTML template; the saved one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html_message: Option<String>,
+    /// The ledger's id of the event to show; a sample event when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+}
+
+/// Rendered templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PreviewResult {
+    /// Subject.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+}

@@ -1,0 +1,104 @@
+//! The e-mail channel: notifications into messages, messages into SMTP transactions.
+//!
+//! In: orders. Out: one outcome per recipient.
+//! Knows nothing of: events, queues, layers.
+//! Standard: RFC 5321, RFC 5322; spec 4.
+
+mod parts;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use annunciator_core::{ChannelName, Notification};
+use annunciator_mail::Mailbox;
+use annunciator_smtp::{BreakerState, Client, Relay};
+
+use crate::email::parts::Parts;
+use crate::{Channel, Order, OrderFeed, RelaySettings, ServerStatus, Transport, TransportFuture};
+
+/// The e-mail channel.
+struct Email {
+    client: Client,
+    hello_name: String,
+}
+
+/// Makes the channel; see [`crate::MakeChannel`].
+#[must_use]
+pub fn make(hello_name: &str) -> Arc<dyn Channel> {
+    Arc::new(Email { client: Client::new(), hello_name: hello_name.to_owned() })
+}
+
+impl Channel for Email {
+    fn name(&self) -> ChannelName {
+        ChannelName::from_static("email")
+    }
+
+    fn check_address(&self, address: &str) -> Result<(), String> {
+        Mailbox::parse(address).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn transport(&self, settings: &RelaySettings) -> Arc<dyn Transport> {
+        Arc::new(EmailTransport {
+            client: self.client.clone(),
+            relay: settings.to_relay(&self.hello_name),
+            missing: if settings.servers.is_empty() { "no SMTP servers are set" } else { "" },
+        })
+    }
+
+    fn message(&self, notification: &Notification) -> Result<Vec<u8>, String> {
+        parts::show_message(notification)
+    }
+
+    fn servers(&self) -> Vec<ServerStatus> {
+        let status = |server: annunciator_smtp::ServerHealth| ServerStatus {
+            server: server.host,
+            skipped: matches!(server.breaker, BreakerState::Open { .. }),
+            failures_in_a_row: server.consecutive_failures,
+            last_failure: server.last_failure,
+            connections: u32::try_from(server.connections_open).unwrap_or(u32::MAX),
+        };
+        self.client.health().into_iter().map(status).collect()
+    }
+
+    fn forget_failures(&self) {
+        self.client.forget_failures();
+    }
+
+    fn close_idle(&self) -> TransportFuture<'_> {
+        Box::pin(self.client.close_idle())
+    }
+}
+
+/// The channel with the settings of one relay.
+struct EmailTransport {
+    client: Client,
+    relay: Relay,
+    missing: &'static str,
+}
+
+impl Transport for EmailTransport {
+    fn concurrency_max(&self) -> usize {
+        self.relay.limits.connections_max
+    }
+
+    fn missing(&self) -> &str {
+        self.missing
+    }
+
+    fn attempt<'a>(&'a self, first: Order, feed: &'a dyn OrderFeed) -> TransportFuture<'a> {
+        Box::pin(async move {
+            let parts = Parts::new(feed, self.missing);
+            parts.take(first);
+            // An order may become several submissions, and the client may end its session between
+            // two of them: go on until nothing is left.
+            while let Some(submission) = parts.next_taken() {
+                self.client.deliver(&self.relay, submission, &parts).await;
+            }
+        })
+    }
+
+    fn knock(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(self.client.knock(&self.relay))
+    }
+}

@@ -1,0 +1,244 @@
+//! Orders into submissions, and their reports back together.
+//!
+//! With a sender, all recipients of an order share one transaction. Without one, each recipient
+//! gets the message from its own address, in a transaction of its own (ADR 0011).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+use annunciator_core::{
+    AttemptFacts, EnhancedStatus, Failure, FailureScope, Notification, Outcome, Recipient,
+    RecipientRole, Stage,
+};
+use annunciator_mail::{Heading, Mailbox};
+use annunciator_smtp::{
+    Envelope, Feed, ForwardPath, Mailbox as Path, Report, ReversePath, StageReport, Submission,
+};
+use bytes::Bytes;
+
+use crate::{AttemptReport, Order, OrderFeed};
+
+/// What messages name as their maker.
+const PRODUCT: &str = concat!("Annunciator ", env!("CARGO_PKG_VERSION"));
+
+/// The orders of one run: what of them is under way, and what came back.
+pub(super) struct Parts<'a> {
+    feed: &'a dyn OrderFeed,
+    missing: &'static str,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next_tag: u64,
+    /// Submissions that were made and not yet handed on.
+    taken: VecDeque<Submission>,
+    /// Which recipients of which order a submission carries.
+    parts: HashMap<u64, Part>,
+    orders: HashMap<u64, Gathering>,
+}
+
+struct Part {
+    order: u64,
+    recipients: Vec<usize>,
+}
+
+/// What came back for one order so far.
+struct Gathering {
+    outcomes: Vec<Option<Outcome>>,
+    parts_left: usize,
+    facts: AttemptFacts,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(feed: &'a dyn OrderFeed, missing: &'static str) -> Self {
+        Self { feed, missing, state: Mutex::default() }
+    }
+
+    /// Makes the submissions of an order; what cannot be made is reported at once.
+    pub(super) fn take(&self, order: Order) {
+        if !self.missing.is_empty() {
+            let failure = prepare_failure(FailureScope::Relay, self.missing);
+            let outcome = Outcome::TransientFailure(failure);
+            self.report_whole(&order, outcome);
+            return;
+        }
+        let groups = match group(&order) {
+            Ok(groups) => groups,
+            Err(reason) => {
+                let failure = prepare_failure(FailureScope::Delivery, &reason);
+                self.report_whole(&order, Outcome::PermanentFailure(failure));
+                return;
+            }
+        };
+        let mut state = self.state();
+        state.orders.insert(
+            order.tag,
+            Gathering {
+                outcomes: vec![None; order.recipients.len()],
+                parts_left: groups.len(),
+                facts: AttemptFacts::default(),
+            },
+        );
+        for group in groups {
+            let tag = state.next_tag;
+            state.next_tag += 1;
+            state.parts.insert(tag, Part { order: order.tag, recipients: group.recipients });
+            state.taken.push_back(Submission {
+                tag,
+                envelope: group.envelope,
+                content: group.content,
+                needs_8bit: false,
+                prefer_server: order.prefer_server.clone(),
+                deadline: order.deadline,
+                dry_run: order.dry_run,
+                trace: order.trace,
+                fresh_connection: order.fresh_connection,
+            });
+        }
+    }
+
+    /// A submission that was made and is not under way.
+    pub(super) fn next_taken(&self) -> Option<Submission> {
+        self.state().taken.pop_front()
+    }
+
+    fn report_whole(&self, order: &Order, outcome: Outcome) {
+        let outcomes = vec![outcome; order.recipients.len()];
+        self.feed.report(order.tag, AttemptReport { outcomes, facts: AttemptFacts::default() });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while it is held")
+    }
+}
+
+impl Feed for Parts<'_> {
+    fn next(&self) -> Option<Submission> {
+        if let Some(submission) = self.next_taken() {
+            return Some(submission);
+        }
+        // An order that cannot be carried out is reported by `take`; the next one gets its turn.
+        for _ in 0..100 {
+            self.take(self.feed.next()?);
+            if let Some(submission) = self.next_taken() {
+                return Some(submission);
+            }
+        }
+        None
+    }
+
+    fn report(&self, tag: u64, report: Report) {
+        let finished = {
+            let mut state = self.state();
+            let Some(part) = state.parts.remove(&tag) else { return };
+            let Some(gathering) = state.orders.get_mut(&part.order) else { return };
+            for (recipient, outcome) in part.recipients.into_iter().zip(report.outcomes) {
+                gathering.outcomes[recipient] = Some(outcome);
+            }
+            gathering.facts = report.facts;
+            gathering.parts_left -= 1;
+            if gathering.parts_left > 0 {
+                return;
+            }
+            state.orders.remove(&part.order).map(|gathering| (part.order, gathering))
+        };
+        if let Some((order, gathering)) = finished {
+            let lost = || {
+                let failure = prepare_failure(FailureScope::Delivery, "no outcome was reported");
+                Outcome::TransientFailure(failure)
+            };
+            let outcomes = gathering.outcomes.into_iter().map(|o| o.unwrap_or_else(lost)).collect();
+            self.feed.report(order, AttemptReport { outcomes, facts: gathering.facts });
+        }
+    }
+
+    fn stage(&self, tag: u64, stage: &StageReport) {
+        let order = self.state().parts.get(&tag).map(|part| part.order);
+        if let Some(order) = order {
+            self.feed.stage(order, stage);
+        }
+    }
+}
+
+/// Recipients of an order that share a transaction, with their message.
+struct Group {
+    recipients: Vec<usize>,
+    envelope: Envelope,
+    content: Bytes,
+}
+
+/// Splits an order into transactions.
+fn group(order: &Order) -> Result<Vec<Group>, String> {
+    let content = &order.notification.content;
+    let all: Vec<usize> = (0..order.recipients.len()).collect();
+    if content.sender.is_empty() {
+        let own = |at: &usize| {
+            let recipient = &order.recipients[*at];
+            let named = std::slice::from_ref(recipient);
+            make_group(order, &recipient.address, named, vec![*at])
+        };
+        return all.iter().map(own).collect();
+    }
+    all.chunks(Envelope::RECIPIENTS_MAX)
+        .map(|chunk| make_group(order, &content.sender, &content.recipients, chunk.to_vec()))
+        .collect()
+}
+
+fn make_group(
+    order: &Order,
+    sender: &str,
+    named: &[Recipient],
+    recipients: Vec<usize>,
+) -> Result<Group, String> {
+    let path = |mailbox: &Mailbox| -> Result<Path, String> {
+        Path::new(&mailbox.to_ascii()).map_err(|error| format!("{}: {error}", mailbox.as_str()))
+    };
+    let from = read(sender)?;
+    let forward: Result<Vec<_>, String> = recipients
+        .iter()
+        .map(|at| path(&read(&order.recipients[*at].address)?).map(ForwardPath))
+        .collect();
+    let envelope = Envelope::new(ReversePath(Some(path(&from)?)), forward?)
+        .map_err(|error| error.to_string())?;
+    let content = &order.notification.content;
+    let with_role = |role| -> Result<Vec<Mailbox>, String> {
+        named.iter().filter(|one| one.role == role).map(|one| read(&one.address)).collect()
+    };
+    let heading = Heading {
+        from: &from,
+        to: with_role(RecipientRole::To)?,
+        cc: with_role(RecipientRole::Cc)?,
+        product: PRODUCT,
+        domain: content.message_id.rsplit_once('@').map_or("localhost", |(_, domain)| domain),
+    };
+    let bytes = annunciator_mail::compose(content, order.notification.created_at, &heading);
+    Ok(Group { recipients, envelope, content: bytes.into() })
+}
+
+/// An address that was checked at save; a store that was damaged may hold another.
+fn read(address: &str) -> Result<Mailbox, String> {
+    Mailbox::parse(address).map_err(|error| format!("{address}: {error}"))
+}
+
+/// The message of a notification as its recipients would get it, for showing.
+pub(super) fn show_message(notification: &Notification) -> Result<Vec<u8>, String> {
+    let content = &notification.content;
+    let first = content.recipients.first().ok_or("the notification has no recipient")?;
+    let sender = if content.sender.is_empty() { &first.address } else { &content.sender };
+    let from = read(sender)?;
+    let domain = content.message_id.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+    let heading = Heading::new(content, &from, PRODUCT, domain);
+    Ok(annunciator_mail::compose(content, notification.created_at, &heading))
+}
+
+fn prepare_failure(scope: FailureScope, diagnostic: &str) -> Failure {
+    let status = match scope {
+        FailureScope::Relay => EnhancedStatus::new(4, 3, 5),
+        FailureScope::Delivery => EnhancedStatus::new(5, 3, 0),
+    };
+    Failure { stage: Stage::Prepare, scope, code: None, status, diagnostic: diagnostic.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

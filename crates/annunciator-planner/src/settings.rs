@@ -1,0 +1,82 @@
+//! Settings about whom to notify and in which words (spec 3.1).
+//!
+//! Addresses are checked by the channel, which knows their form.
+
+use annunciator_core::Severity;
+use annunciator_settings::{Format, NotifyAbout, TextList, settings};
+use annunciator_template::{Purpose, Template};
+
+/// The standard message of spec 3.1.
+const MESSAGE: &str = "\
+%SEVERITY%: %EVENT%
+
+Device:      %COMPUTER%
+Domain:      %DOMAIN%
+Group:       %GROUP%
+Time:        %RISE_TIME%
+Application: %PRODUCT% %VERSION%
+Task:        %TASK%
+
+%DESCR%
+";
+
+fn check_template(text: &str) -> Result<(), String> {
+    Template::parse(text, Purpose::Email).map(drop).map_err(|error| error.to_string())
+}
+
+settings! {
+    /// Which events are notified, who is told, and in which words.
+    pub struct NotifySettings / NotifyLayer {
+        /// Which events are notified: `all`, a list of severities, or `configured` (only where the
+        /// event configuration says so).
+        notify_about: NotifyAbout =
+            NotifyAbout::Severities(vec![Severity::Failure, Severity::Critical]);
+        /// Addresses that are named in To, separated by `;` or `,`.
+        ///
+        /// Each gets a delivery of its own in the ledger; one that is refused holds up nobody.
+        recipients: TextList = TextList::default(), format(Format::Mailbox), chars_max(254),
+            items_max(1_000);
+        /// Addresses that are named in Cc.
+        recipients_cc: TextList = TextList::default(), format(Format::Mailbox), chars_max(254),
+            items_max(1_000);
+        /// Addresses that get the message without being named in it.
+        recipients_bcc: TextList = TextList::default(), format(Format::Mailbox), chars_max(254),
+            items_max(1_000);
+        /// Sender address.
+        ///
+        /// When it is empty, each recipient gets the message from its own address, in a
+        /// transaction of its own. Many relays refuse that or call it spam: better set it.
+        sender: String = String::new(), format(Format::Mailbox), chars_max(254);
+        /// Subject template; may be empty.
+        subject: String = "%SEVERITY%: %EVENT% on %COMPUTER%".to_owned(),
+            format(Format::Template), chars_max(1_000), check(check_template);
+        /// Message template, plain text.
+        message: String = MESSAGE.to_owned(), format(Format::Template), chars_max(65_536),
+            check(check_template);
+        /// HTML template; when it is set, the message has an HTML part beside the text.
+        html_message: String = String::new(), format(Format::Template), chars_max(262_144),
+            check(check_template);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_have_no_faults() {
+        use annunciator_settings::SettingsGroup as _;
+        let faults = annunciator_settings::find_faults(NotifySettings::definitions());
+        assert_eq!(faults, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_template_with_a_lone_percent_sign_is_refused_with_its_position() {
+        use annunciator_settings::SettingsLayer as _;
+        let document = serde_json::json!({"subject": "100 % of %EVENT%"});
+        let problems = NotifyLayer::from_json(&document).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].pointer, "/subject");
+        assert!(problems[0].detail.contains('5'), "{}", problems[0].detail);
+    }
+}

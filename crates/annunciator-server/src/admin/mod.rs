@@ -1,0 +1,34 @@
+//! What an operator can ask, whatever the way in: API, command line, later the console.
+//!
+//! Knows nothing of: HTTP.
+
+pub mod audit;
+pub mod deliveries;
+pub mod ledger;
+pub mod send_test;
+pub mod settings;
+pub mod status;
+pub mod tokens;
+
+use annunciator_api_types::FieldError;
+use annunciator_store::StoreError;
+
+/// Why something was not done: the variant says who must act.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The caller: the fields that are wrong.
+    #[error("the request is not valid")]
+    Invalid(Vec<FieldError>),
+    /// The caller: there is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The caller: it does not fit the state of things.
+    #[error("{0}")]
+    Conflict(String),
+    /// Nobody: later it may work.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The operator: the store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,230 @@
+//! *Send test message*: the production path with the settings in the request (spec 8).
+//!
+//! In: settings as they stand in a form, laid over the saved ones. Out: every stage with its time.
+//! It is the same walk as for an event: the same snapshot compiler, planner and channel; only the
+//! store is left out.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use annunciator_api_types::{
+    StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
+};
+use annunciator_channels::{AttemptReport, Order, OrderFeed, StageReport};
+use annunciator_core::{
+    Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient, Scope,
+    Severity, Timestamp, one_line,
+};
+use annunciator_planner::{ChannelProfile, NotificationIds};
+use annunciator_settings::NotifyAbout;
+use serde_json::{Map, Value};
+
+use crate::admin::AdminError;
+use crate::api::views;
+use crate::settings_document as document;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// Longest test; then what was seen so far is answered.
+const TEST_MAX: Duration = Duration::from_secs(120);
+
+/// Sends a test message, or in a dry run goes as far as the last recipient.
+///
+/// # Errors
+/// [`AdminError::Invalid`] for settings that cannot be saved either. A failed test is a result.
+pub async fn run(
+    shared: &Shared,
+    request: TestMessageRequest,
+) -> Result<TestMessageResult, AdminError> {
+    let began = Instant::now();
+    let saved = shared.settings.current();
+    let patch =
+        request.email.map(|email| Map::from_iter([("email".to_owned(), Value::Object(email))]));
+    let layer =
+        document::merge(&saved.layer, &patch.unwrap_or_default()).map_err(AdminError::Invalid)?;
+    let snapshot = Snapshot::compile(shared.settings.channels(), layer, saved.revision)
+        .map_err(AdminError::Invalid)?;
+    let now = shared.clock.now();
+    let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
+    let scope = Scope::of(&event);
+    // A test is sent whatever severities are notified.
+    let profile: ChannelProfile = {
+        let profiles = snapshot.profiles(&scope);
+        let email = profiles.first().expect("the e-mail channel is always there");
+        ChannelProfile { notify_about: NotifyAbout::All, ..(*email).clone() }
+    };
+    let ids = Ids(shared.ids.notification(now));
+    let domain = shared.settings.hello_name();
+    let plan = annunciator_planner::plan(&event, &[&profile], domain, now, &ids);
+    let settings_stage = settings_stage(&plan.decisions[0], began);
+    let Some(content) = plan.notifications.into_iter().next() else {
+        return Ok(incomplete(settings_stage, &plan.decisions[0].reason));
+    };
+    let recipients = content.recipients().to_vec();
+    let order = Order {
+        tag: 0,
+        notification: Arc::new(content.notification),
+        recipients: recipients.clone(),
+        prefer_server: None,
+        deadline: tokio::time::Instant::now() + TEST_MAX,
+        dry_run: request.dry_run,
+        trace: false,
+        fresh_connection: true,
+    };
+    let transport = snapshot
+        .transport(&profile.channel, &scope)
+        .expect("a channel with a profile has a transport");
+    let watch = Watch::default();
+    let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
+    Ok(result(watch, settings_stage, &recipients, request.dry_run))
+}
+
+#[derive(Default)]
+struct Watch {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    stages: Vec<StageView>,
+    report: Option<AttemptReport>,
+}
+
+impl Watch {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no panic while it is held")
+    }
+}
+
+impl OrderFeed for Watch {
+    fn next(&self) -> Option<Order> {
+        None
+    }
+
+    fn report(&self, _tag: u64, report: AttemptReport) {
+        self.seen().report = Some(report);
+    }
+
+    fn stage(&self, _tag: u64, stage: &StageReport) {
+        let detail: Vec<_> = stage.detail.iter().map(|line| one_line(line, 500)).collect();
+        self.seen().stages.push(StageView {
+            stage: stage.stage.as_str().to_owned(),
+            server: stage.server.clone(),
+            ok: stage.ok,
+            detail: detail.join("\n"),
+            advice: (!stage.advice.is_empty()).then(|| stage.advice.to_owned()),
+            duration_us: u64::try_from(stage.elapsed.as_micros()).unwrap_or(u64::MAX),
+        });
+    }
+}
+
+fn settings_stage(decision: &annunciator_core::Decision, began: Instant) -> StageView {
+    let ok = decision.kind == DecisionKind::Notified;
+    StageView {
+        stage: "settings".to_owned(),
+        server: String::new(),
+        ok,
+        detail: if ok {
+            "settings are complete, message rendered".into()
+        } else {
+            decision.reason.clone()
+        },
+        advice: (!ok).then(|| "give SMTP servers and recipients first".to_owned()),
+        duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+fn incomplete(stage: StageView, reason: &str) -> TestMessageResult {
+    TestMessageResult {
+        ok: false,
+        summary: format!("Nothing was sent: {reason}."),
+        stages: vec![stage],
+        recipients: vec![],
+        server: String::new(),
+        address: String::new(),
+        tls: None,
+        reply: String::new(),
+        queue_id: String::new(),
+    }
+}
+
+fn result(
+    watch: Watch,
+    settings_stage: StageView,
+    recipients: &[Recipient],
+    is_dry_run: bool,
+) -> TestMessageResult {
+    let seen = watch.seen.into_inner().expect("no panic while it is held");
+    let mut stages = vec![settings_stage];
+    stages.extend(seen.stages);
+    let facts = seen.report.as_ref().map(|report| report.facts.clone()).unwrap_or_default();
+    let outcomes: Vec<Option<Outcome>> = match seen.report {
+        Some(report) => report.outcomes.into_iter().map(Some).collect(),
+        None => vec![None; recipients.len()],
+    };
+    let is_good = |outcome: &Option<Outcome>| *outcome == Some(Outcome::Delivered);
+    let good = outcomes.iter().filter(|outcome| is_good(outcome)).count();
+    let results =
+        recipients.iter().zip(&outcomes).map(|(recipient, outcome)| TestRecipientResult {
+            address: recipient.address.clone(),
+            outcome: match outcome {
+                Some(Outcome::Delivered) if is_dry_run => "would_be_accepted".to_owned(),
+                Some(outcome) => outcome.as_str().to_owned(),
+                None => "transient_failure".to_owned(),
+            },
+            failure: outcome.as_ref().and_then(Outcome::failure).map(views::failure),
+        });
+    let all = recipients.len();
+    let done = if is_dry_run { "would be accepted (nothing was sent)" } else { "accepted" };
+    let summary = match (good == all, stages.iter().rev().find(|stage| !stage.ok)) {
+        (true, _) => format!("The relay {done} the message for {all} of {all} recipients."),
+        (false, Some(stage)) => {
+            let said = stage.detail.lines().last().unwrap_or_default();
+            format!("{good} of {all} recipients {done}; it failed at `{}`: {said}", stage.stage)
+        }
+        (false, None) if outcomes.iter().all(Option::is_none) => {
+            format!("No result within {} seconds.", TEST_MAX.as_secs())
+        }
+        (false, None) => format!("{good} of {all} recipients {done}."),
+    };
+    TestMessageResult {
+        ok: good == all,
+        summary: summary.replacen("relay would be accepted", "relay would accept", 1),
+        stages,
+        recipients: results.collect(),
+        server: facts.server.clone(),
+        address: facts.address.clone(),
+        tls: facts.tls.as_ref().map(views::tls),
+        reply: facts.reply.clone(),
+        queue_id: facts.queue_id,
+    }
+}
+
+fn sample_event(uid: EventUid, now: Timestamp, host: &str) -> Event {
+    Event {
+        uid,
+        id: format!("test-{uid}"),
+        event_type: "annunciator.test".to_owned(),
+        type_name: "Test message".to_owned(),
+        severity: Severity::Info,
+        application: Application {
+            name: "Annunciator".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        device: Device { name: host.to_owned(), ..Device::default() },
+        task: String::new(),
+        description: "This message was sent to test the delivery settings. Nothing has happened."
+            .to_owned(),
+        occurred_at: now,
+        registered_at: now,
+        parameters: [].into(),
+    }
+}
+
+struct Ids(NotificationId);
+
+impl NotificationIds for Ids {
+    fn notification_id(&self) -> NotificationId {
+        self.0
+    }
+}

@@ -1,0 +1,134 @@
+//! The state of the server: readiness, what waits, lanes and relays; and the same as gauges.
+//!
+//! In: store and dispatcher. Out: [`Status`].
+//! Knows nothing of: HTTP, JSON.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use annunciator_channels::ServerStatus;
+use annunciator_core::Lane;
+use annunciator_store::{QueueCounts, StoreHealth};
+
+use super::AdminError;
+use crate::dispatcher::LaneStatus;
+use crate::metrics::LaneLabels;
+use crate::shared::Shared;
+
+/// State of the server.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Whether events are accepted.
+    pub readiness: Readiness,
+    /// State of the store.
+    pub store: StoreHealth,
+    /// What waits.
+    pub counts: QueueCounts,
+    /// Lanes with what waits in each: those that hold something, and those the dispatcher knows.
+    pub lanes: Vec<(LaneStatus, u64)>,
+    /// The relays' servers.
+    pub relays: Vec<ServerStatus>,
+}
+
+/// Whether events are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// They are.
+    Ready,
+    /// Not yet.
+    Starting,
+    /// The store takes no writes; says why, for those who may know.
+    StoreBlocked(String),
+}
+
+/// Whether events are accepted.
+pub async fn readiness(shared: &Shared) -> Readiness {
+    if !shared.ready.load(Ordering::Acquire) {
+        return Readiness::Starting;
+    }
+    of_store(&shared.store.health().await)
+}
+
+fn of_store(health: &StoreHealth) -> Readiness {
+    if health.writable { Readiness::Ready } else { Readiness::StoreBlocked(health.reason.clone()) }
+}
+
+/// The state of the server now.
+///
+/// # Errors
+/// What the store answers.
+pub async fn status(shared: &Shared) -> Result<Status, AdminError> {
+    let store = shared.store.health().await;
+    let counts = shared.store.queue_counts().await.map_err(AdminError::Store)?;
+    let readiness =
+        if shared.ready.load(Ordering::Acquire) { of_store(&store) } else { Readiness::Starting };
+    let lanes = join(shared.dispatcher.lanes(), &counts.queued);
+    Ok(Status { readiness, store, counts, lanes, relays: shared.dispatcher.relay_servers() })
+}
+
+/// Lanes as the dispatcher and as the store know them, by name.
+fn join(known: Vec<LaneStatus>, queued: &[(Lane, u64)]) -> Vec<(LaneStatus, u64)> {
+    let mut lanes: BTreeMap<Lane, (LaneStatus, u64)> =
+        known.into_iter().map(|status| (status.lane.clone(), (status, 0))).collect();
+    for (lane, count) in queued {
+        let idle = || LaneStatus {
+            lane: lane.clone(),
+            suspended: false,
+            probe_at: None,
+            since: None,
+            failure: None,
+        };
+        lanes.entry(lane.clone()).or_insert_with(|| (idle(), 0)).1 = *count;
+    }
+    lanes.into_values().collect()
+}
+
+/// Brings the gauges up to date.
+///
+/// # Errors
+/// What the store answers.
+pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
+    let status = status(shared).await?;
+    let metrics = &shared.metrics;
+    let now = shared.clock.now();
+    for (lane, count) in &status.lanes {
+        let labels = LaneLabels { lane: lane.lane.as_str().to_owned() };
+        metrics.queued.get_or_create(&labels).set(gauge(*count));
+        metrics.lane_suspended.get_or_create(&labels).set(i64::from(lane.suspended));
+    }
+    metrics.in_flight.set(gauge(status.counts.in_flight));
+    metrics.unplanned.set(gauge(status.counts.events_unplanned));
+    let age_ms = status.counts.oldest_queued_at.map_or(0, |since| now.ms_since(since).max(0));
+    metrics
+        .oldest_queued_s
+        .set(std::time::Duration::from_millis(age_ms.unsigned_abs()).as_secs_f64());
+    metrics.disk_free_bytes.set(gauge(status.store.free_bytes));
+    metrics.store_bytes.set(gauge(status.store.size_bytes));
+    Ok(())
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_shown_when_either_side_knows_it() {
+        let suspended = LaneStatus {
+            lane: Lane::new("b"),
+            suspended: true,
+            probe_at: None,
+            since: None,
+            failure: None,
+        };
+        let joined = join(vec![suspended], &[(Lane::new("c"), 3), (Lane::new("a"), 2)]);
+        let shown: Vec<_> = joined
+            .iter()
+            .map(|(status, count)| (status.lane.as_str(), status.suspended, *count))
+            .collect();
+        assert_eq!(shown, [("a", false, 2), ("b", true, 0), ("c", false, 3)]);
+    }
+}

@@ -1,0 +1,48 @@
+//! What an administrator can ask about API tokens: list, make, delete.
+//!
+//! Knows nothing of: HTTP; how tokens are kept (see `crate::tokens`).
+
+use annunciator_api_types::{NewToken, NewTokenRequest, TokenView};
+
+use super::AdminError;
+use crate::shared::Shared;
+use crate::tokens::TokenError;
+
+/// All tokens, oldest first.
+#[must_use]
+pub fn list(shared: &Shared) -> Vec<TokenView> {
+    shared.tokens.list()
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// A bad name, an end that has passed, too many tokens.
+pub async fn create(
+    shared: &Shared,
+    request: &NewTokenRequest,
+    author: &str,
+) -> Result<NewToken, AdminError> {
+    let now = shared.clock.now();
+    let made = shared.tokens.create(shared.store.as_ref(), request, author, now).await;
+    made.map_err(|error| match error {
+        TokenError::Invalid(errors) => AdminError::Invalid(errors),
+        TokenError::Conflict(detail) => AdminError::Conflict(detail),
+        TokenError::Store(error) => AdminError::Store(error),
+        TokenError::NoRandomness(reason) => AdminError::Unavailable(reason),
+    })
+}
+
+/// Deletes a token; it is of no use from then on.
+///
+/// # Errors
+/// None of that id.
+pub async fn delete(shared: &Shared, id: &str, author: &str) -> Result<(), AdminError> {
+    let now = shared.clock.now();
+    let deleted = shared.tokens.delete(shared.store.as_ref(), id, author, now).await;
+    if deleted.map_err(AdminError::Store)? {
+        Ok(())
+    } else {
+        Err(AdminError::NotFound("There is no token of this id.".to_owned()))
+    }
+}

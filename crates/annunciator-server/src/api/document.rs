@@ -1,0 +1,134 @@
+//! The routes and the OpenAPI document, from one list.
+//!
+//! Out: the router with every operation; the document as JSON text.
+//! Standard: OpenAPI 3.1.
+
+use std::sync::Arc;
+
+use annunciator_api_types::{Problem, Role};
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Document};
+use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::rights::{Access, OPERATIONS, may};
+use super::{
+    audit, deliveries, events, health, notifications, settings, status, test_message, tokens,
+};
+use crate::shared::Shared;
+
+/// What every operation may answer instead.
+#[derive(IntoResponses)]
+pub(super) enum Problems {
+    /// A problem (RFC 9457).
+    #[response(status = "default", content_type = "application/problem+json")]
+    #[expect(dead_code, reason = "describes the answer, is never made")]
+    Problem(Problem),
+}
+
+/// The head of the document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Annunciator",
+        description = "Event notification server: hand in events, read the ledger, change settings.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "events", description = "Events and event types"),
+        (name = "ledger", description = "Notifications, deliveries, attempts"),
+        (name = "settings", description = "Settings, templates, test message"),
+        (name = "tokens", description = "API tokens"),
+        (name = "server", description = "State of the server")
+    ),
+    security(("bearer" = [])),
+    modifiers(&Bearer)
+)]
+struct Head;
+
+/// Names the way of authentication.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Document) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API token, `ann_…`. Needed on loopback too."));
+        document
+            .components
+            .get_or_insert_with(Components::new)
+            .add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+    }
+}
+
+/// Every operation. A new one is a line here and a row in [`OPERATIONS`].
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(Head::openapi())
+        .routes(routes!(events::list_events, events::submit_events))
+        .routes(routes!(events::show_event))
+        .routes(routes!(events::list_event_types))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::retry_deliveries))
+        .routes(routes!(deliveries::cancel_deliveries))
+        .routes(routes!(deliveries::show_delivery))
+        .routes(routes!(deliveries::resend_delivery))
+        .routes(routes!(notifications::show_notification))
+        .routes(routes!(notifications::show_message))
+        .routes(routes!(settings::show_settings, settings::change_settings))
+        .routes(routes!(settings::show_definitions))
+        .routes(routes!(settings::list_history))
+        .routes(routes!(settings::preview_templates))
+        .routes(routes!(test_message::send_test_message))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::delete_token))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(status::show_status))
+        .routes(routes!(health::show_openapi))
+        .routes(routes!(health::show_metrics))
+        .routes(routes!(health::show_healthy))
+        .routes(routes!(health::show_ready))
+}
+
+/// The OpenAPI document as JSON: the same text every time, with a line break at its end.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut document = routes().to_openapi();
+    for row in OPERATIONS {
+        let path = document.paths.paths.get_mut(row.path);
+        if let Some(operation) = path.and_then(|item| operation_of(item, row.method)) {
+            let text = operation.description.get_or_insert_default();
+            if !text.is_empty() {
+                text.push_str("\n\n");
+            }
+            text.push_str(&who(row.access));
+        }
+    }
+    let mut json =
+        document.to_pretty_json().expect("the document has no map with other keys than texts");
+    json.push('\n');
+    json
+}
+
+fn operation_of<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operation> {
+    match method {
+        "GET" => item.get.as_mut(),
+        "POST" => item.post.as_mut(),
+        "PATCH" => item.patch.as_mut(),
+        "DELETE" => item.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// Who may call an operation, in words.
+fn who(access: Access) -> String {
+    match access {
+        Access::Open => "Open to everybody.".to_owned(),
+        Access::OpenOnLoopback(right) | Access::Needs(right) => {
+            let roles = Role::ALL.into_iter().filter(|role| may(*role, right));
+            let names: Vec<&str> = roles.map(Role::as_str).collect();
+            format!("Roles: {}.", names.join(", "))
+        }
+    }
+}

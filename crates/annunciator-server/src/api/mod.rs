@@ -1,0 +1,124 @@
+//! JSON in, a call to admin or intake, JSON out; one file per resource.
+//!
+//! In: requests whose connection is known. Out: answers, problems, the OpenAPI document.
+//! Standard: RFC 9110 (HTTP), RFC 9457 (problems), OpenAPI 3.1; contracts: spec 13.
+//! Knows nothing of: sockets, TLS, how things are stored or sent.
+//!
+//! Routes and document are one definition ([`document::routes`]); who may call what is one table
+//! ([`rights::OPERATIONS`]).
+
+pub mod error;
+pub mod rights;
+
+mod body;
+mod query;
+pub mod views;
+
+mod audit;
+mod deliveries;
+mod events;
+mod health;
+mod notifications;
+mod settings;
+mod status;
+mod test_message;
+mod tokens;
+
+mod document;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+
+use crate::shared::Shared;
+use crate::tokens::Identity;
+use error::{ApiError, PROBLEM_JSON};
+use rights::Peer;
+
+pub use document::openapi_json;
+pub use events::{is_submission, submit};
+
+/// The API as a service; requests must carry their [`Peer`] as an extension.
+#[must_use]
+pub fn router(shared: &Arc<Shared>) -> Router {
+    let (router, _) = document::routes().split_for_parts();
+    router
+        .fallback(|| async { ApiError::not_found("There is nothing at this path.") })
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), guard))
+        .with_state(Arc::clone(shared))
+}
+
+/// Lets in who may, and makes a problem of every refusal that is none yet.
+async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    match admit(&shared, &request) {
+        Err(refusal) => return refusal.into_response(),
+        Ok(None) => {}
+        Ok(Some(identity)) => {
+            request.extensions_mut().insert(Caller(identity));
+        }
+    }
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_refusal = status.is_client_error() || status.is_server_error();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    if is_refusal && content_type.is_none_or(|value| value != PROBLEM_JSON) {
+        return ApiError::of_status(status).into_response();
+    }
+    response
+}
+
+fn admit(shared: &Shared, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
+    let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
+    let operation = rights::operation(request.method().as_str(), path.as_str())?;
+    let peer = request.extensions().get::<Peer>().ok_or_else(ApiError::internal)?;
+    rights::authorize(shared, peer, request.headers(), operation.access)
+}
+
+/// Who calls; the guard has let it in.
+#[derive(Debug, Clone)]
+pub struct Caller(Arc<Identity>);
+
+impl Caller {
+    /// The name for the audit log.
+    fn author(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::unauthenticated(false))
+    }
+}
+
+/// A request's headers.
+struct RequestHeaders(hyper::HeaderMap);
+
+impl<S: Sync> FromRequestParts<S> for RequestHeaders {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.clone()))
+    }
+}
+
+/// Headers that every answer carries: nothing is guessed, nothing is kept by caches.
+pub fn harden(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Answer to a handler: JSON or a problem.
+type Answer<T> = Result<axum::Json<T>, ApiError>;
+
+#[cfg(test)]
+mod tests;

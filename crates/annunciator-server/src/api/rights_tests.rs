@@ -1,0 +1,100 @@
+//! Every operation × every role.
+
+use std::collections::HashSet;
+
+use super::*;
+
+/// Which roles may call an operation: administrator, operator, viewer, ingest.
+fn callers(operation: &Operation) -> Option<[bool; 4]> {
+    match operation.access {
+        Access::Open => None,
+        Access::OpenOnLoopback(right) | Access::Needs(right) => {
+            Some(Role::ALL.map(|role| may(role, right)))
+        }
+    }
+}
+
+#[test]
+fn every_operation_is_for_the_roles_of_this_table() {
+    const ADMINISTRATOR: Option<[bool; 4]> = Some([true, false, false, false]);
+    const OPERATOR: Option<[bool; 4]> = Some([true, true, false, false]);
+    const VIEWER: Option<[bool; 4]> = Some([true, true, true, false]);
+    const INGEST: Option<[bool; 4]> = Some([true, false, false, true]);
+    let expected = [
+        ("POST /api/v1/events", INGEST),
+        ("GET /api/v1/events", VIEWER),
+        ("GET /api/v1/events/{id}", VIEWER),
+        ("GET /api/v1/event-types", VIEWER),
+        ("GET /api/v1/deliveries", VIEWER),
+        ("POST /api/v1/deliveries/retry", OPERATOR),
+        ("POST /api/v1/deliveries/cancel", OPERATOR),
+        ("GET /api/v1/deliveries/{id}", VIEWER),
+        ("POST /api/v1/deliveries/{id}/resend", OPERATOR),
+        ("GET /api/v1/notifications/{id}", VIEWER),
+        ("GET /api/v1/notifications/{id}/message", VIEWER),
+        ("GET /api/v1/settings", ADMINISTRATOR),
+        ("PATCH /api/v1/settings", ADMINISTRATOR),
+        ("GET /api/v1/settings/definitions", ADMINISTRATOR),
+        ("GET /api/v1/settings/history", ADMINISTRATOR),
+        ("POST /api/v1/settings/preview", ADMINISTRATOR),
+        ("POST /api/v1/test-message", ADMINISTRATOR),
+        ("GET /api/v1/tokens", ADMINISTRATOR),
+        ("POST /api/v1/tokens", ADMINISTRATOR),
+        ("DELETE /api/v1/tokens/{id}", ADMINISTRATOR),
+        ("GET /api/v1/audit", ADMINISTRATOR),
+        ("GET /api/v1/status", VIEWER),
+        ("GET /api/v1/openapi.json", None),
+        ("GET /metrics", VIEWER),
+        ("GET /-/healthy", None),
+        ("GET /-/ready", None),
+    ];
+    let found = OPERATIONS.map(|row| (format!("{} {}", row.method, row.path), callers(&row)));
+    let found = found.each_ref().map(|(name, callers)| (name.as_str(), *callers));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_right_is_needed_somewhere_and_has_words() {
+    let needed: HashSet<Right> = OPERATIONS
+        .iter()
+        .filter_map(|row| match row.access {
+            Access::Open => None,
+            Access::OpenOnLoopback(right) | Access::Needs(right) => Some(right),
+        })
+        .collect();
+    for right in Right::ALL {
+        assert!(needed.contains(&right), "{right:?} is needed nowhere");
+        assert!(may(Role::Administrator, right), "{right:?}");
+        assert!(!right.words().is_empty());
+    }
+}
+
+#[test]
+fn an_operation_is_found_or_told_why_not() {
+    let check = |method: &str, path: &str, expected: Result<&str, u16>| {
+        let found = operation(method, path).map(|row| row.method);
+        assert_eq!(found.map_err(|error| error.problem().status), expected, "{method} {path}");
+    };
+    check("GET", "/api/v1/status", Ok("GET"));
+    check("HEAD", "/api/v1/status", Ok("GET"));
+    check("POST", "/api/v1/status", Err(405));
+    check("PUT", "/api/v1/events", Err(405));
+    check("GET", "/api/v1/nothing", Err(404));
+}
+
+#[test]
+fn a_bearer_token_is_read_from_its_header() {
+    for (value, expected) in [
+        ("Bearer abc", Some("abc")),
+        ("bearer abc", Some("abc")),
+        ("BEARER  abc ", Some("abc")),
+        ("Bearer ", None),
+        ("Bearer", None),
+        ("Basic abc", None),
+        ("abc", None),
+        ("", None),
+    ] {
+        assert_eq!(bearer(value.as_bytes()), expected, "{value:?}");
+    }
+    assert_eq!(bearer(b"Bearer \xff"), None);
+}

@@ -1,0 +1,175 @@
+//! Settings: read, change, their definitions and history, preview of templates.
+
+#![expect(unused_qualifications, reason = "written by the macro that describes operations")]
+
+use std::sync::Arc;
+
+use annunciator_api_types::{
+    PreviewRequest, PreviewResult, SettingsHistory, SettingsSaved, SettingsView,
+};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{self, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
+
+use super::body::JsonBody;
+use super::document::Problems;
+use super::error::ApiError;
+use super::query::{Conversion, Params};
+use super::{Answer, Caller, RequestHeaders};
+use crate::admin::settings as admin;
+use crate::shared::Shared;
+
+/// Longest comment on a change. Unit: characters.
+const COMMENT_CHARS_MAX: usize = 500;
+
+/// Why settings are changed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ChangeParams {
+    /// Why, at most 500 characters; kept in the history.
+    comment: Option<String>,
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageParams {
+    /// The `next` of the page before.
+    pub(super) after: Option<String>,
+    /// Most rows, 1 to 1,000; 100 when absent.
+    pub(super) limit: Option<String>,
+}
+
+/// Read the server-wide settings: effective values and where they come from.
+#[utoipa::path(
+    get, path = "/api/v1/settings", tag = "settings",
+    responses((status = 200, description = "The settings; ETag is the revision", body = SettingsView), Problems)
+)]
+pub(super) async fn show_settings(state: State<Arc<Shared>>) -> Response {
+    let view = admin::show(&state.0).await;
+    let revision = view.revision;
+    with_revision(revision, Json(view).into_response())
+}
+
+/// Change the server-wide settings.
+///
+/// The document holds groups with the settings to change; `null` takes a value back to what it
+/// inherits; `<secret>` leaves a secret as it is. Nothing is stored unless everything is valid.
+#[utoipa::path(
+    patch, path = "/api/v1/settings", tag = "settings",
+    params(
+        ChangeParams,
+        ("If-Match" = Option<String>, Header, description = "Revision in quotes; 412 when it is not the newest")
+    ),
+    request_body(content = Object, content_type = "application/json"),
+    responses((status = 200, description = "Saved", body = SettingsSaved), Problems)
+)]
+pub(super) async fn change_settings(
+    state: State<Arc<Shared>>,
+    caller: Caller,
+    headers: RequestHeaders,
+    params: Params<ChangeParams>,
+    body: JsonBody<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    let expected = expected_revision(headers.0.get(header::IF_MATCH))?;
+    let mut conversion = Conversion::default();
+    let must = format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
+    let comment = conversion.value("comment", params.0.comment.as_ref(), &must, |text| {
+        let fits = text.chars().count() <= COMMENT_CHARS_MAX && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    });
+    conversion.finish()?;
+    let comment = comment.unwrap_or_default();
+    let saved = admin::patch(&state.0, body.0, expected, caller.author(), &comment).await;
+    let saved = saved.map_err(|error| {
+        let error = ApiError::from(error);
+        if expected.is_some() { error.conditional() } else { error }
+    })?;
+    let revision = saved.revision;
+    Ok(with_revision(revision, Json(saved).into_response()))
+}
+
+/// What settings there are: type, bounds, default and description of each.
+#[utoipa::path(
+    get, path = "/api/v1/settings/definitions", tag = "settings",
+    responses((status = 200, description = "The definitions", body = Object), Problems)
+)]
+pub(super) async fn show_definitions() -> Json<Value> {
+    Json(admin::definitions())
+}
+
+/// List the saved revisions, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/settings/history", tag = "settings", params(PageParams),
+    responses((status = 200, description = "A page", body = SettingsHistory), Problems)
+)]
+pub(super) async fn list_history(
+    state: State<Arc<Shared>>,
+    params: Params<PageParams>,
+) -> Answer<SettingsHistory> {
+    let mut conversion = Conversion::default();
+    let page = conversion.page(params.0.after.as_ref(), params.0.limit.as_ref());
+    conversion.finish()?;
+    Ok(Json(admin::history(&state.0, page).await?))
+}
+
+/// Render templates without saving or sending anything.
+#[utoipa::path(
+    post, path = "/api/v1/settings/preview", tag = "settings", request_body = PreviewRequest,
+    responses((status = 200, description = "Rendered", body = PreviewResult), Problems)
+)]
+pub(super) async fn preview_templates(
+    state: State<Arc<Shared>>,
+    body: JsonBody<PreviewRequest>,
+) -> Answer<PreviewResult> {
+    Ok(Json(admin::preview(&state.0, body.0).await?))
+}
+
+fn with_revision(revision: i64, mut response: Response) -> Response {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// The revision of an `If-Match` header; `*` asks for none in particular.
+fn expected_revision(header: Option<&HeaderValue>) -> Result<Option<i64>, ApiError> {
+    let Some(value) = header else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let revision = quoted.and_then(|digits| digits.parse().ok()).filter(|number| *number >= 0);
+    match revision {
+        Some(revision) => Ok(Some(revision)),
+        None => Err(ApiError::malformed("If-Match must be a revision in quotes, such as \"7\".")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_match_is_a_revision_in_quotes() {
+        let check = |text: Option<&'static str>, expected: Result<Option<i64>, u16>| {
+            let header = text.map(HeaderValue::from_static);
+            let found = expected_revision(header.as_ref());
+            assert_eq!(found.map_err(|error| error.problem().status), expected, "{text:?}");
+        };
+        check(None, Ok(None));
+        check(Some("*"), Ok(None));
+        check(Some("\"7\""), Ok(Some(7)));
+        check(Some("\"0\""), Ok(Some(0)));
+        check(Some("7"), Err(400));
+        check(Some("\"-1\""), Err(400));
+        check(Some("\"x\""), Err(400));
+        check(Some("W/\"7\""), Err(400));
+        check(Some(""), Err(400));
+    }
+}

@@ -1,0 +1,176 @@
+//! What is due in the store into work for the lanes, and suspended lanes into probes.
+//!
+//! Failure: a store that refuses is asked again a second later.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use annunciator_core::{DeliveryState, EventUid, Lane, Timestamp};
+use annunciator_store::{ClaimAsk, ClaimedOrder, Settlement, StoreError};
+
+use super::lanes::{ClaimPlan, LANE_HELD_MAX, Work};
+use super::{Inner, record, settle};
+
+/// Most deliveries that one call claims.
+const CLAIM_MAX: usize = 2_048;
+/// Whatever happens, the store is asked this often: the safety net below the wake-ups.
+const POLL_MS: i64 = 30_000;
+/// Lifetimes are looked at this often.
+const EXPIRY_WAIT_MS: i64 = 10_000;
+/// Wait after the store refused. Unit: milliseconds.
+const REFUSED_WAIT_MS: i64 = 1_000;
+
+pub(super) async fn run(inner: Arc<Inner>) {
+    let mut expiry_at = inner.clock.now();
+    loop {
+        let now = inner.clock.now();
+        if now >= expiry_at {
+            expiry_at = now.plus_ms(EXPIRY_WAIT_MS);
+            if let Err(error) = expire(&inner, now).await {
+                tracing::warn!(%error, "cannot look for deliveries whose lifetime has ended");
+            }
+        }
+        let next_at = match turn(&inner, now).await {
+            Ok(next_at) => next_at,
+            Err(error) => {
+                tracing::warn!(%error, "cannot claim deliveries; asking again");
+                now.plus_ms(REFUSED_WAIT_MS)
+            }
+        };
+        let next_at = next_at.min(expiry_at);
+        tokio::select! {
+            () = inner.wake.notified() => {}
+            () = inner.clock.sleep_until(next_at) => {}
+            () = inner.stop.cancelled() => return,
+        }
+    }
+}
+
+/// One turn: claims, probes, knocks. Answers when the next is due.
+async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreError> {
+    let plan = inner.lanes.plan_claims(now);
+    let ask = ask(inner, now, plan.excluded.clone(), LANE_HELD_MAX, CLAIM_MAX);
+    let claims = match inner.store.claim_due(ask).await {
+        Ok(claims) => claims,
+        Err(error) => {
+            end_probes(inner, &plan, now);
+            return Err(error);
+        }
+    };
+    inner.lanes.set_backlog(&plan, &claims.lanes_with_more);
+    // Lanes that still have room are asked for the rest at once.
+    let may_have_room = claims.orders.len() >= CLAIM_MAX / 2;
+    for order in claims.orders {
+        take(inner, order);
+    }
+    probe(inner, &plan, now).await?;
+    for lane in plan.knocking {
+        knock(inner, lane);
+    }
+    let mut next_at = now.plus_ms(POLL_MS);
+    if may_have_room {
+        next_at = now.plus_ms(20);
+    }
+    for at in [claims.next_due_at, plan.next_probe_at].into_iter().flatten() {
+        next_at = next_at.min(at);
+    }
+    Ok(next_at)
+}
+
+fn ask(
+    inner: &Inner,
+    now: Timestamp,
+    lanes_excluded: Vec<Lane>,
+    per_lane_max: usize,
+    total_max: usize,
+) -> ClaimAsk {
+    ClaimAsk {
+        now,
+        lease_until: now.plus_ms(inner.settings.current().claim_ms()),
+        lanes_excluded,
+        per_lane_max,
+        total_max,
+    }
+}
+
+/// Takes claimed work into memory.
+fn take(inner: &Arc<Inner>, order: ClaimedOrder) {
+    let Some(first) = order.deliveries.first() else { return };
+    let lane = first.delivery.lane.clone();
+    let work = Work::new(order);
+    inner.lanes.hold(&lane, &work);
+    inner.start_work(&lane, work);
+}
+
+/// Tries each probing lane with its oldest order.
+async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(), StoreError> {
+    if plan.probing.is_empty() {
+        return Ok(());
+    }
+    let mut others = inner.lanes.names();
+    others.retain(|lane| !plan.probing.contains(lane));
+    let claimed = inner.store.claim_due(ask(inner, now, others, 1, CLAIM_MAX)).await;
+    let Ok(claims) = claimed else {
+        end_probes(inner, plan, now);
+        return claimed.map(drop);
+    };
+    let mut found = HashSet::new();
+    for order in claims.orders {
+        if let Some(first) = order.deliveries.first() {
+            found.insert(first.delivery.lane.clone());
+        }
+        take(inner, order);
+    }
+    for lane in plan.probing.iter().filter(|lane| !found.contains(*lane)) {
+        // Nothing waits: the next fresh delivery will show how the relay is.
+        inner.resume(lane);
+    }
+    Ok(())
+}
+
+fn end_probes(inner: &Inner, plan: &ClaimPlan, now: Timestamp) {
+    for lane in &plan.probing {
+        inner.lanes.end_probe(lane, now);
+    }
+}
+
+/// Looks whether the relay of a lane that did not answer does so again, so that the first mail
+/// goes out within seconds of its return.
+fn knock(inner: &Arc<Inner>, lane: Lane) {
+    let Some(transport) = inner.lanes.transport(&lane) else { return };
+    let task = inner.clone();
+    inner.tasks.spawn("knock", async move {
+        if transport.knock().await {
+            task.lanes.probe_now(&lane, task.clock.now());
+            task.wake.notify_one();
+        }
+    });
+}
+
+/// Gives up deliveries whose lifetime has ended.
+async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
+    loop {
+        let orders = inner.store.claim_expired(ask(inner, now, vec![], CLAIM_MAX, 512)).await?;
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let count: usize = orders.iter().map(|order| order.deliveries.len()).sum();
+        let mut raised: HashSet<EventUid> = HashSet::new();
+        for order in orders {
+            for claimed in &order.deliveries {
+                let delivery = settle::expire(&claimed.delivery, now);
+                debug_assert!(matches!(delivery.state, DeliveryState::Failed { .. }));
+                record::log_expired(&delivery, &order.notification);
+                inner.metrics.expired.inc();
+                // One event of our own per event whose delivery was given up; none about ours
+                // (quality G20).
+                let raise = (raised.len() < record::RAISED_PER_TURN_MAX
+                    && raised.insert(order.notification.event))
+                .then(|| record::expiry_event(&inner.ids, &delivery, &order.notification, count))
+                .flatten();
+                let token = claimed.token;
+                inner.settle(Settlement { delivery, token, attempt: None, raise });
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The lanes: what each holds in memory, how many workers it has, whether it is suspended.
+//!
+//! In: work that was claimed. Out: what may be tried now, and by whom.
+//! Knows nothing of: stores, channels, what a lane is.
+//!
+//! Concurrency: one mutex guards all lanes; it is held for moments and never over an await.
+//! A lane's memory and its suspension are this node's; after a restart every lane starts free and
+//! the store is asked for what is due.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use annunciator_channels::Transport;
+use annunciator_core::{Failure, Lane, Stage, Timestamp};
+use annunciator_store::ClaimedOrder;
+
+/// Most deliveries of one lane that are held in memory (a notification is never cut).
+pub const LANE_HELD_MAX: usize = 1_024;
+/// The store is asked for more when a lane holds no more than this.
+const LANE_HELD_LOW: usize = 256;
+/// Most content that is held in memory over all lanes. Unit: octets.
+pub const HELD_BYTES_MAX: usize = 16 << 20;
+/// Waits between probes of a suspended lane; the last repeats (spec 4.7). Unit: seconds.
+const PROBE_WAITS_S: [i64; 8] = [1, 2, 5, 10, 30, 60, 120, 300];
+/// Between probes, a relay that did not even answer is knocked at this often. Unit: milliseconds.
+const KNOCK_WAIT_MS: i64 = 2_000;
+
+/// A claimed order in memory.
+pub struct Work {
+    /// The order.
+    pub order: ClaimedOrder,
+    /// What it weighs. Unit: octets.
+    pub bytes: usize,
+}
+
+impl Work {
+    /// Weighs an order.
+    #[must_use]
+    pub fn new(order: ClaimedOrder) -> Self {
+        let content = &order.notification.content;
+        let html = content.html.as_ref().map_or(0, String::len);
+        let words = content.subject.len() + content.text.len() + html;
+        let bytes = 512 + words + 256 * order.deliveries.len();
+        Self { order, bytes }
+    }
+}
+
+/// Why and until when a lane takes no work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    /// Since when.
+    pub since: Timestamp,
+    /// When its relay is tried next.
+    pub probe_at: Timestamp,
+    /// What is the trouble.
+    pub failure: Failure,
+    probes: usize,
+    is_probing: bool,
+    knock_at: Option<Timestamp>,
+}
+
+impl Suspension {
+    fn begin(failure: &Failure, now: Timestamp, probes: usize, since: Timestamp) -> Self {
+        let did_not_answer = failure.stage <= Stage::Greeting;
+        Self {
+            since,
+            probe_at: now.plus_ms(probe_wait_ms(probes)),
+            failure: failure.clone(),
+            probes,
+            is_probing: false,
+            knock_at: did_not_answer.then(|| now.plus_ms(KNOCK_WAIT_MS)),
+        }
+    }
+
+    fn next_at(&self) -> Timestamp {
+        self.knock_at.map_or(self.probe_at, |knock| knock.min(self.probe_at))
+    }
+}
+
+#[derive(Default)]
+struct LaneState {
+    ready: VecDeque<Work>,
+    held: usize,
+    workers: usize,
+    /// The store may hold due deliveries of this lane: new ones must not overtake them.
+    has_backlog: bool,
+    /// Counts the marks of backlog, so that a claim that began before one does not clear it.
+    backlog_marks: u64,
+    suspension: Option<Suspension>,
+    /// What the lane was last seen to fail with, to knock at its relay.
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl LaneState {
+    fn mark_backlog(&mut self) {
+        self.has_backlog = true;
+        self.backlog_marks += 1;
+    }
+}
+
+#[derive(Default)]
+struct Lanes {
+    lanes: HashMap<Lane, LaneState>,
+    bytes: usize,
+    is_draining: bool,
+}
+
+/// All lanes.
+#[derive(Default)]
+pub struct LaneBook {
+    lanes: Mutex<Lanes>,
+}
+
+/// What the claimer may ask the store for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ClaimPlan {
+    /// Lanes that take nothing now.
+    pub excluded: Vec<Lane>,
+    /// Lanes that are probed: one order each.
+    pub probing: Vec<Lane>,
+    /// Lanes whose relay is knocked at, to learn whether it answers again.
+    pub knocking: Vec<Lane>,
+    /// When the next probe or knock is due.
+    pub next_probe_at: Option<Timestamp>,
+    /// The lanes that take work, each with its count of backlog marks.
+    asked: Vec<(Lane, u64)>,
+}
+
+impl LaneBook {
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().expect("no panic while it is held")
+    }
+
+    /// Reserves room for fresh work that nobody may overtake; false when it must go to the store.
+    pub fn reserve(&self, lane: &Lane, deliveries: usize, bytes: usize) -> bool {
+        let mut lanes = self.lock();
+        if lanes.is_draining || lanes.bytes + bytes > HELD_BYTES_MAX {
+            return false;
+        }
+        let state = lanes.lanes.entry(lane.clone()).or_default();
+        let has_room = state.held == 0 || state.held + deliveries <= LANE_HELD_MAX;
+        if state.suspension.is_some() || state.has_backlog || !has_room {
+            return false;
+        }
+        state.held += deliveries;
+        lanes.bytes += bytes;
+        true
+    }
+
+    /// Counts work that was claimed from the store.
+    pub fn hold(&self, lane: &Lane, work: &Work) {
+        let mut lanes = self.lock();
+        lanes.bytes += work.bytes;
+        lanes.lanes.entry(lane.clone()).or_default().held += work.order.deliveries.len();
+    }
+
+    /// Gives back room; true when the store should be asked for more.
+    pub fn release(&self, lane: &Lane, deliveries: usize, bytes: usize) -> bool {
+        let mut lanes = self.lock();
+        lanes.bytes = lanes.bytes.saturating_sub(bytes);
+        let Some(state) = lanes.lanes.get_mut(lane) else { return false };
+        state.held = state.held.saturating_sub(deliveries);
+        state.has_backlog && state.held <= LANE_HELD_LOW && state.suspension.is_none()
+    }
+
+    /// Queues work that holds its room; true when the caller must start a worker for the lane.
+    ///
+    /// A worker is added while more waits than works: then a slow relay is asked over as many
+    /// connections as its settings allow, and a fast one empties the queue with few.
+    pub fn push(&self, lane: &Lane, work: Work, workers_max: usize) -> bool {
+        let mut lanes = self.lock();
+        let state = lanes.lanes.entry(lane.clone()).or_default();
+        state.ready.push_back(work);
+        let may_start = state.workers < workers_max && state.ready.len() > state.workers;
+        state.workers += usize::from(may_start);
+        may_start
+    }
+
+    /// The next work for a worker that goes on; unlike [`Self::pop_or_end`] it leaves the worker
+    /// counted.
+    pub fn pop(&self, lane: &Lane) -> Option<Work> {
+        let mut lanes = self.lock();
+        if lanes.is_draining {
+            return None;
+        }
+        lanes.lanes.get_mut(lane)?.ready.pop_front()
+    }
+
+    /// The next work for a worker, or the end of the worker.
+    pub fn pop_or_end(&self, lane: &Lane) -> Option<Work> {
+        let mut lanes = self.lock();
+        let is_draining = lanes.is_draining;
+        let state = lanes.lanes.get_mut(lane)?;
+        let work = if is_draining { None } else { state.ready.pop_front() };
+        if work.is_none() {
+            state.workers = state.workers.saturating_sub(1);
+        }
+        work
+    }
+
+    /// Puts work back that a worker cannot take along.
+    pub fn push_front(&self, lane: &Lane, work: Work) {
+        self.lock().lanes.entry(lane.clone()).or_default().ready.push_front(work);
+    }
+
+    /// The store may hold due deliveries of the lane.
+    pub fn note_backlog(&self, lane: &Lane) {
+        self.lock().lanes.entry(lane.clone()).or_default().mark_backlog();
+    }
+
+    /// What the store said: of the lanes it was asked for, only these have more.
+    pub fn set_backlog(&self, plan: &ClaimPlan, with_more: &[Lane]) {
+        let mut lanes = self.lock();
+        for (lane, marks) in &plan.asked {
+            if let Some(state) = lanes.lanes.get_mut(lane)
+                && state.backlog_marks == *marks
+            {
+                state.has_backlog = false;
+            }
+        }
+        for lane in with_more {
+            lanes.lanes.entry(lane.clone()).or_default().has_backlog = true;
+        }
+    }
+
+    /// The relay is in trouble: the lane waits. Answers the work that must be given back, and
+    /// whether the lane was free before.
+    pub fn suspend(&self, lane: &Lane, failure: &Failure, now: Timestamp) -> (Vec<Work>, bool) {
+        let mut lanes = self.lock();
+        let state = lanes.lanes.entry(lane.clone()).or_default();
+        let was_free = state.suspension.is_none();
+        match &state.suspension {
+            // Several workers meet the same trouble at once: only a probe's failure counts on.
+            Some(old) if old.is_probing => {
+                let next = Suspension::begin(failure, now, old.probes + 1, old.since);
+                state.suspension = Some(next);
+            }
+            Some(_) => {}
+            None => state.suspension = Some(Suspension::begin(failure, now, 0, now)),
+        }
+        state.mark_backlog();
+        (state.ready.drain(..).collect(), was_free)
+    }
+
+    /// The relay answered: the lane is free. True when it was suspended.
+    pub fn resume(&self, lane: &Lane) -> bool {
+        let mut lanes = self.lock();
+        let Some(state) = lanes.lanes.get_mut(lane) else { return false };
+        let was_suspended = state.suspension.take().is_some();
+        if was_suspended {
+            state.mark_backlog();
+        }
+        was_suspended
+    }
+
+    /// The relay answers a knock: it is probed at once.
+    pub fn probe_now(&self, lane: &Lane, now: Timestamp) {
+        let mut lanes = self.lock();
+        if let Some(suspension) = lanes.lanes.get_mut(lane).and_then(|s| s.suspension.as_mut()) {
+            suspension.probe_at = suspension.probe_at.min(now);
+            suspension.knock_at = None;
+        }
+    }
+
+    /// All suspensions end now: the settings have changed.
+    pub fn resume_all(&self) {
+        for state in self.lock().lanes.values_mut() {
+            if state.suspension.take().is_some() {
+                state.mark_backlog();
+            }
+        }
+    }
+
+    /// Which lanes take work now; those due for a probe are marked as probing.
+    pub fn plan_claims(&self, now: Timestamp) -> ClaimPlan {
+        let mut lanes = self.lock();
+        let is_heavy = lanes.bytes >= HELD_BYTES_MAX;
+        let mut plan = ClaimPlan::default();
+        for (lane, state) in &mut lanes.lanes {
+            let Some(suspension) = &mut state.suspension else {
+                if is_heavy || state.held > LANE_HELD_LOW {
+                    plan.excluded.push(lane.clone());
+                } else {
+                    plan.asked.push((lane.clone(), state.backlog_marks));
+                }
+                continue;
+            };
+            plan.excluded.push(lane.clone());
+            if suspension.is_probing {
+                continue;
+            }
+            if suspension.probe_at <= now {
+                suspension.is_probing = true;
+                plan.probing.push(lane.clone());
+                continue;
+            }
+            if suspension.knock_at.is_some_and(|at| at <= now) {
+                suspension.knock_at = Some(now.plus_ms(KNOCK_WAIT_MS));
+                plan.knocking.push(lane.clone());
+            }
+            let at = suspension.next_at();
+            plan.next_probe_at = Some(plan.next_probe_at.map_or(at, |next| next.min(at)));
+        }
+        plan
+    }
+
+    /// Remembers what the lane sends with.
+    pub fn set_transport(&self, lane: &Lane, transport: &Arc<dyn Transport>) {
+        self.lock().lanes.entry(lane.clone()).or_default().transport = Some(transport.clone());
+    }
+
+    /// What the lane sends with.
+    pub fn transport(&self, lane: &Lane) -> Option<Arc<dyn Transport>> {
+        self.lock().lanes.get(lane)?.transport.clone()
+    }
+
+    /// A probe could not be made: the next one comes after the same wait.
+    pub fn end_probe(&self, lane: &Lane, now: Timestamp) {
+        let mut lanes = self.lock();
+        if let Some(suspension) = lanes.lanes.get_mut(lane).and_then(|s| s.suspension.as_mut()) {
+            suspension.is_probing = false;
+            suspension.probe_at = now.plus_ms(probe_wait_ms(suspension.probes));
+        }
+    }
+
+    /// Every lane this node has seen.
+    pub fn names(&self) -> Vec<Lane> {
+        self.lock().lanes.keys().cloned().collect()
+    }
+
+    /// Suspensions, by lane.
+    pub fn suspensions(&self) -> Vec<(Lane, Option<Suspension>)> {
+        let lanes = self.lock();
+        lanes.lanes.iter().map(|(lane, state)| (lane.clone(), state.suspension.clone())).collect()
+    }
+
+    /// No more work is given out; answers what is waiting in memory.
+    pub fn drain(&self) -> Vec<(Lane, Work)> {
+        let mut lanes = self.lock();
+        lanes.is_draining = true;
+        let mut left = Vec::new();
+        for (lane, state) in &mut lanes.lanes {
+            left.extend(state.ready.drain(..).map(|work| (lane.clone(), work)));
+        }
+        left
+    }
+
+    /// Workers that run, over all lanes.
+    pub fn workers(&self) -> usize {
+        self.lock().lanes.values().map(|state| state.workers).sum()
+    }
+}
+
+fn probe_wait_ms(probes: usize) -> i64 {
+    PROBE_WAITS_S[probes.min(PROBE_WAITS_S.len() - 1)] * 1_000
+}
+
+#[cfg(test)]
+mod tests;

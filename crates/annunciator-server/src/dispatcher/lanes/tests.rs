@@ -1,0 +1,189 @@
+//! Rules of the lanes, without time passing.
+
+use annunciator_core::{
+    ChannelName, Content, Delivery, DeliveryId, DeliveryState, EnhancedStatus, EventUid,
+    FailureScope, Notification, NotificationId, Recipient, RecipientRole, Scope, Severity,
+};
+use annunciator_store::ClaimedDelivery;
+
+use super::*;
+
+fn lane() -> Lane {
+    Lane::new("email/server")
+}
+
+fn work(number: u64) -> Work {
+    let id = NotificationId::from_parts(number, [0; 10]);
+    let recipient = Recipient { address: "a@example.org".into(), role: RecipientRole::To };
+    let scope = Scope {
+        application: String::new(),
+        event_type: String::new(),
+        severity: Severity::Info,
+        device: String::new(),
+        group: String::new(),
+    };
+    let content = Content {
+        subject: number.to_string(),
+        text: String::new(),
+        html: None,
+        sender: String::new(),
+        recipients: vec![recipient.clone()],
+        message_id: String::new(),
+        thread_id: String::new(),
+        event_id: String::new(),
+    };
+    let notification = Notification {
+        id,
+        event: EventUid::from_parts(number, [0; 10]),
+        channel: ChannelName::from_static("email"),
+        created_at: Timestamp(0),
+        scope,
+        content,
+    };
+    let delivery = Delivery {
+        id: DeliveryId::from_parts(number, [0; 10]),
+        notification: id,
+        recipient,
+        lane: lane(),
+        state: DeliveryState::InFlight { lease_until: Timestamp(1) },
+        created_at: Timestamp(0),
+        expires_at: Timestamp(9),
+        attempts: 0,
+        retries: 0,
+        possibly_duplicated: false,
+        last_failure: None,
+    };
+    Work::new(ClaimedOrder {
+        notification: notification.into(),
+        deliveries: vec![ClaimedDelivery { delivery, token: 1 }],
+    })
+}
+
+fn failure(stage: Stage) -> Failure {
+    Failure {
+        stage,
+        scope: FailureScope::Relay,
+        code: None,
+        status: EnhancedStatus::new(4, 4, 1),
+        diagnostic: "refused".into(),
+    }
+}
+
+fn subject(work: Option<Work>) -> Option<String> {
+    work.map(|work| work.order.notification.content.subject.clone())
+}
+
+#[test]
+fn work_comes_out_in_the_order_it_went_in_and_ends_the_worker_when_none_is_left() {
+    let book = LaneBook::default();
+    assert!(book.push(&lane(), work(1), 4), "the first work starts a worker");
+    assert!(book.push(&lane(), work(2), 4), "more waits than works: a second one");
+    assert!(!book.push(&lane(), work(3), 2), "the transport allows no third");
+    assert_eq!(subject(book.pop(&lane())).as_deref(), Some("1"));
+    assert_eq!(subject(book.pop_or_end(&lane())).as_deref(), Some("2"));
+    assert_eq!(subject(book.pop_or_end(&lane())).as_deref(), Some("3"));
+    assert_eq!(book.workers(), 2);
+    assert!(book.pop_or_end(&lane()).is_none());
+    assert_eq!(book.workers(), 1);
+}
+
+#[test]
+fn fresh_work_never_overtakes_what_waits_in_the_store() {
+    let book = LaneBook::default();
+    assert!(book.reserve(&lane(), 1, 10));
+    book.note_backlog(&lane());
+    assert!(!book.reserve(&lane(), 1, 10));
+    let plan = book.plan_claims(Timestamp(0));
+    book.set_backlog(&plan, &[lane()]);
+    assert!(!book.reserve(&lane(), 1, 10), "the store has more");
+    let plan = book.plan_claims(Timestamp(0));
+    book.set_backlog(&plan, &[]);
+    assert!(book.reserve(&lane(), 1, 10));
+}
+
+#[test]
+fn a_backlog_noted_during_a_claim_is_not_forgotten_by_it() {
+    let book = LaneBook::default();
+    book.note_backlog(&lane());
+    let plan = book.plan_claims(Timestamp(0));
+    book.note_backlog(&lane());
+    book.set_backlog(&plan, &[]);
+    assert!(!book.reserve(&lane(), 1, 10));
+}
+
+#[test]
+fn memory_is_bounded_by_deliveries_and_by_octets() {
+    let book = LaneBook::default();
+    assert!(book.reserve(&lane(), LANE_HELD_MAX, 10));
+    assert!(!book.reserve(&lane(), 1, 10));
+    let other = Lane::new("other");
+    assert!(book.reserve(&other, 1, HELD_BYTES_MAX - 10));
+    assert!(!book.reserve(&other, 1, 10));
+    book.release(&other, 1, HELD_BYTES_MAX - 10);
+    assert!(book.reserve(&other, 5_000, 10), "a notification is never cut");
+}
+
+#[test]
+fn a_suspended_lane_is_probed_after_1_2_5_10_30_60_120_and_then_every_300_seconds() {
+    let book = LaneBook::default();
+    let mut now = Timestamp(0);
+    let trouble = failure(Stage::Auth);
+    book.push(&lane(), work(1), 1);
+    book.push(&lane(), work(2), 1);
+    let (waiting, was_free) = book.suspend(&lane(), &trouble, now);
+    assert_eq!((waiting.len(), was_free), (2, true));
+    assert!(!book.suspend(&lane(), &trouble, now).1, "several workers meet the same trouble");
+    for wait_s in [1, 2, 5, 10, 30, 60, 120, 300, 300] {
+        assert!(!book.reserve(&lane(), 1, 1));
+        let just_before = book.plan_claims(now.plus_ms(wait_s * 1_000 - 1));
+        assert_eq!(just_before.probing, [], "too early for {wait_s} s");
+        now = now.plus_ms(wait_s * 1_000);
+        let plan = book.plan_claims(now);
+        assert_eq!((&plan.probing[..], &plan.excluded[..]), (&[lane()][..], &[lane()][..]));
+        assert_eq!(book.plan_claims(now).probing, [], "one probe at a time");
+        book.suspend(&lane(), &trouble, now);
+    }
+    assert!(book.resume(&lane()));
+    assert!(!book.resume(&lane()));
+    assert!(!book.reserve(&lane(), 1, 1), "what waited goes first");
+}
+
+#[test]
+fn a_relay_that_does_not_answer_is_knocked_at_and_probed_when_it_does() {
+    for (stage, knocks) in [(Stage::Connect, 1), (Stage::Greeting, 1), (Stage::Auth, 0)] {
+        let book = LaneBook::default();
+        let mut now = Timestamp(0);
+        for _ in 0..4 {
+            book.suspend(&lane(), &failure(stage), now);
+            now = now.plus_ms(20_000);
+            book.plan_claims(now);
+        }
+        book.suspend(&lane(), &failure(stage), now);
+        let plan = book.plan_claims(now.plus_ms(2_000));
+        assert_eq!(plan.knocking.len(), knocks, "{stage}");
+        if knocks == 1 {
+            assert_eq!(plan.probing, []);
+            book.probe_now(&lane(), now.plus_ms(2_001));
+            assert_eq!(book.plan_claims(now.plus_ms(2_001)).probing, [lane()]);
+        }
+    }
+}
+
+#[test]
+fn one_lane_in_trouble_leaves_the_others_alone() {
+    let book = LaneBook::default();
+    let other = Lane::new("other");
+    book.suspend(&lane(), &failure(Stage::Connect), Timestamp(0));
+    assert!(book.reserve(&other, 1, 1));
+    assert!(book.push(&other, work(1), 1));
+    assert_eq!(book.plan_claims(Timestamp(0)).excluded, [lane()]);
+}
+
+#[test]
+fn a_drain_gives_out_nothing_more() {
+    let book = LaneBook::default();
+    book.push(&lane(), work(1), 1);
+    assert_eq!(book.drain().len(), 1);
+    assert!(!book.reserve(&lane(), 1, 1));
+    assert!(book.pop_or_end(&lane()).is_none());
+}

@@ -1,0 +1,243 @@
+//! Claimed deliveries into attempts, attempts into settlements; one queue, one bound, one
+//! suspension per lane.
+//!
+//! In: work handed over by the planner task, or claimed from the store. Out: settlements.
+//! Knows nothing of: what a lane is, what a channel does.
+//! Failure: a relay in trouble suspends its lane alone (quality G6); a panic in an attempt is a
+//! transient failure of its deliveries; a store that refuses settlements is asked again.
+//!
+//! Concurrency: the *claimer* asks the store, *workers* (per lane, bounded by its transport) make
+//! attempts, the *settler* commits what came of them. `wake` wakes the claimer; it is notified
+//! after every commit that queues something, when a lane runs low, and by operators. Whatever is
+//! in memory when the process dies is claimed in the store, and lapses at the next start.
+
+mod claimer;
+pub mod lanes;
+mod record;
+pub mod settings;
+pub mod settle;
+mod settler;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annunciator_core::{Clock, Failure, Lane, Timestamp};
+use annunciator_store::{ClaimedOrder, Settlement, Store};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::ids::IdSource;
+use crate::lifecycle::Tasks;
+use crate::metrics::{LaneLabels, Metrics};
+use crate::snapshot::SettingsBook;
+
+use lanes::{LaneBook, Work};
+
+/// What the API shows of a lane.
+#[derive(Debug, Clone)]
+pub struct LaneStatus {
+    /// The lane.
+    pub lane: Lane,
+    /// Whether it takes no work.
+    pub suspended: bool,
+    /// When its relay is tried next.
+    pub probe_at: Option<Timestamp>,
+    /// Since when it is suspended.
+    pub since: Option<Timestamp>,
+    /// What is the trouble.
+    pub failure: Option<Failure>,
+}
+
+/// The dispatcher. Cheap to clone: clones are the same dispatcher.
+#[derive(Clone)]
+pub struct Dispatcher {
+    inner: Arc<Inner>,
+}
+
+/// What claimer, workers and settler share.
+struct Inner {
+    lanes: LaneBook,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    settings: SettingsBook,
+    metrics: Metrics,
+    wake: Notify,
+    settlements: mpsc::UnboundedSender<Settlement>,
+    tasks: Tasks,
+    stop: CancellationToken,
+}
+
+/// What the dispatcher needs from its surroundings.
+pub struct Surroundings {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub ids: IdSource,
+    /// Settings in force.
+    pub settings: SettingsBook,
+    /// All metrics.
+    pub metrics: Metrics,
+    /// Where tasks run.
+    pub tasks: Tasks,
+}
+
+impl Dispatcher {
+    /// Starts claimer and settler.
+    #[must_use]
+    pub fn start(surroundings: Surroundings) -> Self {
+        // Unbounded, but what can be sent is bounded by what the lanes hold.
+        let (settlements, receiver) = mpsc::unbounded_channel();
+        let inner = Arc::new(Inner {
+            lanes: LaneBook::default(),
+            store: surroundings.store,
+            clock: surroundings.clock,
+            ids: surroundings.ids,
+            settings: surroundings.settings,
+            metrics: surroundings.metrics,
+            wake: Notify::new(),
+            settlements,
+            tasks: surroundings.tasks,
+            stop: CancellationToken::new(),
+        });
+        inner.tasks.spawn("settler", settler::run(inner.clone(), receiver));
+        inner.tasks.spawn("claimer", claimer::run(inner.clone()));
+        Self { inner }
+    }
+
+    /// Reserves room for fresh deliveries, so that they are claimed in the commit that plans
+    /// them; false when they must wait in the store.
+    #[must_use]
+    pub fn reserve(&self, lane: &Lane, deliveries: usize, bytes: usize) -> bool {
+        self.inner.lanes.reserve(lane, deliveries, bytes)
+    }
+
+    /// Takes over an order whose room was reserved and whose claim is committed.
+    pub fn hand_over(&self, lane: &Lane, order: ClaimedOrder, bytes: usize) {
+        self.inner.start_work(lane, Work { order, bytes });
+    }
+
+    /// Deliveries of the lane were queued in the store.
+    pub fn note_queued(&self, lane: &Lane) {
+        self.inner.lanes.note_backlog(lane);
+        self.wake();
+    }
+
+    /// Something may be due in the store.
+    pub fn wake(&self) {
+        self.inner.wake.notify_one();
+    }
+
+    /// Settings have changed: what failed before may work now.
+    pub fn settings_changed(&self) {
+        for (lane, _) in self.inner.lanes.suspensions() {
+            self.inner.metrics.lane_suspended.get_or_create(&labels(&lane)).set(0);
+        }
+        self.inner.lanes.resume_all();
+        self.wake();
+    }
+
+    /// The lanes that this node has seen.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<LaneStatus> {
+        let status = |(lane, suspension): (Lane, Option<lanes::Suspension>)| LaneStatus {
+            lane,
+            suspended: suspension.is_some(),
+            probe_at: suspension.as_ref().map(|s| s.probe_at),
+            since: suspension.as_ref().map(|s| s.since),
+            failure: suspension.map(|s| s.failure),
+        };
+        self.inner.lanes.suspensions().into_iter().map(status).collect()
+    }
+
+    /// State of the servers that the channels talk to.
+    #[must_use]
+    pub fn relay_servers(&self) -> Vec<annunciator_channels::ServerStatus> {
+        self.inner.settings.channels().iter().flat_map(|channel| channel.servers()).collect()
+    }
+
+    /// Stops claiming, waits for attempts under way, at most `limit`, and commits what came of
+    /// them. What waits in memory goes back to the store.
+    pub async fn drain(&self, limit: Duration) {
+        let inner = &self.inner;
+        for (_, work) in inner.lanes.drain() {
+            inner.give_back(&work);
+        }
+        let idle = async {
+            while inner.lanes.workers() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(limit, idle).await.is_err() {
+            let workers = inner.lanes.workers();
+            tracing::warn!(workers, "attempts are still under way; they will be repeated");
+        }
+        inner.stop.cancel();
+        for channel in inner.settings.channels() {
+            let _ = tokio::time::timeout(Duration::from_secs(2), channel.close_idle()).await;
+        }
+    }
+}
+
+impl Inner {
+    /// Queues work for the lane's workers and starts one when it is worth it.
+    fn start_work(self: &Arc<Self>, lane: &Lane, work: Work) {
+        let notification = &work.order.notification;
+        let snapshot = self.settings.current();
+        let workers_max = snapshot
+            .transport(&notification.channel, &notification.scope)
+            .map_or(1, |transport| transport.concurrency_max());
+        if self.lanes.push(lane, work, workers_max) {
+            self.tasks.spawn("worker", worker::run(self.clone(), lane.clone()));
+        }
+    }
+
+    /// Ends claims without an attempt: the deliveries keep their place in the queue.
+    fn give_back(&self, work: &Work) {
+        for claimed in &work.order.deliveries {
+            let mut delivery = claimed.delivery.clone();
+            delivery.state = settle::give_back(&delivery);
+            self.settle(Settlement { delivery, token: claimed.token, attempt: None, raise: None });
+        }
+        if let Some(first) = work.order.deliveries.first() {
+            let lane = &first.delivery.lane;
+            self.lanes.release(lane, work.order.deliveries.len(), work.bytes);
+        }
+    }
+
+    fn settle(&self, settlement: Settlement) {
+        // The settler ends after all workers; a closed channel means that the process ends and
+        // the claim lapses.
+        let _ = self.settlements.send(settlement);
+    }
+
+    /// The relay of a lane is in trouble: what waits in memory goes back to the store.
+    fn suspend(&self, lane: &Lane, failure: &Failure, now: Timestamp) {
+        let (waiting, was_free) = self.lanes.suspend(lane, failure, now);
+        if was_free {
+            self.metrics.lane_suspended.get_or_create(&labels(lane)).set(1);
+            tracing::warn!(%lane, stage = %failure.stage, reason = %failure.diagnostic,
+                "relay in trouble, its lane waits");
+        }
+        for work in &waiting {
+            self.give_back(work);
+        }
+        self.wake.notify_one();
+    }
+
+    /// The relay of a lane answered.
+    fn resume(&self, lane: &Lane) {
+        if self.lanes.resume(lane) {
+            self.metrics.lane_suspended.get_or_create(&labels(lane)).set(0);
+            tracing::info!(%lane, "relay answers again, its lane goes on");
+            self.wake.notify_one();
+        }
+    }
+}
+
+fn labels(lane: &Lane) -> LaneLabels {
+    LaneLabels { lane: lane.as_str().to_owned() }
+}

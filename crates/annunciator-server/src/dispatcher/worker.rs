@@ -1,0 +1,213 @@
+//! A worker: the lane's orders, one after the other, through the channel.
+//!
+//! In: work of one lane. Out: settlements.
+//! Knows nothing of: protocols; it sees outcomes.
+//! Failure: a panic in the channel, or an order that was never reported, is a transient failure
+//! of its deliveries.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use annunciator_channels::{AttemptReport, Order, OrderFeed, Transport};
+use annunciator_core::{
+    Attempt, AttemptFacts, EnhancedStatus, Failure, FailureScope, Lane, Outcome, Stage, Timestamp,
+};
+use annunciator_store::Settlement;
+use futures_util::FutureExt as _;
+
+use super::lanes::Work;
+use super::{Inner, record, settle};
+
+/// Runs until the lane has no work in memory.
+pub(super) async fn run(inner: Arc<Inner>, lane: Lane) {
+    while let Some(work) = inner.lanes.pop_or_end(&lane) {
+        let notification = &work.order.notification;
+        let snapshot = inner.settings.current();
+        let Some(transport) = snapshot.transport(&notification.channel, &notification.scope) else {
+            let channel = notification.channel.as_str();
+            let failure = relay_failure(format!("this version has no channel `{channel}`"));
+            inner.suspend(&lane, &failure, inner.clock.now());
+            inner.give_back(&work);
+            continue;
+        };
+        let feed = LaneFeed {
+            inner: &inner,
+            lane: &lane,
+            transport: transport.clone(),
+            running: Mutex::default(),
+        };
+        let Some(first) = feed.start(work).await else { continue };
+        let attempt = AssertUnwindSafe(transport.attempt(first, &feed)).catch_unwind();
+        if attempt.await.is_err() {
+            tracing::error!(%lane, "a channel panicked; its deliveries will be tried again");
+        }
+        feed.settle_unreported();
+    }
+}
+
+/// Hands the lane's orders to the channel and settles what comes back.
+struct LaneFeed<'a> {
+    inner: &'a Arc<Inner>,
+    lane: &'a Lane,
+    transport: Arc<dyn Transport>,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    next_tag: u64,
+    works: HashMap<u64, (Work, Timestamp)>,
+}
+
+impl LaneFeed<'_> {
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().expect("no panic while it is held")
+    }
+
+    /// The first order of a run: the only one that may look something up.
+    async fn start(&self, work: Work) -> Option<Order> {
+        let uncertain = work.order.deliveries.iter().find(|claimed| {
+            let last = claimed.delivery.last_failure.as_ref();
+            claimed.delivery.possibly_duplicated
+                && last.is_some_and(|failure| failure.stage == Stage::DataEnd)
+        });
+        let prefer_server = match uncertain {
+            None => None,
+            Some(claimed) => {
+                let attempts = self.inner.store.attempts_of(claimed.delivery.id).await;
+                let last = attempts.ok().and_then(|mut attempts| attempts.pop());
+                last.map(|attempt| attempt.facts.server.clone()).filter(|server| !server.is_empty())
+            }
+        };
+        self.order(work, prefer_server)
+    }
+
+    /// Makes an order of work; none when its lifetime has ended.
+    fn order(&self, work: Work, prefer_server: Option<String>) -> Option<Order> {
+        let now = self.inner.clock.now();
+        if work.order.deliveries.iter().all(|claimed| claimed.delivery.expires_at <= now) {
+            // The claimer finds it by its lifetime and says so in the ledger.
+            self.inner.give_back(&work);
+            return None;
+        }
+        let limit_s = self.inner.settings.current().delivery.attempt_s_max;
+        let recipients =
+            work.order.deliveries.iter().map(|claimed| claimed.delivery.recipient.clone());
+        let mut running = self.running();
+        let tag = running.next_tag;
+        running.next_tag += 1;
+        let order = Order {
+            tag,
+            notification: work.order.notification.clone(),
+            recipients: recipients.collect(),
+            prefer_server,
+            deadline: tokio::time::Instant::now() + Duration::from_secs(u64::from(limit_s)),
+            dry_run: false,
+            trace: false,
+            fresh_connection: false,
+        };
+        running.works.insert(tag, (work, now));
+        Some(order)
+    }
+
+    /// Whether work may follow on the same transport without a look-up.
+    fn may_follow(&self, work: &Work) -> bool {
+        let notification = &work.order.notification;
+        let snapshot = self.inner.settings.current();
+        let same = snapshot
+            .transport(&notification.channel, &notification.scope)
+            .is_some_and(|transport| Arc::ptr_eq(&transport, &self.transport));
+        same && !work.order.deliveries.iter().any(|claimed| claimed.delivery.possibly_duplicated)
+    }
+
+    /// Settles what the channel did not report: it panicked.
+    fn settle_unreported(&self) {
+        let left: Vec<u64> = self.running().works.keys().copied().collect();
+        for tag in left {
+            let failure = Failure {
+                stage: Stage::Prepare,
+                scope: FailureScope::Delivery,
+                code: None,
+                status: EnhancedStatus::new(4, 3, 0),
+                diagnostic: "internal error: the attempt ended without a result".to_owned(),
+            };
+            let count = self.running().works.get(&tag).map_or(0, |w| w.0.order.deliveries.len());
+            let outcomes = vec![Outcome::TransientFailure(failure); count];
+            self.report(tag, AttemptReport { outcomes, facts: AttemptFacts::default() });
+        }
+    }
+
+    fn settle_order(&self, work: &Work, started_at: Timestamp, report: AttemptReport) {
+        let inner = self.inner;
+        let now = inner.clock.now();
+        let snapshot = inner.settings.current();
+        let facts = Arc::new(report.facts);
+        for (claimed, outcome) in work.order.deliveries.iter().zip(report.outcomes) {
+            let chance = fastrand::f64();
+            let next = settle::settle(&claimed.delivery, &outcome, &snapshot.delivery, now, chance);
+            let attempt = Attempt {
+                delivery: next.id,
+                number: next.attempts,
+                started_at,
+                ended_at: now,
+                outcome,
+                facts: facts.clone(),
+            };
+            record::log_attempt(&attempt, &next, &work.order.notification);
+            record::count_attempt(&inner.metrics, &attempt, &work.order.notification);
+            let token = claimed.token;
+            inner.settle(Settlement { delivery: next, token, attempt: Some(attempt), raise: None });
+        }
+    }
+}
+
+impl OrderFeed for LaneFeed<'_> {
+    fn next(&self) -> Option<Order> {
+        // Work that expired is given back; the one behind it gets its turn.
+        for _ in 0..100 {
+            let work = self.inner.lanes.pop(self.lane)?;
+            if !self.may_follow(&work) {
+                self.inner.lanes.push_front(self.lane, work);
+                return None;
+            }
+            if let Some(order) = self.order(work, None) {
+                return Some(order);
+            }
+        }
+        None
+    }
+
+    fn report(&self, tag: u64, report: AttemptReport) {
+        let Some((work, started_at)) = self.running().works.remove(&tag) else { return };
+        let inner = self.inner;
+        let trouble = report
+            .outcomes
+            .iter()
+            .filter_map(Outcome::failure)
+            .find(|failure| failure.scope == FailureScope::Relay);
+        match trouble.cloned() {
+            Some(failure) => {
+                inner.lanes.set_transport(self.lane, &self.transport);
+                inner.suspend(self.lane, &failure, inner.clock.now());
+            }
+            None => inner.resume(self.lane),
+        }
+        self.settle_order(&work, started_at, report);
+        let count = work.order.deliveries.len();
+        if inner.lanes.release(self.lane, count, work.bytes) {
+            inner.wake.notify_one();
+        }
+    }
+}
+
+fn relay_failure(diagnostic: String) -> Failure {
+    Failure {
+        stage: Stage::Prepare,
+        scope: FailureScope::Relay,
+        code: None,
+        status: EnhancedStatus::new(4, 3, 5),
+        diagnostic,
+    }
+}

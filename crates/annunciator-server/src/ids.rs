@@ -1,0 +1,60 @@
+//! Where new ids come from: the clock, a counter and randomness.
+//!
+//! The counter keeps ids of one millisecond in the order they were made, so that lists by id are
+//! lists by time and the store appends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use annunciator_core::{Clock, DeliveryId, EventUid, NotificationId, Timestamp};
+
+/// Makes ids. Cheap to clone.
+#[derive(Clone)]
+pub struct IdSource {
+    clock: Arc<dyn Clock>,
+    counter: Arc<AtomicU32>,
+}
+
+impl IdSource {
+    /// Ids by the time of this clock.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, counter: Arc::default() }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// An id for an event that is registered at `now`.
+    #[must_use]
+    pub fn event(&self, now: Timestamp) -> EventUid {
+        let (ms, random) = self.parts(now);
+        EventUid::from_parts(ms, random)
+    }
+
+    /// An id for a notification.
+    #[must_use]
+    pub fn notification(&self, now: Timestamp) -> NotificationId {
+        let (ms, random) = self.parts(now);
+        NotificationId::from_parts(ms, random)
+    }
+
+    /// An id for a delivery.
+    #[must_use]
+    pub fn delivery(&self, now: Timestamp) -> DeliveryId {
+        let (ms, random) = self.parts(now);
+        DeliveryId::from_parts(ms, random)
+    }
+
+    fn parts(&self, now: Timestamp) -> (u64, [u8; 10]) {
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let mut parts = [0; 10];
+        // The version nibble overwrites the top of the first octet: the counter starts behind it.
+        parts[1..5].copy_from_slice(&count.to_be_bytes());
+        parts[5..].copy_from_slice(&fastrand::u64(..).to_be_bytes()[..5]);
+        (u64::try_from(now.0).unwrap_or(0), parts)
+    }
+}

@@ -1,0 +1,189 @@
+//! A source's events become events in the inbox: validate, commit, hand over to the planner.
+//!
+//! In: events as they came. Out: [`Accepted`] after the commit, or a [`Refusal`] with nothing
+//! stored.
+//! Knows nothing of: settings, channels, how an answer looks on the wire.
+//! Failure: all errors of all events at once; a batch is accepted whole or not at all.
+
+pub mod json;
+mod validation;
+
+pub mod http;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use annunciator_api_types::{EventInput, FieldError};
+use annunciator_core::{Event, Timestamp};
+use annunciator_store::{Accept, Acceptance, Accepted, Idempotency, StoreError};
+
+use crate::metrics::ResultLabels;
+use crate::shared::Shared;
+
+/// Most events of one batch.
+pub const EVENTS_MAX: usize = 1_000;
+
+/// A way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intake {
+    /// Name.
+    pub name: &'static str,
+    /// Where it listens.
+    pub entrance: &'static str,
+    /// What it takes, a sentence.
+    pub doc: &'static str,
+}
+
+/// Every way in. A new one is a file beside this one and a row here.
+pub const INTAKES: [Intake; 1] = [Intake {
+    name: "http",
+    entrance: http::PATH,
+    doc: "One event, an array of events or NDJSON, posted over HTTP.",
+}];
+
+/// Events of one request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// The events as they came.
+    pub inputs: Vec<EventInput>,
+    /// Whether they came as a list, so that pointers begin with the position.
+    pub is_list: bool,
+}
+
+/// Why nothing was stored.
+#[derive(Debug, Clone)]
+pub enum Refusal {
+    /// The server does not take events yet: worth repeating soon.
+    NotReady,
+    /// The text is not what it should be.
+    Malformed(String),
+    /// Another media type or encoding is needed.
+    UnsupportedMediaType(String),
+    /// More than [`EVENTS_MAX`] events: the number.
+    TooMany(usize),
+    /// Fields are wrong.
+    Invalid(Vec<FieldError>),
+    /// The idempotency key was used for another body.
+    KeyReused,
+    /// The store did not take it.
+    Store(StoreError),
+    /// A fault of ours; whether it is stored is not known.
+    Interrupted,
+}
+
+/// Takes responsibility for a batch; answers after the commit, one entry per event, in order.
+///
+/// The commit and the hand-over run to their end even if the caller goes away, so that no event
+/// stays claimed by nobody.
+///
+/// # Errors
+/// Why nothing was stored.
+pub async fn accept(
+    shared: &Arc<Shared>,
+    batch: Batch,
+    idempotency: Option<Idempotency>,
+) -> Result<Vec<Accepted>, Refusal> {
+    let answer = accept_uncounted(shared, batch, idempotency).await;
+    let count = |result: &'static str, by: usize| {
+        if by > 0 {
+            let by = u64::try_from(by).unwrap_or(u64::MAX);
+            shared.metrics.events.get_or_create(&ResultLabels { result }).inc_by(by);
+        }
+    };
+    match &answer {
+        Ok(accepted) => {
+            let duplicates = accepted.iter().filter(|one| one.duplicate).count();
+            count("accepted", accepted.len() - duplicates);
+            count("duplicate", duplicates);
+        }
+        Err(_) => count("refused", 1),
+    }
+    answer
+}
+
+async fn accept_uncounted(
+    shared: &Arc<Shared>,
+    batch: Batch,
+    idempotency: Option<Idempotency>,
+) -> Result<Vec<Accepted>, Refusal> {
+    if !shared.ready.load(Ordering::Acquire) {
+        return Err(Refusal::NotReady);
+    }
+    if batch.inputs.len() > EVENTS_MAX {
+        return Err(Refusal::TooMany(batch.inputs.len()));
+    }
+    let now = shared.clock.now();
+    let events =
+        validation::validate(batch, now, || shared.ids.event(now)).map_err(Refusal::Invalid)?;
+    let (events, repeats) = without_repeats(events);
+    let commit = commit(Arc::clone(shared), events, idempotency, now);
+    let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
+    Ok(match repeats {
+        None => accepted,
+        Some(repeats) => with_repeats(accepted, &repeats),
+    })
+}
+
+/// Commits, and hands what is new to the planner when it has room.
+async fn commit(
+    shared: Arc<Shared>,
+    events: Vec<Event>,
+    idempotency: Option<Idempotency>,
+    now: Timestamp,
+) -> Result<Vec<Accepted>, Refusal> {
+    let permit = shared.planner.reserve(events.len());
+    let claimed = permit.is_some();
+    let kept = if claimed { events.clone() } else { Vec::new() };
+    let accept = Accept { events, idempotency, claimed, now };
+    match shared.store.accept(accept).await.map_err(Refusal::Store)? {
+        Acceptance::Accepted(accepted) => {
+            match permit {
+                Some(permit) => {
+                    let answers = kept.into_iter().zip(&accepted);
+                    permit.hand_over(
+                        answers.filter(|(_, one)| !one.duplicate).map(|(event, _)| event).collect(),
+                    );
+                }
+                None => shared.planner.note_backlog(),
+            }
+            Ok(accepted)
+        }
+        Acceptance::Replayed(accepted) => Ok(accepted),
+        Acceptance::KeyReused => Err(Refusal::KeyReused),
+    }
+}
+
+/// Which stored event each event of the request is, and whether it repeats an earlier one.
+type Repeats = Vec<(usize, bool)>;
+
+/// Takes out events whose id came before in the same batch.
+fn without_repeats(events: Vec<Event>) -> (Vec<Event>, Option<Repeats>) {
+    if events.len() < 2 {
+        return (events, None);
+    }
+    let mut first_of: HashMap<(&str, &str), usize> = HashMap::with_capacity(events.len());
+    let mut repeats = Vec::with_capacity(events.len());
+    for event in &events {
+        let next = first_of.len();
+        let place = *first_of.entry((&event.application.name, &event.id)).or_insert(next);
+        repeats.push((place, place != next));
+    }
+    if first_of.len() == events.len() {
+        return (events, None);
+    }
+    let unique = events.into_iter().zip(&repeats).filter(|(_, (_, is_repeat))| !is_repeat);
+    (unique.map(|(event, _)| event).collect(), Some(repeats))
+}
+
+fn with_repeats(accepted: Vec<Accepted>, repeats: &Repeats) -> Vec<Accepted> {
+    let answers = repeats.iter().filter_map(|(place, is_repeat)| {
+        let mut answer = accepted.get(*place)?.clone();
+        answer.duplicate |= is_repeat;
+        Some(answer)
+    });
+    answers.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Every metric: name, unit, labels, in one list.
+//!
+//! Standard: OpenMetrics text, as Prometheus reads it.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Label: which channel and how it went.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OutcomeLabels {
+    /// Channel name.
+    pub channel: String,
+    /// `delivered`, `transient_failure`, `permanent_failure` or `uncertain`.
+    pub outcome: &'static str,
+}
+
+/// Label: one word.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ResultLabels {
+    /// What it came to.
+    pub result: &'static str,
+}
+
+/// Label: a lane.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct LaneLabels {
+    /// Lane name.
+    pub lane: String,
+}
+
+/// The metrics. Cheap to clone: clones count together.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    /// Events handed in, by `result`: `accepted`, `duplicate`, `refused`.
+    pub events: Family<ResultLabels, Counter>,
+    /// Events planned, by `result`: `planned`, `failed`.
+    pub plans: Family<ResultLabels, Counter>,
+    /// Attempts, by channel and outcome.
+    pub attempts: Family<OutcomeLabels, Counter>,
+    /// Deliveries given up because their lifetime ended.
+    pub expired: Counter,
+    /// Deliveries queued, by lane.
+    pub queued: Family<LaneLabels, Gauge>,
+    /// 1 while the lane is suspended.
+    pub lane_suspended: Family<LaneLabels, Gauge>,
+    /// Deliveries in flight.
+    pub in_flight: Gauge,
+    /// Events accepted and not planned.
+    pub unplanned: Gauge,
+    /// Age of the oldest queued delivery. Unit: seconds.
+    pub oldest_queued_s: Gauge<f64, AtomicU64>,
+    /// Free room on the store's disk. Unit: octets.
+    pub disk_free_bytes: Gauge,
+    /// Size of the store. Unit: octets.
+    pub store_bytes: Gauge,
+    /// Connections to the HTTP listener now.
+    pub http_connections: Gauge,
+    /// HTTP connections refused or cut, by `result`: `too_many`, `slow`.
+    pub http_refused: Family<ResultLabels, Counter>,
+    /// Time from acceptance of the event to delivery. Unit: seconds.
+    pub delivery_latency_s: LatencyHistogram,
+}
+
+/// A histogram with buckets from 1 ms to 2 days.
+#[derive(Clone)]
+pub struct LatencyHistogram(pub Histogram);
+
+impl Default for LatencyHistogram {
+    fn default() -> Self {
+        Self(Histogram::new([
+            0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0,
+            3600.0, 86_400.0, 172_800.0,
+        ]))
+    }
+}
+
+/// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
+pub const METRICS: [(&str, &str, &str); 14] = [
+    ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
+    ("plans", "counter", "Events planned, by result: planned, failed"),
+    ("attempts", "counter", "Attempts, by channel and outcome"),
+    ("deliveries_expired", "counter", "Deliveries given up because their lifetime ended"),
+    ("deliveries_queued", "gauge", "Deliveries queued, by lane"),
+    ("lane_suspended", "gauge", "1 while the lane waits for its relay"),
+    ("deliveries_in_flight", "gauge", "Deliveries in flight"),
+    ("events_unplanned", "gauge", "Events accepted and not planned yet"),
+    ("oldest_queued_seconds", "gauge", "Age of the oldest queued delivery"),
+    ("disk_free_bytes", "gauge", "Free room on the store's disk"),
+    ("store_bytes", "gauge", "Size of the store"),
+    ("http_connections", "gauge", "HTTP connections open"),
+    ("http_connections_refused", "counter", "HTTP connections refused, by result: too_many, slow"),
+    ("delivery_latency_seconds", "histogram", "From acceptance of the event to delivery"),
+];
+
+impl Metrics {
+    /// A registry that holds them all, under the names of [`METRICS`] with the prefix
+    /// `annunciator_`.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix("annunciator");
+        let mut rows = METRICS.iter();
+        add(&mut registry, &mut rows, self.events.clone());
+        add(&mut registry, &mut rows, self.plans.clone());
+        add(&mut registry, &mut rows, self.attempts.clone());
+        add(&mut registry, &mut rows, self.expired.clone());
+        add(&mut registry, &mut rows, self.queued.clone());
+        add(&mut registry, &mut rows, self.lane_suspended.clone());
+        add(&mut registry, &mut rows, self.in_flight.clone());
+        add(&mut registry, &mut rows, self.unplanned.clone());
+        add(&mut registry, &mut rows, self.oldest_queued_s.clone());
+        add(&mut registry, &mut rows, self.disk_free_bytes.clone());
+        add(&mut registry, &mut rows, self.store_bytes.clone());
+        add(&mut registry, &mut rows, self.http_connections.clone());
+        add(&mut registry, &mut rows, self.http_refused.clone());
+        add(&mut registry, &mut rows, self.delivery_latency_s.0.clone());
+        registry
+    }
+
+    /// The metrics as OpenMetrics text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry())
+            .expect("writing to a string does not fail");
+        text
+    }
+}
+
+fn add(
+    registry: &mut Registry,
+    rows: &mut std::slice::Iter<'_, (&'static str, &'static str, &'static str)>,
+    metric: impl prometheus_client::registry::Metric,
+) {
+    let (name, _, help) = rows.next().expect("one row per metric");
+    registry.register(*name, *help, metric);
+}

@@ -1,0 +1,333 @@
+//! The planner task: accepted events into committed plans.
+//!
+//! Claim a batch → `annunciator_planner::plan` → commit. Events come in memory, claimed by the
+//! commit that accepted them; what found no room waits in the store and is claimed from there.
+//!
+//! Failure: an event whose planning panics is tried three times and then parked with its reason
+//! (quality G6); a store that refuses a commit is asked again, and the events keep waiting.
+//!
+//! Concurrency: one task. `backlog` says that the store holds unplanned events; `wake` is
+//! notified after each commit that made it so.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use annunciator_core::{
+    Delivery, DeliveryState, Event, NotificationId, Scope, Timestamp, one_line,
+};
+use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent};
+use annunciator_store::{
+    ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedNotification, StoreError,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::ids::IdSource;
+use crate::metrics::ResultLabels;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// Most events that wait in memory for planning.
+const WAITING_MAX: usize = 2_048;
+/// Most events that one commit plans.
+const BATCH_MAX: usize = 256;
+/// Failures after which an event is parked (quality G6).
+const TRIES_MAX: u32 = 3;
+/// The safety net below the wake-ups.
+const POLL: Duration = Duration::from_secs(30);
+/// Wait after the store refused, or after a failed event is tried again.
+const REFUSED_WAIT: Duration = Duration::from_millis(500);
+
+/// The way to the planner. Cheap to clone.
+#[derive(Clone)]
+pub struct PlannerInbox {
+    inner: Arc<Inbox>,
+}
+
+struct Inbox {
+    sender: mpsc::UnboundedSender<Vec<Event>>,
+    receiver: std::sync::Mutex<Option<mpsc::UnboundedReceiver<Vec<Event>>>>,
+    room: Arc<Semaphore>,
+    has_backlog: AtomicBool,
+    wake: Notify,
+}
+
+/// Room for some events in the planner's memory.
+pub struct PlannerPermit {
+    inbox: Arc<Inbox>,
+    room: OwnedSemaphorePermit,
+}
+
+impl Default for PlannerInbox {
+    fn default() -> Self {
+        // Unbounded, but every event in it holds a permit of `room`.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self {
+            inner: Arc::new(Inbox {
+                sender,
+                receiver: std::sync::Mutex::new(Some(receiver)),
+                room: Arc::new(Semaphore::new(WAITING_MAX)),
+                has_backlog: AtomicBool::new(true),
+                wake: Notify::new(),
+            }),
+        }
+    }
+}
+
+impl PlannerInbox {
+    /// Room for `count` events, or none when the planner is behind: then they are accepted
+    /// without a claim, and [`Self::note_backlog`] is called after the commit.
+    #[must_use]
+    pub fn reserve(&self, count: usize) -> Option<PlannerPermit> {
+        // Fresh events must not overtake those that wait in the store.
+        if self.inner.has_backlog.load(Ordering::Acquire) {
+            return None;
+        }
+        let count = u32::try_from(count).ok()?;
+        let room = self.inner.room.clone().try_acquire_many_owned(count).ok()?;
+        Some(PlannerPermit { inbox: self.inner.clone(), room })
+    }
+
+    /// The store holds unplanned events.
+    pub fn note_backlog(&self) {
+        self.inner.has_backlog.store(true, Ordering::Release);
+        self.inner.wake.notify_one();
+    }
+}
+
+impl PlannerPermit {
+    /// Hands over events that were accepted as claimed. The room is given back when they are
+    /// taken for planning.
+    pub fn hand_over(self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        self.room.forget();
+        // The receiver lives as long as the server.
+        let _ = self.inbox.sender.send(events);
+    }
+}
+
+/// Runs until the stop, then plans what is left in memory.
+pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let inbox = shared.planner.inner.clone();
+    let receiver = inbox.receiver.lock().expect("no panic while it is held").take();
+    let mut receiver = receiver.expect("the planner task is started once");
+    let mut gathered: Vec<Vec<Event>> = Vec::new();
+    loop {
+        if inbox.has_backlog.load(Ordering::Acquire) {
+            plan_backlog(&shared, &inbox).await;
+        }
+        tokio::select! {
+            biased;
+            count = receiver.recv_many(&mut gathered, BATCH_MAX) => {
+                if count == 0 {
+                    return;
+                }
+            }
+            () = inbox.wake.notified() => {}
+            () = tokio::time::sleep(POLL) => inbox.has_backlog.store(true, Ordering::Release),
+            () = stop.cancelled() => return,
+        }
+        let events: Vec<Event> = gathered.drain(..).flatten().collect();
+        inbox.room.add_permits(events.len());
+        for batch in chunks(events) {
+            plan_batch(&shared, batch).await;
+        }
+    }
+}
+
+fn chunks(mut events: Vec<Event>) -> Vec<Vec<Event>> {
+    let mut batches = Vec::new();
+    while events.len() > BATCH_MAX {
+        let rest = events.split_off(BATCH_MAX);
+        batches.push(std::mem::replace(&mut events, rest));
+    }
+    if !events.is_empty() {
+        batches.push(events);
+    }
+    batches
+}
+
+/// Plans what waits in the store, until nothing does.
+async fn plan_backlog(shared: &Arc<Shared>, inbox: &Inbox) {
+    loop {
+        // Cleared before the look, so that what is noted from here on is looked for again.
+        inbox.has_backlog.store(false, Ordering::Release);
+        match shared.store.claim_events(BATCH_MAX).await {
+            Ok(events) if events.is_empty() => return,
+            Ok(events) => {
+                inbox.has_backlog.store(true, Ordering::Release);
+                plan_batch(shared, events).await;
+            }
+            Err(error) => {
+                inbox.has_backlog.store(true, Ordering::Release);
+                tracing::warn!(%error, "cannot claim events; asking again");
+                tokio::time::sleep(REFUSED_WAIT).await;
+                return;
+            }
+        }
+    }
+}
+
+/// A notification on its way: what is committed, and what the dispatcher takes over afterwards.
+struct Bound {
+    lane: annunciator_core::Lane,
+    planned: PlannedNotification,
+    bytes: usize,
+    is_handed_over: bool,
+}
+
+async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>) {
+    let snapshot = shared.settings.current();
+    let now = shared.clock.now();
+    let mut commits = Vec::with_capacity(events.len());
+    let mut bound = Vec::new();
+    let mut has_failed = false;
+    for event in &events {
+        let verdict = match plan_event(shared, &snapshot, event, now) {
+            Ok((notifications, decisions)) => {
+                let planned = notifications.iter().map(|b| b.planned.clone()).collect();
+                bound.extend(notifications);
+                PlanVerdict::Planned { notifications: planned, decisions }
+            }
+            Err(reason) => {
+                has_failed = true;
+                tracing::error!(event.id = %event.uid, reason, "an event cannot be planned");
+                PlanVerdict::Failed { reason, tries_max: TRIES_MAX }
+            }
+        };
+        count(shared, &verdict);
+        commits.push(PlanCommit { event: event.uid, verdict });
+    }
+    commit(shared, commits).await;
+    for item in bound {
+        finish(shared, item);
+    }
+    if has_failed {
+        let inbox = shared.planner.clone();
+        shared.tasks.spawn("planner repeat", async move {
+            tokio::time::sleep(REFUSED_WAIT).await;
+            inbox.note_backlog();
+        });
+    }
+}
+
+/// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
+async fn commit(shared: &Shared, commits: Vec<PlanCommit>) {
+    let mut was_refused = false;
+    loop {
+        let error: StoreError = match shared.store.commit_plans(commits.clone()).await {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        if !was_refused {
+            tracing::error!(%error, "the store does not take plans; asking again");
+        }
+        was_refused = true;
+        tokio::time::sleep(REFUSED_WAIT).await;
+    }
+}
+
+type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>);
+
+fn plan_event(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    event: &Event,
+    now: Timestamp,
+) -> Result<Planned, String> {
+    let profiles = snapshot.profiles(&Scope::of(event));
+    let ids = Ids { source: &shared.ids, now };
+    let domain = shared.settings.hello_name();
+    let plan = catch_unwind(AssertUnwindSafe(|| {
+        annunciator_planner::plan(event, &profiles, domain, now, &ids)
+    }))
+    .map_err(|panic| panic_text(panic.as_ref()))?;
+    let lifetime_ms = snapshot.delivery.lifetime_ms();
+    let bind = |content: PlannedContent| {
+        let profile: &ChannelProfile = profiles[content.profile];
+        bind(shared, profile, content, now, lifetime_ms)
+    };
+    Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions))
+}
+
+/// Gives each recipient a delivery; they are claimed at once when the lane has room.
+fn bind(
+    shared: &Shared,
+    profile: &ChannelProfile,
+    content: PlannedContent,
+    now: Timestamp,
+    lifetime_ms: i64,
+) -> Bound {
+    let notification = Arc::new(content.notification);
+    let lane = profile.lane.clone();
+    let count = notification.content.recipients.len();
+    let bytes = 512 + notification.content.text.len() + 256 * count;
+    let is_handed_over = shared.dispatcher.reserve(&lane, count, bytes);
+    let lease_until = now.plus_ms(shared.settings.current().claim_ms());
+    let state = if is_handed_over {
+        DeliveryState::InFlight { lease_until }
+    } else {
+        DeliveryState::Queued { due_at: now }
+    };
+    let delivery = |recipient: &annunciator_core::Recipient| Delivery {
+        id: shared.ids.delivery(now),
+        notification: notification.id,
+        recipient: recipient.clone(),
+        lane: lane.clone(),
+        state: state.clone(),
+        created_at: now,
+        expires_at: now.plus_ms(lifetime_ms),
+        attempts: 0,
+        retries: 0,
+        possibly_duplicated: false,
+        last_failure: None,
+    };
+    let deliveries = notification.content.recipients.iter().map(delivery).collect();
+    let planned = PlannedNotification { notification, deliveries };
+    Bound { lane, planned, bytes, is_handed_over }
+}
+
+fn finish(shared: &Shared, bound: Bound) {
+    if !bound.is_handed_over {
+        shared.dispatcher.note_queued(&bound.lane);
+        return;
+    }
+    let claimed = |delivery| ClaimedDelivery { delivery, token: 1 };
+    let order = ClaimedOrder {
+        notification: bound.planned.notification,
+        deliveries: bound.planned.deliveries.into_iter().map(claimed).collect(),
+    };
+    shared.dispatcher.hand_over(&bound.lane, order, bound.bytes);
+}
+
+fn count(shared: &Shared, verdict: &PlanVerdict) {
+    let result = match verdict {
+        PlanVerdict::Planned { .. } => "planned",
+        PlanVerdict::Failed { .. } => "failed",
+    };
+    shared.metrics.plans.get_or_create(&ResultLabels { result }).inc();
+}
+
+struct Ids<'a> {
+    source: &'a IdSource,
+    now: Timestamp,
+}
+
+impl NotificationIds for Ids<'_> {
+    fn notification_id(&self) -> NotificationId {
+        self.source.notification(self.now)
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown cause");
+    one_line(&format!("planning panicked: {text}"), 500)
+}

@@ -1,0 +1,340 @@
+//! The settings document: one object per group, into the typed layer and back.
+//!
+//! In: JSON as an administrator writes it, or as the store keeps it (secrets sealed).
+//! Out: [`ServerLayer`], or every problem with its pointer.
+//! Failure: a document is taken whole or not at all.
+
+use annunciator_api_types::FieldError;
+use annunciator_channels::RelayLayer;
+use annunciator_planner::NotifyLayer;
+use annunciator_settings::{
+    Definition, Problem, SECRET_MASK, SettingsLayer, group_schema, reference_markdown,
+};
+use serde_json::{Map, Value, json};
+
+use crate::dispatcher::settings::DeliveryLayer;
+use crate::secrets::Sealer;
+use crate::snapshot::{ServerLayer, Snapshot, field_errors};
+use crate::upkeep::RetentionLayer;
+
+/// A group of the document.
+pub struct Group {
+    /// Its key.
+    pub name: &'static str,
+    /// What it is, for the reference page.
+    pub doc: &'static str,
+    /// Its settings, by the types that hold them.
+    parts: &'static [fn() -> &'static [Definition]],
+}
+
+impl Group {
+    /// Its settings, in the order of the reference page.
+    pub fn definitions(&self) -> impl Iterator<Item = &'static Definition> {
+        self.parts.iter().flat_map(|part| part())
+    }
+
+    /// The JSON schema of each setting.
+    #[must_use]
+    pub fn schemas(&self) -> Map<String, Value> {
+        let mut schemas = Map::new();
+        for part in self.parts {
+            if let Value::Object(properties) = group_schema(part())["properties"].take() {
+                schemas.extend(properties);
+            }
+        }
+        schemas
+    }
+
+    /// The Markdown table of its settings.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        self.parts.iter().map(|part| reference_markdown(self.name, part())).collect()
+    }
+}
+
+/// The groups, in the order of the reference page. A group not listed here is not settable.
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "email",
+        doc: "Notifications by e-mail: which events, who is told, in which words, over which relay.",
+        parts: &[NotifyLayer::definitions, RelayLayer::definitions],
+    },
+    Group {
+        name: "delivery",
+        doc: "How long and how often deliveries are tried.",
+        parts: &[DeliveryLayer::definitions],
+    },
+    Group {
+        name: "retention",
+        doc: "How long finished events stay in the ledger.",
+        parts: &[RetentionLayer::definitions],
+    },
+];
+
+/// A merge patch over a layer.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn merge(
+    layer: &ServerLayer,
+    patch: &Map<String, Value>,
+) -> Result<ServerLayer, Vec<FieldError>> {
+    let mut next = layer.clone();
+    let mut errors = check_names(patch);
+    if errors.is_empty() {
+        for (name, value) in patch {
+            if value.is_null() {
+                clear_group(&mut next, name);
+                continue;
+            }
+            let mut keep = |problems: Result<(), Vec<Problem>>| {
+                if let Err(problems) = problems {
+                    errors.extend(field_errors(name, problems));
+                }
+            };
+            match name.as_str() {
+                "email" => {
+                    keep(next.email_notify.merge_patch(&only::<NotifyLayer>(value)));
+                    keep(next.email_relay.merge_patch(&only::<RelayLayer>(value)));
+                }
+                "delivery" => keep(next.delivery.merge_patch(value)),
+                "retention" => keep(next.retention.merge_patch(value)),
+                _ => unreachable!("checked by name above"),
+            }
+        }
+    }
+    if errors.is_empty() { Ok(next) } else { Err(errors) }
+}
+
+fn clear_group(layer: &mut ServerLayer, name: &str) {
+    match name {
+        "email" => {
+            layer.email_notify = NotifyLayer::default();
+            layer.email_relay = RelayLayer::default();
+        }
+        "delivery" => layer.delivery = DeliveryLayer::default(),
+        _ => layer.retention = RetentionLayer::default(),
+    }
+}
+
+/// Names that no group knows, with the nearest that one does.
+fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    for (name, value) in patch {
+        let Some(group) = GROUPS.iter().find(|group| group.name == name) else {
+            let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
+            errors.push(unknown(&format!("/{name}"), "group", name, &names));
+            continue;
+        };
+        if value.is_null() {
+            continue;
+        }
+        let Some(fields) = value.as_object() else {
+            let detail = "must be an object with the settings of the group";
+            errors.push(FieldError::new(format!("/{name}"), "type", detail));
+            continue;
+        };
+        let known: Vec<_> = group.definitions().map(|row| row.key).collect();
+        for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
+            errors.push(unknown(&format!("/{name}/{key}"), "setting", key, &known));
+        }
+    }
+    errors
+}
+
+fn unknown(pointer: &str, what: &str, name: &str, known: &[&str]) -> FieldError {
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(candidate, name), *candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let remedy = match nearest {
+        Some((_, candidate)) => format!("did you mean `{candidate}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    let shown = annunciator_core::one_line(name, 100);
+    FieldError::new(pointer, "unknown_field", format!("there is no {what} `{shown}`; {remedy}"))
+}
+
+/// The part of a group's object that a layer type knows.
+fn only<L: SettingsLayer>(value: &Value) -> Value {
+    let fields = value.as_object().cloned().unwrap_or_default();
+    let known = L::definitions();
+    let is_known = |key: &String| known.iter().any(|definition| definition.key == key);
+    Value::Object(fields.into_iter().filter(|(key, _)| is_known(key)).collect())
+}
+
+/// The document for the store, secrets sealed.
+#[must_use]
+pub fn to_stored(layer: &ServerLayer, sealer: &Sealer) -> String {
+    let mut seal = |key: &str, clear: &str| sealer.seal(&place(key), clear);
+    let mut email = layer.email_notify.to_stored_json(&mut seal);
+    let relay = layer.email_relay.to_stored_json(&mut seal);
+    if let (Value::Object(email), Value::Object(relay)) = (&mut email, relay) {
+        email.extend(relay);
+    }
+    json!({
+        "email": email,
+        "delivery": layer.delivery.to_json(),
+        "retention": layer.retention.to_json(),
+    })
+    .to_string()
+}
+
+/// The layer of a stored document.
+///
+/// # Errors
+/// What is wrong with it: the store was damaged, or the key file replaced.
+pub fn from_stored(document: &str, sealer: &Sealer) -> Result<ServerLayer, Vec<FieldError>> {
+    let document: Value = serde_json::from_str(document)
+        .map_err(|error| vec![FieldError::new("", "syntax", error.to_string())])?;
+    let mut open = |key: &str, sealed: &str| {
+        sealer.open_secret(&place(key), sealed).map_err(|error| error.to_string())
+    };
+    let mut errors = Vec::new();
+    let empty = json!({});
+    let email = document.get("email").unwrap_or(&empty);
+    let layer = ServerLayer {
+        email_notify: read("email", &only::<NotifyLayer>(email), &mut open, &mut errors),
+        email_relay: read("email", &only::<RelayLayer>(email), &mut open, &mut errors),
+        delivery: read(
+            "delivery",
+            document.get("delivery").unwrap_or(&empty),
+            &mut open,
+            &mut errors,
+        ),
+        retention: read(
+            "retention",
+            document.get("retention").unwrap_or(&empty),
+            &mut open,
+            &mut errors,
+        ),
+    };
+    if errors.is_empty() { Ok(layer) } else { Err(errors) }
+}
+
+fn read<L: SettingsLayer>(
+    group: &str,
+    stored: &Value,
+    open: &mut dyn FnMut(&str, &str) -> Result<String, String>,
+    errors: &mut Vec<FieldError>,
+) -> L {
+    L::from_stored_json(stored, open).unwrap_or_else(|problems| {
+        errors.extend(field_errors(group, problems));
+        L::default()
+    })
+}
+
+/// What a sealed secret belongs to.
+fn place(key: &str) -> String {
+    format!("server/email/{key}")
+}
+
+/// A stored document for showing: secrets masked.
+#[must_use]
+pub fn masked(document: &str) -> Map<String, Value> {
+    let Ok(Value::Object(mut groups)) = serde_json::from_str(document) else {
+        return Map::new();
+    };
+    for group in GROUPS {
+        let Some(Value::Object(fields)) = groups.get_mut(group.name) else { continue };
+        for definition in group.definitions().filter(|row| row.is_secret()) {
+            if let Some(value) = fields.get_mut(definition.key) {
+                *value = SECRET_MASK.into();
+            }
+        }
+    }
+    groups
+}
+
+/// What a change changes, for the audit log: per setting its value before and after, secrets
+/// masked.
+#[must_use]
+pub fn difference(before: &ServerLayer, after: &ServerLayer) -> Value {
+    let (old, new) = (shown(before), shown(after));
+    let mut changes = Map::new();
+    for group in GROUPS {
+        for definition in group.definitions() {
+            let key = definition.key;
+            let (from, to) = (&old[group.name][key], &new[group.name][key]);
+            if from != to {
+                changes.insert(format!("{}.{key}", group.name), json!({"from": from, "to": to}));
+            }
+        }
+    }
+    if before.email_relay.password != after.email_relay.password {
+        changes.insert("email.password".to_owned(), json!("changed"));
+    }
+    Value::Object(changes)
+}
+
+fn shown(layer: &ServerLayer) -> Value {
+    let mut email = layer.email_notify.to_json();
+    if let (Value::Object(email), Value::Object(relay)) = (&mut email, layer.email_relay.to_json())
+    {
+        email.extend(relay);
+    }
+    json!({
+        "email": email,
+        "delivery": layer.delivery.to_json(),
+        "retention": layer.retention.to_json(),
+    })
+}
+
+/// Checks a settings document without a server; nothing is stored and nobody is asked.
+#[must_use]
+pub fn check(document: &Map<String, Value>) -> Vec<FieldError> {
+    let channels: Vec<_> =
+        annunciator_channels::CHANNELS.iter().map(|(_, make)| make("localhost")).collect();
+    let compiled = merge(&ServerLayer::default(), document)
+        .and_then(|layer| Snapshot::compile(&channels, layer, 0));
+    compiled.err().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patched(patch: Value) -> Result<ServerLayer, Vec<FieldError>> {
+        let Value::Object(patch) = patch else { panic!("an object") };
+        merge(&ServerLayer::default(), &patch)
+    }
+
+    #[test]
+    fn a_wrong_document_names_every_field_and_the_remedy() {
+        for (patch, pointer, code, remedy) in [
+            (json!({"mail": {}}), "/mail", "unknown_field", "did you mean `email`?"),
+            (json!({"email": {"sever": []}}), "/email/sever", "unknown_field", "`servers`"),
+            (json!({"email": {"port": 70000}}), "/email/port", "range", "65535"),
+            (json!({"email": 5}), "/email", "type", "object"),
+            (json!({"email": {"tls": "maybe"}}), "/email/tls", "one_of", "required"),
+            (json!({"email": {"subject": "100 %"}}), "/email/subject", "format", "%%"),
+            (json!({"delivery": {"lifetime_s": 1}}), "/delivery/lifetime_s", "range", "60"),
+        ] {
+            let errors = patched(patch.clone()).expect_err("refused");
+            assert_eq!(errors.len(), 1, "{patch}: {errors:?}");
+            assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_str()), (pointer, code));
+            assert!(errors[0].detail.contains(remedy), "{}", errors[0].detail);
+        }
+        let errors = patched(json!({"email": {"port": 0, "tls": 3}})).expect_err("refused");
+        assert_eq!(errors.len(), 2, "all problems are told at once");
+    }
+
+    #[test]
+    fn a_document_survives_the_store_and_its_secrets_are_sealed_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealer = Sealer::open(&folder.path().join("key")).unwrap();
+        let layer = patched(json!({
+            "email": {"servers": "mail.example.org", "recipients": ["a@example.org"],
+                      "auth": "password", "username": "u", "password": "canary"},
+            "delivery": {"lifetime_s": 3600},
+        }))
+        .unwrap();
+        let stored = to_stored(&layer, &sealer);
+        assert!(!stored.contains("canary"));
+        assert_eq!(from_stored(&stored, &sealer).unwrap(), layer);
+        assert_eq!(masked(&stored)["email"]["password"], SECRET_MASK);
+        let audit = difference(&ServerLayer::default(), &layer).to_string();
+        assert!(audit.contains("email.password") && !audit.contains("canary"));
+    }
+}

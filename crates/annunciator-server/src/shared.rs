@@ -1,0 +1,43 @@
+//! What the parts of the server hold in common: store, clock, ids, settings, tokens, dispatcher.
+
+use std::sync::Arc;
+
+use annunciator_core::{Clock, Timestamp};
+use annunciator_store::Store;
+
+use crate::dispatcher::Dispatcher;
+use crate::ids::IdSource;
+use crate::lifecycle::Tasks;
+use crate::metrics::Metrics;
+use crate::planner_task::PlannerInbox;
+use crate::secrets::Sealer;
+use crate::snapshot::SettingsBook;
+use crate::tokens::TokenBook;
+
+/// Shared by intake, planner task, dispatcher, admin and API.
+pub struct Shared {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub ids: IdSource,
+    /// Settings as they are in force.
+    pub settings: SettingsBook,
+    /// API tokens.
+    pub tokens: TokenBook,
+    /// The way to the planner.
+    pub planner: PlannerInbox,
+    /// The dispatcher: lanes and work.
+    pub dispatcher: Dispatcher,
+    /// Where tasks run.
+    pub tasks: Tasks,
+    /// Seals secrets.
+    pub sealer: Sealer,
+    /// All metrics.
+    pub metrics: Metrics,
+    /// When the server was started.
+    pub started_at: Timestamp,
+    /// Whether it takes events: the store is open, and the bootstrap, if one is awaited, is done.
+    pub ready: std::sync::atomic::AtomicBool,
+}

@@ -1,0 +1,208 @@
+//! A revision of the settings into an immutable snapshot: typed, compiled, ready for events.
+//!
+//! In: the saved document of the server-wide layer. Out: a [`Snapshot`], swapped in whole.
+//! Failure: everything that can fail happens before the swap; the old snapshot stays in force.
+
+use std::sync::Arc;
+
+use annunciator_api_types::FieldError;
+use annunciator_channels::{CHANNELS, Channel, RelayLayer, RelaySettings, Transport};
+use annunciator_core::{ChannelName, Lane, Scope};
+use annunciator_planner::{ChannelProfile, NotifyLayer, NotifySettings};
+use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
+use arc_swap::ArcSwap;
+
+use crate::dispatcher::settings::{DeliveryLayer, DeliverySettings};
+use crate::upkeep::{RetentionLayer, RetentionSettings};
+
+/// A claim outlasts the longest attempt by this much. Unit: milliseconds.
+const LEASE_MARGIN_MS: i64 = 600_000;
+
+/// What the server-wide layer sets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServerLayer {
+    /// Whom the e-mail channel tells, and how.
+    pub email_notify: NotifyLayer,
+    /// How its mail reaches the relay.
+    pub email_relay: RelayLayer,
+    /// Retry and lifetime.
+    pub delivery: DeliveryLayer,
+    /// What is kept.
+    pub retention: RetentionLayer,
+}
+
+/// The settings that are in force.
+pub struct Snapshot {
+    /// Revision of the server-wide layer; 0 when nothing was saved.
+    pub revision: i64,
+    /// The layer itself.
+    pub layer: ServerLayer,
+    /// E-mail: whom and how.
+    pub email_notify: Resolved<NotifySettings>,
+    /// E-mail: the relay.
+    pub email_relay: Resolved<RelaySettings>,
+    /// Retry and lifetime.
+    pub delivery: DeliverySettings,
+    /// Origins of retry and lifetime.
+    pub delivery_resolved: Resolved<DeliverySettings>,
+    /// What is kept.
+    pub retention: Resolved<RetentionSettings>,
+    profiles: Vec<ChannelProfile>,
+    transports: Vec<(ChannelName, Arc<dyn Transport>)>,
+}
+
+impl Snapshot {
+    /// Compiles a layer.
+    ///
+    /// # Errors
+    /// What does not fit together, with pointers such as `/email/tls`.
+    pub fn compile(
+        channels: &[Arc<dyn Channel>],
+        layer: ServerLayer,
+        revision: i64,
+    ) -> Result<Self, Vec<FieldError>> {
+        let email_notify = NotifySettings::resolve(&[(Origin::Server, &layer.email_notify)]);
+        let email_relay = RelaySettings::resolve(&[(Origin::Server, &layer.email_relay)]);
+        let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &layer.delivery)]);
+        let retention = RetentionSettings::resolve(&[(Origin::Server, &layer.retention)]);
+        let mut errors = field_errors("email", email_relay.values.find_conflicts());
+        let mut profiles = Vec::new();
+        let mut transports = Vec::new();
+        for channel in channels {
+            errors.extend(check_addresses(channel.as_ref(), &email_notify.values));
+            let transport = channel.transport(&email_relay.values);
+            let lane = Lane::new(&format!("{}/server", channel.name()));
+            let missing = transport.missing().to_owned();
+            match ChannelProfile::compile(channel.name(), lane, &email_notify.values, &missing) {
+                Ok(profile) => profiles.push(profile),
+                Err(error) => {
+                    let detail = format!("a template does not parse: {error}");
+                    errors.push(FieldError::new("/email", "format", detail));
+                }
+            }
+            transports.push((channel.name(), transport));
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
+            revision,
+            layer,
+            email_notify,
+            email_relay,
+            delivery: delivery_resolved.values.clone(),
+            delivery_resolved,
+            retention,
+            profiles,
+            transports,
+        })
+    }
+
+    /// The profiles that hold for an event, one per channel. All events share the server-wide
+    /// layer as yet.
+    #[must_use]
+    pub fn profiles(&self, _scope: &Scope) -> Vec<&ChannelProfile> {
+        self.profiles.iter().collect()
+    }
+
+    /// How long a claim holds: an attempt and a margin. Unit: milliseconds.
+    #[must_use]
+    pub fn claim_ms(&self) -> i64 {
+        i64::from(self.delivery.attempt_s_max) * 1_000 + LEASE_MARGIN_MS
+    }
+
+    /// What sends for a channel, resolved at each attempt (ADR 0003).
+    #[must_use]
+    pub fn transport(&self, channel: &ChannelName, _scope: &Scope) -> Option<Arc<dyn Transport>> {
+        let found = self.transports.iter().find(|(name, _)| name == channel);
+        found.map(|(_, transport)| transport.clone())
+    }
+}
+
+/// The snapshot in force, and the channels. Cheap to clone: clones see the same.
+#[derive(Clone)]
+pub struct SettingsBook {
+    current: Arc<ArcSwap<Snapshot>>,
+    channels: Arc<[Arc<dyn Channel>]>,
+    /// The right-hand side of Message-IDs and the argument of EHLO.
+    hello_name: Arc<str>,
+}
+
+impl SettingsBook {
+    /// A book that begins with the compiled defaults.
+    #[must_use]
+    pub fn new(hello_name: &str) -> Self {
+        let channels: Arc<[_]> = CHANNELS.iter().map(|(_, make)| make(hello_name)).collect();
+        Self::with_channels(channels, hello_name)
+    }
+
+    /// A book over given channels, for tests with a scripted channel.
+    #[must_use]
+    pub fn with_channels(channels: Arc<[Arc<dyn Channel>]>, hello_name: &str) -> Self {
+        let snapshot = Snapshot::compile(&channels, ServerLayer::default(), 0)
+            .unwrap_or_else(|errors| panic!("the compiled defaults are valid: {errors:?}"));
+        Self {
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
+            channels,
+            hello_name: hello_name.into(),
+        }
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Puts a snapshot in force.
+    pub fn swap(&self, snapshot: Snapshot) {
+        self.current.store(Arc::new(snapshot));
+        for channel in self.channels.iter() {
+            channel.forget_failures();
+        }
+    }
+
+    /// The channels.
+    #[must_use]
+    pub fn channels(&self) -> &[Arc<dyn Channel>] {
+        &self.channels
+    }
+
+    /// What this host calls itself.
+    #[must_use]
+    pub fn hello_name(&self) -> &str {
+        &self.hello_name
+    }
+}
+
+/// Problems of a group as the API names them.
+pub(crate) fn field_errors(group: &str, problems: Vec<Problem>) -> Vec<FieldError> {
+    let error = |problem: Problem| {
+        let problem = problem.under(group);
+        FieldError::new(problem.pointer, problem.code, problem.detail)
+    };
+    problems.into_iter().map(error).collect()
+}
+
+/// Addresses are checked by the channel, which knows their form.
+fn check_addresses(channel: &dyn Channel, settings: &NotifySettings) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let lists = [
+        ("recipients", &settings.recipients),
+        ("recipients_cc", &settings.recipients_cc),
+        ("recipients_bcc", &settings.recipients_bcc),
+    ];
+    for (key, list) in lists {
+        for (at, address) in list.iter().enumerate() {
+            if let Err(detail) = channel.check_address(address) {
+                errors.push(FieldError::new(format!("/email/{key}/{at}"), "format", detail));
+            }
+        }
+    }
+    if !settings.sender.is_empty()
+        && let Err(detail) = channel.check_address(&settings.sender)
+    {
+        errors.push(FieldError::new("/email/sender", "format", detail));
+    }
+    errors
+}

@@ -1,0 +1,309 @@
+//! Wiring, top to bottom: store → settings → tokens → dispatcher → planner → listeners; and the
+//! drain in the other order.
+//!
+//! Failure: whatever cannot be opened ends the start with words that say what to do; nothing
+//! listens before the store is open and recovered (quality G26).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use annunciator_api_types::{FieldError, Role};
+use annunciator_core::Clock;
+use annunciator_store::sqlite::SqliteStore;
+use annunciator_store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, AdminError};
+use crate::clock::SystemClock;
+use crate::dispatcher::{Dispatcher, Surroundings};
+use crate::ids::IdSource;
+use crate::lifecycle::Tasks;
+use crate::metrics::Metrics;
+use crate::planner_task::{self, PlannerInbox};
+use crate::secrets::Sealer;
+use crate::shared::Shared;
+use crate::snapshot::SettingsBook;
+use crate::tokens::TokenBook;
+use crate::{http, upkeep};
+
+/// Longest wait for attempts under way at a drain.
+const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
+/// Longest wait for what must still be committed then.
+const DRAIN_COMMITS: Duration = Duration::from_secs(10);
+/// Name of the owner-only socket in the data folder (spec 11.3).
+const SOCKET_NAME: &str = "annunciator.sock";
+
+/// What must be known before the store opens.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where HTTP listens; without TLS only a loopback address.
+    pub listen: SocketAddr,
+    /// Folder of the store and the socket; made when it does not exist.
+    pub data_dir: PathBuf,
+    /// The key that seals secrets; beside the data folder when not given.
+    pub secret_key_file: Option<PathBuf>,
+    /// Certificate and key of the HTTP listener.
+    pub tls: Option<TlsFiles>,
+    /// Folders that executables may be in (spec 3.3).
+    pub executable_dirs: Vec<PathBuf>,
+    /// What this host calls itself in EHLO and Message-IDs; the host's name when not given.
+    pub hello_name: Option<String>,
+    /// Not ready before [`RunningServer::bootstrap`] was called.
+    pub wait_for_bootstrap: bool,
+}
+
+/// PEM files of the HTTP listener.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// Certificate chain, the server's own first.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// Tokens and settings for an empty store.
+#[derive(Default)]
+pub struct Bootstrap {
+    /// Made unless a token of the same id is there.
+    pub tokens: Vec<BootstrapToken>,
+    /// A settings document; used only when nothing was saved before.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A token known in advance.
+pub struct BootstrapToken {
+    /// Name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Its text, `ann_<id>_<secret>`.
+    pub token: String,
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The key file cannot be used.
+    #[error("{0}")]
+    Secret(#[from] crate::secrets::SecretError),
+    /// Nothing can listen there.
+    #[error("cannot listen on {at}: {reason}")]
+    Listen {
+        /// Where.
+        at: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Plain HTTP would be reachable from other machines.
+    #[error(
+        "{0} is reachable from other machines: set `tls_certificate_file` and `tls_key_file`, or listen on 127.0.0.1"
+    )]
+    PlainAddress(SocketAddr),
+    /// The certificate or key of the listener cannot be used.
+    #[error("{0}")]
+    Tls(String),
+    /// The saved settings, or those of the bootstrap, cannot be used.
+    #[error("the settings cannot be used: {}", list(.0))]
+    Settings(Vec<FieldError>),
+    /// A token of the bootstrap cannot be used.
+    #[error("a token of the bootstrap cannot be used: {0}")]
+    Token(String),
+}
+
+fn list(errors: &[FieldError]) -> String {
+    let texts: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
+    texts.join("; ")
+}
+
+impl From<AdminError> for StartError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Invalid(errors) => Self::Settings(errors),
+            AdminError::Store(error) => Self::Store(error),
+            other => Self::Store(StoreError::Io(other.to_string())),
+        }
+    }
+}
+
+/// A server at work.
+pub struct RunningServer {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    socket_path: PathBuf,
+    stop_listening: CancellationToken,
+    stop_planning: CancellationToken,
+}
+
+/// Starts a server; when this returns it listens.
+///
+/// # Errors
+/// What cannot be opened, and what to do about it.
+pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
+    if config.tls.is_none() && !config.listen.ip().is_loopback() {
+        return Err(StartError::PlainAddress(config.listen));
+    }
+    let tls = match &config.tls {
+        None => None,
+        Some(files) => {
+            let acceptor = http::tls_acceptor(&files.certificate, &files.key);
+            Some(Arc::new(acceptor.map_err(StartError::Tls)?))
+        }
+    };
+    let key_file = config.secret_key_file.clone();
+    let sealer = Sealer::open(&key_file.unwrap_or_else(|| beside(&config.data_dir)))?;
+    let store: Arc<dyn Store> = SqliteStore::open(&config.data_dir)?;
+    let shared = assemble(&config, store, sealer).await?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|e| listen_error(&config.listen.to_string(), &e.to_string()))?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| listen_error(&config.listen.to_string(), &e.to_string()))?;
+    let socket_path = config.data_dir.join(SOCKET_NAME);
+    let socket = http::open_socket(&socket_path)
+        .map_err(|e| listen_error(&socket_path.display().to_string(), &e.to_string()))?;
+    let stop_listening = CancellationToken::new();
+    let stop_planning = CancellationToken::new();
+    let tasks = &shared.tasks;
+    tasks.spawn("planner", planner_task::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("upkeep", upkeep::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("http", http::serve(shared.clone(), listener, tls, stop_listening.clone()));
+    tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
+    shared.ready.store(!config.wait_for_bootstrap, Ordering::Release);
+    tracing::info!(%address, data_dir = %config.data_dir.display(), "listening");
+    Ok(RunningServer { shared, address, socket_path, stop_listening, stop_planning })
+}
+
+fn listen_error(at: &str, reason: &str) -> StartError {
+    StartError::Listen { at: at.to_owned(), reason: reason.to_owned() }
+}
+
+/// Puts the parts together over an open store.
+async fn assemble(
+    config: &ServerConfig,
+    store: Arc<dyn Store>,
+    sealer: Sealer,
+) -> Result<Arc<Shared>, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let hello_name = config.hello_name.clone().unwrap_or_else(host_name);
+    let settings = SettingsBook::new(&hello_name);
+    let tokens = TokenBook::load(store.as_ref()).await?;
+    let ids = IdSource::new(clock.clone());
+    let (tasks, metrics) = (Tasks::default(), Metrics::default());
+    let dispatcher = Dispatcher::start(Surroundings {
+        store: store.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        settings: settings.clone(),
+        metrics: metrics.clone(),
+        tasks: tasks.clone(),
+    });
+    let shared = Arc::new(Shared {
+        started_at: clock.now(),
+        store,
+        clock,
+        ids,
+        settings,
+        tokens,
+        planner: PlannerInbox::default(),
+        dispatcher,
+        tasks,
+        sealer,
+        metrics,
+        ready: AtomicBool::new(false),
+    });
+    admin::settings::reload(&shared).await?;
+    Ok(shared)
+}
+
+/// `/var/lib/annunciator` → `/var/lib/annunciator.key`: outside the folder that is backed up with
+/// the store.
+fn beside(data_dir: &Path) -> PathBuf {
+    let mut name = data_dir.as_os_str().to_owned();
+    name.push(".key");
+    name.into()
+}
+
+/// The host's name as EHLO wants it: a domain, or `localhost` when there is no better one.
+fn host_name() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy().to_lowercase();
+    let is_domain = !name.is_empty()
+        && name.len() <= 255
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+    if is_domain { name } else { "localhost".to_owned() }
+}
+
+impl RunningServer {
+    /// Where HTTP listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The owner-only socket.
+    #[must_use]
+    pub fn socket_path(&self) -> &Path {
+        &self.socket_path
+    }
+
+    /// Makes tokens and, when nothing was saved before, settings; then the server is ready.
+    ///
+    /// # Errors
+    /// A token or a setting that cannot be used; the server is not ready then.
+    pub async fn bootstrap(&self, bootstrap: Bootstrap) -> Result<(), StartError> {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        for token in &bootstrap.tokens {
+            shared
+                .tokens
+                .insert_known(
+                    shared.store.as_ref(),
+                    &token.name,
+                    token.role,
+                    &token.token,
+                    "bootstrap",
+                    now,
+                )
+                .await
+                .map_err(|error| StartError::Token(format!("{}: {error:?}", token.name)))?;
+        }
+        if !bootstrap.settings.is_empty() && shared.settings.current().revision == 0 {
+            let comment = "from the bootstrap file";
+            admin::settings::patch(shared, bootstrap.settings, None, "bootstrap", comment).await?;
+        }
+        shared.ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Ends when the server cannot go on.
+    pub async fn failed(&self) {
+        let name = self.shared.tasks.failed().await;
+        tracing::error!(task = %name, "the server cannot go on");
+    }
+
+    /// Stops in order: no new requests, no new plans, attempts under way finish, everything is
+    /// committed, the store is closed. Bounded.
+    pub async fn drain(self) {
+        let shared = &self.shared;
+        shared.ready.store(false, Ordering::Release);
+        self.stop_listening.cancel();
+        self.stop_planning.cancel();
+        shared.dispatcher.drain(DRAIN_ATTEMPTS).await;
+        if tokio::time::timeout(DRAIN_COMMITS, shared.tasks.finish()).await.is_err() {
+            tracing::warn!("some tasks did not end in time");
+        }
+        let used = shared.tokens.take_used();
+        let _ = shared.store.touch_tokens(used).await;
+        shared.store.close().await;
+        let _ = std::fs::remove_file(&self.socket_path);
+        tracing::info!("stopped");
+    }
+}

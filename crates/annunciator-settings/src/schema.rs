@@ -1,0 +1,161 @@
+//! Definitions into a JSON schema and into a page of the reference.
+//!
+//! Standard: JSON Schema 2020-12, as OpenAPI 3.1 uses it.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::definition::{Definition, Kind};
+use crate::rules::Format;
+use crate::value::either;
+
+/// The schema of one layer of a group and of its merge patch: every setting may be absent, `null`
+/// clears it.
+#[must_use]
+pub fn group_schema(definitions: &[Definition]) -> Value {
+    let mut schema = object_schema(definitions);
+    schema["required"] = json!([]);
+    for definition in definitions {
+        allow_null(&mut schema["properties"][definition.key]);
+    }
+    schema
+}
+
+fn allow_null(schema: &mut Value) {
+    if let Some(forms) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        forms.push(json!({"type": "null"}));
+        return;
+    }
+    schema["type"] = json!([schema["type"], "null"]);
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+}
+
+fn object_schema(definitions: &[Definition]) -> Value {
+    let mut properties = serde_json::Map::new();
+    let mut required = Vec::new();
+    for definition in definitions {
+        let mut schema = kind_schema(&definition.kind());
+        schema["description"] = definition.doc().into();
+        match (definition.default)() {
+            Some(default) => schema["default"] = default,
+            None => required.push(definition.key),
+        }
+        if definition.is_secret() {
+            schema["writeOnly"] = true.into();
+        }
+        properties.insert(definition.key.to_owned(), schema);
+    }
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn kind_schema(kind: &Kind) -> Value {
+    match kind {
+        Kind::Bool => json!({"type": "boolean"}),
+        Kind::Integer { min, max, .. } => {
+            json!({"type": "integer", "minimum": min, "maximum": max})
+        }
+        Kind::Text { chars_max, .. } => json!({"type": "string", "maxLength": chars_max}),
+        Kind::Secret { chars_max } => {
+            json!({"type": "string", "maxLength": chars_max, "format": "password"})
+        }
+        Kind::Choice(choices) => {
+            let words: Vec<_> = choices.iter().map(|choice| choice.value).collect();
+            json!({"type": "string", "enum": words})
+        }
+        Kind::List { of, items_max, is_separable } => {
+            let list = json!({"type": "array", "items": kind_schema(of), "maxItems": items_max});
+            if *is_separable { json!({"anyOf": [list, {"type": "string"}]}) } else { list }
+        }
+        Kind::Severities => json!({"anyOf": [
+            {"type": "string", "enum": ["all", "configured"]},
+            {"type": "array", "items": {
+                "type": "string",
+                "enum": annunciator_core::Severity::ALL.map(annunciator_core::Severity::as_str),
+            }},
+        ]}),
+        Kind::Object(fields) => object_schema(fields),
+        Kind::Optional(of) => {
+            json!({"anyOf": [{"type": "string", "const": "none"}, kind_schema(of)]})
+        }
+    }
+}
+
+/// The settings as a table of the reference, in Markdown, with a prefix such as `email.`.
+#[must_use]
+pub fn reference_markdown(prefix: &str, definitions: &[Definition]) -> String {
+    let mut page = String::from(
+        "| setting | default | values | meaning |\n\
+         |---|---|---|---|\n",
+    );
+    push_rows(&mut page, prefix, definitions);
+    page
+}
+
+fn push_rows(page: &mut String, prefix: &str, definitions: &[Definition]) {
+    for definition in definitions {
+        let default = (definition.default)().map_or_else(|| "–".to_owned(), |v| format!("`{v}`"));
+        let mut doc = definition.doc().replace("\n\n", "<br>").replace('\n', " ");
+        if let Some((key, value)) = definition.only_when() {
+            write!(doc, "<br>Only when `{prefix}{key}` is `{value}`.")
+                .expect("a String takes everything");
+        }
+        let kind = definition.kind();
+        if let Kind::Choice(choices) = kind {
+            for choice in choices {
+                write!(doc, "<br>`{}`: {}", choice.value, choice.doc().replace('\n', " "))
+                    .expect("a String takes everything");
+            }
+        }
+        let key = definition.key;
+        // A bar would end the cell.
+        let cells = [default, describe_kind(&kind), doc].map(|cell| cell.replace('|', "\\|"));
+        writeln!(page, "| `{prefix}{key}` | {} |", cells.join(" | "))
+            .expect("a String takes everything");
+        match kind {
+            Kind::Object(fields) => push_rows(page, &format!("{prefix}{key}."), fields),
+            Kind::Optional(of) => {
+                if let Kind::Object(fields) = *of {
+                    push_rows(page, &format!("{prefix}{key}."), fields);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn describe_kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Bool => "`true` or `false`".to_owned(),
+        Kind::Integer { min, max, measure } => {
+            let count = match (min, max) {
+                (0, &u64::MAX) => "a whole number".to_owned(),
+                (_, &u64::MAX) => format!("{min} or more"),
+                _ => format!("{min} to {max}"),
+            };
+            if measure.is_empty() { count } else { format!("{count} {measure}") }
+        }
+        Kind::Text { chars_max, format: Format::Plain } => format!("text, {chars_max} characters"),
+        Kind::Text { chars_max, format } => {
+            format!("{}, {chars_max} characters", format.as_str())
+        }
+        Kind::Secret { .. } => "secret".to_owned(),
+        Kind::Choice(choices) => either(choices.iter().map(|choice| choice.value)),
+        Kind::List { of, items_max, is_separable } => {
+            let form = if *is_separable { ", or one text with `;` between them" } else { "" };
+            format!("at most {items_max} × {}{form}", describe_kind(of))
+        }
+        Kind::Severities => {
+            "`all`, `configured`, or a list of `info`, `warning`, `failure`, `critical`".to_owned()
+        }
+        Kind::Object(_) => "an object".to_owned(),
+        Kind::Optional(of) => format!("`none`, or {}", describe_kind(of)),
+    }
+}

@@ -1,0 +1,351 @@
+//! Turns submissions into reports: chooses servers, opens or reuses sessions, fails over.
+//!
+//! In: relay, first submission, feed. Out: one report for each submission.
+//! Knows nothing of: commands, replies.
+//! Standard: RFC 5321 section 5.1; spec 4.1, 4.3, 4.6.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use annunciator_core::{AttemptFacts, EnhancedStatus, Stage};
+use tokio::sync::SemaphorePermit;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::job::{Job, Tried};
+use crate::knock::knock;
+use crate::pool::{Pool, quit, retire};
+use crate::relay::{Auth, Relay, TlsPolicy};
+use crate::server::{Server, ServerHealth};
+use crate::session::{self, Opening, OpeningFailure, Session};
+use crate::submission::{Feed, Submission};
+use crate::transaction::{Ended, carry};
+use crate::trouble::{Cause, Trouble};
+
+/// How often idle connections are looked at.
+const REAP_EVERY: Duration = Duration::from_secs(1);
+/// How long the memory of an unused relay is kept.
+const POOL_UNUSED_MAX: Duration = Duration::from_secs(15 * 60);
+/// Unused relays that are remembered at most.
+const POOLS_MAX: usize = 1_024;
+
+/// An SMTP client: connections, breakers and the memory of TLS failures. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    pools: Mutex<HashMap<Relay, Arc<Pool>>>,
+    /// Whether the task that closes idle connections has begun.
+    reaps: AtomicBool,
+}
+
+impl Inner {
+    fn pools(&self) -> MutexGuard<'_, HashMap<Relay, Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reap(&self) {
+        let now = Instant::now();
+        self.pools().retain(|_, pool| {
+            pool.reap(now);
+            pool.unused_since().is_none_or(|since| now.duration_since(since) < POOL_UNUSED_MAX)
+        });
+    }
+}
+
+impl Client {
+    /// A client without connections.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes one attempt for `first` and, while sessions stay good, for what `feed` hands on.
+    ///
+    /// Never fails: every end is reported through [`Feed::report`], exactly once for each
+    /// submission. A submission with `fresh_connection` does not count among the relay's
+    /// connections, so that a test does not wait behind a stalled queue.
+    pub async fn deliver(&self, relay: &Relay, first: Submission, feed: &dyn Feed) {
+        let pool = self.pool(relay);
+        self.begin_reaping();
+        let Some(job) = Job::new(first, feed) else { return };
+        Delivery { pool: &pool, feed, backlog: VecDeque::from([job]), permit: None }.run().await;
+        pool.touch(Instant::now());
+    }
+
+    /// How each server does.
+    #[must_use]
+    pub fn health(&self) -> Vec<ServerHealth> {
+        let now = Instant::now();
+        let mut health: Vec<_> = self.inner.pools().values().flat_map(|p| p.health(now)).collect();
+        health.sort_by(|a, b| (&a.relay, &a.host).cmp(&(&b.relay, &b.host)));
+        health
+    }
+
+    /// Settings have changed: closes the breakers, forgets failures of TLS, reads trusted
+    /// certificates anew.
+    pub fn forget_failures(&self) {
+        self.inner.pools().values().for_each(|pool| pool.forget_failures());
+    }
+
+    /// Whether a server of the relay answers again; nothing is sent to it.
+    pub async fn knock(&self, relay: &Relay) -> bool {
+        knock(relay).await
+    }
+
+    /// Says QUIT on all idle connections and closes them.
+    pub async fn close_idle(&self) {
+        let mut farewells = JoinSet::new();
+        for pool in self.inner.pools().values() {
+            for session in pool.take_all_idle() {
+                farewells.spawn(quit(session));
+            }
+        }
+        farewells.join_all().await;
+    }
+
+    fn pool(&self, relay: &Relay) -> Arc<Pool> {
+        let mut pools = self.inner.pools();
+        if let Some(pool) = pools.get(relay) {
+            return Arc::clone(pool);
+        }
+        if pools.len() >= POOLS_MAX {
+            pools.retain(|_, pool| pool.unused_since().is_none());
+        }
+        let pool = Arc::new(Pool::new(relay.clone()));
+        pools.insert(relay.clone(), Arc::clone(&pool));
+        pool
+    }
+
+    /// Begins, once, the task that closes idle connections. It holds the client weakly and ends
+    /// at its next look after the last clone is dropped; the connections are closed by the drop.
+    fn begin_reaping(&self) {
+        if self.inner.reaps.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let inner = Arc::downgrade(&self.inner);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(REAP_EVERY).await;
+                match inner.upgrade() {
+                    Some(inner) => inner.reap(),
+                    None => return,
+                }
+            }
+        });
+    }
+}
+
+/// One call of [`Client::deliver`].
+struct Delivery<'a, 'p> {
+    pool: &'p Pool,
+    feed: &'a dyn Feed,
+    /// Jobs that are taken and not reported, the next one first.
+    backlog: VecDeque<Job<'a>>,
+    permit: Option<SemaphorePermit<'p>>,
+}
+
+impl<'a> Delivery<'a, '_> {
+    async fn run(&mut self) {
+        let mut good: Option<Session> = None;
+        while let Some(job) = self.backlog.pop_front() {
+            let session = match good.take() {
+                Some(session) if self.may_reuse(&session, &job) => Some((session, job)),
+                other => {
+                    self.rest(other, false);
+                    self.obtain(job).await
+                }
+            };
+            let Some((session, job)) = session else { continue };
+            let fresh = job.submission.fresh_connection;
+            self.backlog.push_front(job);
+            match carry(session, &self.pool.relay, self.feed, &mut self.backlog).await {
+                Ended::Rest(session) => self.rest(Some(session), fresh),
+                Ended::Full(session) => {
+                    self.rest(Some(session), fresh);
+                    self.take_next();
+                }
+                Ended::Broken => {}
+                Ended::Elsewhere(session) => {
+                    if self.has_another_server() {
+                        self.rest(session, fresh);
+                        continue;
+                    }
+                    if let Some(job) = self.backlog.pop_front() {
+                        job.fail_everywhere();
+                    }
+                    // The refusal concerned one message: the session serves the next ones.
+                    if session.is_some() && !fresh {
+                        good = session;
+                        self.take_next();
+                    } else {
+                        self.rest(session, fresh);
+                    }
+                }
+            }
+        }
+        self.rest(good, false);
+    }
+
+    fn may_reuse(&self, session: &Session, job: &Job<'_>) -> bool {
+        let submission = &job.submission;
+        let preferred = submission.prefer_server.as_ref();
+        !submission.fresh_connection
+            && job.tried.is_empty()
+            && preferred.is_none_or(|name| session.server.is_named(name))
+    }
+
+    /// Takes one more submission when the backlog is empty.
+    fn take_next(&mut self) {
+        if self.backlog.is_empty()
+            && let Some(submission) = self.feed.next()
+        {
+            self.backlog.extend(Job::new(submission, self.feed));
+        }
+    }
+
+    /// Keeps a good session for others, or ends it.
+    fn rest(&self, session: Option<Session>, fresh: bool) {
+        match session {
+            Some(session) if fresh => retire(session),
+            Some(session) => self.pool.put_idle(session, Instant::now()),
+            None => {}
+        }
+    }
+
+    fn has_another_server(&self) -> bool {
+        self.backlog.front().is_some_and(|job| self.choose(job).is_some())
+    }
+
+    fn choose(&self, job: &Job<'_>) -> Option<&Arc<Server>> {
+        let is_tried = |server: &Server| job.tried.iter().any(|tried| tried.label == server.label);
+        let preferred = job.submission.prefer_server.as_deref();
+        self.pool.choose(preferred, is_tried, Instant::now())
+    }
+
+    /// A session for this job; without one the job is reported.
+    async fn obtain(&mut self, mut job: Job<'a>) -> Option<(Session, Job<'a>)> {
+        let deadline = job.submission.deadline;
+        let fresh = job.submission.fresh_connection;
+        if !fresh && self.permit.is_none() {
+            match timeout_at(deadline, self.pool.permits.acquire()).await {
+                Ok(Ok(permit)) => self.permit = Some(permit),
+                Ok(Err(_)) | Err(_) => {
+                    out_of_time(job, "no connection to the relay became free in time");
+                    return None;
+                }
+            }
+        }
+        loop {
+            let now = Instant::now();
+            if now >= deadline {
+                if job.tried.is_empty() {
+                    out_of_time(job, "the time for the attempt was over before it began");
+                } else {
+                    job.fail_everywhere();
+                }
+                return None;
+            }
+            let Some(server) = self.choose(&job).map(Arc::clone) else {
+                job.fail_everywhere();
+                return None;
+            };
+            if !fresh
+                && !job.has_fallen()
+                && let Some(session) = self.pool.take_idle(&server, now)
+            {
+                return Some((session, job));
+            }
+            if !fresh {
+                self.pool.make_room();
+            }
+            match self.open(&server, &job).await {
+                Ok(session) => return Some((session, job)),
+                Err(failure) => {
+                    let tried = tried(&server, failure);
+                    server.record_failure(tried.trouble.failure(), Instant::now());
+                    let ends = !tried.trouble.verdict().next_server;
+                    job.tried.push(tried);
+                    if ends {
+                        job.fail_everywhere();
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens a session; in plain text when TLS is optional and has failed for long enough.
+    async fn open(&self, server: &Arc<Server>, job: &Job<'_>) -> Result<Session, OpeningFailure> {
+        let context = self.pool.tls_context(Instant::now()).map_err(|cause| OpeningFailure {
+            trouble: Trouble::new(Stage::Tls, cause),
+            address: String::new(),
+            dialogue: Vec::new(),
+        })?;
+        let mut opening = Opening {
+            relay: &self.pool.relay,
+            server,
+            context: context.as_deref(),
+            plain: false,
+            deadline: job.submission.deadline,
+            trace: job.submission.trace,
+            watch: job.watch(),
+        };
+        let result = session::open(&opening).await;
+        match &result {
+            Ok(session) if session.has_tls() => server.forget_tls_failure(),
+            Err(failure) if is_tls_failure(&failure.trouble) && self.may_fall_back(server) => {
+                tracing::info!(
+                    server = server.label,
+                    reason = failure.trouble.failure().diagnostic,
+                    "TLS has failed for too long: the session goes on in plain text"
+                );
+                opening.plain = true;
+                return session::open(&opening).await;
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// After a failure of TLS: remembers it; says whether plain text may be used by now.
+    fn may_fall_back(&self, server: &Server) -> bool {
+        let TlsPolicy::IfSupported { plaintext_after } = self.pool.relay.tls else { return false };
+        let now = Instant::now();
+        let first = server.record_tls_failure(now);
+        let may_be_plain = match self.pool.relay.auth {
+            Auth::None => true,
+            Auth::Password { allow_without_tls, .. } => allow_without_tls,
+        };
+        may_be_plain && now.duration_since(first) >= plaintext_after
+    }
+}
+
+/// Whether STARTTLS or the handshake failed in a way that plain text may answer one day: not
+/// when somebody tampers with the connection, and not when the server closes (421).
+fn is_tls_failure(trouble: &Trouble) -> bool {
+    let fits = match &trouble.cause {
+        Cause::Reply { code, .. } => code.number() != 421,
+        Cause::Handshake(_) | Cause::Timeout | Cause::Lost(_) => true,
+        _ => false,
+    };
+    trouble.stage == Stage::Tls && fits
+}
+
+fn out_of_time(job: Job<'_>, words: &str) {
+    let cause = Cause::Forbidden(EnhancedStatus::new(4, 4, 5), words.to_owned());
+    job.fail(&Trouble::new(Stage::Prepare, cause), AttemptFacts::default());
+}
+
+fn tried(server: &Server, failure: OpeningFailure) -> Tried {
+    let OpeningFailure { trouble, address, dialogue } = failure;
+    let label = server.label.clone();
+    let facts =
+        AttemptFacts { server: label.clone(), address, dialogue, ..AttemptFacts::default() };
+    Tried { label, trouble, own: Vec::new(), facts }
+}

@@ -1,0 +1,165 @@
+//! A submission on its way: which recipients are settled, what was tried, and the one report.
+//!
+//! Failure: a job that is dropped without a report (its task was cancelled, or a defect) reports
+//! by itself, so that no submission is ever without one.
+
+use annunciator_core::{AttemptFacts, Outcome, Stage};
+use tokio::time::Instant;
+
+use crate::session::{Watch, micros};
+use crate::stuffing::check_content;
+use crate::submission::{Feed, Report, Submission};
+use crate::trouble::{Cause, Trouble};
+use annunciator_core::{EnhancedStatus, FailureScope};
+
+/// Times a submission is begun anew because a reused connection turned out to be dead.
+const FALLS_MAX: u8 = 2;
+
+/// A server that was tried in vain.
+pub(crate) struct Tried {
+    pub(crate) label: String,
+    pub(crate) trouble: Trouble,
+    /// Outcomes of single recipients where they differ from the trouble's.
+    pub(crate) own: Vec<(usize, Outcome)>,
+    pub(crate) facts: AttemptFacts,
+}
+
+/// A submission on its way.
+pub(crate) struct Job<'a> {
+    feed: &'a dyn Feed,
+    pub(crate) submission: Submission,
+    /// Per forward-path; `None` = still to be tried.
+    outcomes: Vec<Option<Outcome>>,
+    pub(crate) tried: Vec<Tried>,
+    falls: u8,
+    /// When its transaction began.
+    pub(crate) began: Option<Instant>,
+    /// Whether its final dot may have been written.
+    pub(crate) handed_over: bool,
+    reported: bool,
+}
+
+impl<'a> Job<'a> {
+    /// Takes a submission on. Content that must not be sent is reported at once.
+    pub(crate) fn new(submission: Submission, feed: &'a dyn Feed) -> Option<Self> {
+        let count = submission.envelope.forward_paths().len();
+        let job = Self {
+            feed,
+            outcomes: vec![None; count],
+            submission,
+            tried: Vec::new(),
+            falls: 0,
+            began: None,
+            handed_over: false,
+            reported: false,
+        };
+        let checked = check_content(&job.submission.content);
+        debug_assert!(checked.is_ok(), "the caller composes content that can be sent: {checked:?}");
+        let Err(error) = checked else { return Some(job) };
+        let status = EnhancedStatus::new(5, 6, 0);
+        let cause = Cause::Unsupported(status, error.to_string());
+        job.fail(&Trouble::new(Stage::Prepare, cause), AttemptFacts::default());
+        None
+    }
+
+    pub(crate) fn watch(&self) -> Watch<'a> {
+        let Submission { tag, trace, fresh_connection, .. } = self.submission;
+        Watch { feed: self.feed, tag, on: trace || fresh_connection }
+    }
+
+    /// Whether it must not share a group of commands with another submission.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.submission.dry_run || self.submission.trace || self.submission.fresh_connection
+    }
+
+    /// The recipients that are still to be tried.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = usize> {
+        (0..self.outcomes.len()).filter(|&index| self.outcomes[index].is_none())
+    }
+
+    /// The address of a recipient.
+    pub(crate) fn forward_path(&self, index: usize) -> &str {
+        self.submission.envelope.forward_paths()[index].0.as_str()
+    }
+
+    pub(crate) fn settle(&mut self, index: usize, outcome: Outcome) {
+        self.outcomes[index].get_or_insert(outcome);
+    }
+
+    /// Gives all that are pending the outcome of this trouble.
+    pub(crate) fn settle_pending(&mut self, trouble: &Trouble) {
+        for slot in self.outcomes.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = Some(trouble.outcome());
+        }
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.outcomes.iter().all(Option::is_some)
+    }
+
+    /// Notes that its connection was dead before it began; says whether it may begin anew.
+    pub(crate) fn fall(&mut self) -> bool {
+        self.falls += 1;
+        self.began = None;
+        self.falls <= FALLS_MAX && Instant::now() < self.submission.deadline
+    }
+
+    /// Whether it fell with a reused connection and wants a fresh one.
+    pub(crate) fn has_fallen(&self) -> bool {
+        self.falls > 0
+    }
+
+    /// Reports; recipients still pending get the outcome of the trouble.
+    pub(crate) fn fail(mut self, trouble: &Trouble, facts: AttemptFacts) {
+        self.settle_pending(trouble);
+        self.report(facts);
+    }
+
+    /// Reports after every server was tried in vain. A server that spoke about this message says
+    /// more than one that could not be reached, so its words count first; then the last one's.
+    pub(crate) fn fail_everywhere(mut self) {
+        let about_this = |tried: &Tried| tried.trouble.verdict().scope == FailureScope::Delivery;
+        let at = self.tried.iter().rposition(about_this).or(self.tried.len().checked_sub(1));
+        let Some(at) = at else {
+            let status = EnhancedStatus::new(4, 4, 4);
+            let cause = Cause::Forbidden(status, "the relay has no server".to_owned());
+            return self.fail(&Trouble::new(Stage::Prepare, cause), AttemptFacts::default());
+        };
+        let chosen = self.tried.remove(at);
+        for (index, outcome) in chosen.own {
+            self.settle(index, outcome);
+        }
+        self.settle_pending(&chosen.trouble);
+        self.report(chosen.facts);
+    }
+
+    /// Reports; every recipient is settled.
+    pub(crate) fn report(mut self, facts: AttemptFacts) {
+        self.report_once(facts);
+    }
+
+    fn report_once(&mut self, mut facts: AttemptFacts) {
+        self.reported = true;
+        if let Some(began) = self.began {
+            facts.stages.transaction_us = Some(micros(began.elapsed()));
+        }
+        let before = |tried: &Tried| (tried.label.clone(), tried.trouble.failure());
+        facts.tried_before = self.tried.iter().map(before).collect();
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let outcomes =
+            outcomes.into_iter().map(|o| o.expect("settled before the report")).collect();
+        self.feed.report(self.submission.tag, Report { outcomes, facts });
+    }
+}
+
+impl Drop for Job<'_> {
+    fn drop(&mut self) {
+        if self.reported {
+            return;
+        }
+        let stage = if self.handed_over { Stage::DataEnd } else { Stage::Prepare };
+        let cause = Cause::Lost("the attempt was cancelled".to_owned());
+        self.settle_pending(&Trouble::new(stage, cause));
+        self.report_once(AttemptFacts::default());
+    }
+}

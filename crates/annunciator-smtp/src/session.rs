@@ -1,0 +1,422 @@
+//! Turns a server into a session that is ready for MAIL.
+//!
+//! connect → greeting → EHLO → (STARTTLS → handshake → EHLO) → (AUTH)
+//!
+//! In: relay, host, TLS context. Out: [`Session`], or the trouble that stopped it.
+//! Knows nothing of: messages, other servers, earlier failures.
+//! Standard: RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954; spec 4.3.
+//! Failure: everything here concerns the relay; see `trouble`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annunciator_core::{AttemptFacts, EnhancedStatus, Stage, Stages, TlsFacts};
+use tokio::time::Instant;
+
+use crate::capabilities::Capabilities;
+use crate::connection::{Broken, Connection};
+use crate::relay::{Auth, Relay, TlsPolicy};
+use crate::server::{OpenCount, Server};
+use crate::submission::{Feed, StageReport};
+use crate::tls::{TlsContext, shake_hands};
+use crate::trouble::{Cause, Trouble};
+use crate::{auth, route};
+
+/// Longest EHLO argument. Unit: octets.
+const HELLO_NAME_OCTETS_MAX: usize = 255;
+
+/// A connection that has greeted, and what is known of it.
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) server: Arc<Server>,
+    address: String,
+    tls: Option<TlsFacts>,
+    /// Time of connection and handshake; taken by the first report.
+    opening: Option<Stages>,
+    /// Messages handed over.
+    pub(crate) messages: u32,
+    /// Whether it has rested in the pool or carried a transaction.
+    pub(crate) reused: bool,
+    /// Whether a transaction was left open.
+    pub(crate) needs_reset: bool,
+    /// Counts as one of the server's connections while it lives.
+    open_count: OpenCount,
+}
+
+impl Session {
+    /// The connection, and what counts it as open.
+    pub(crate) fn into_parts(self) -> (Connection, OpenCount) {
+        (self.connection, self.open_count)
+    }
+
+    /// Whether it is encrypted.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The facts of a report; the times of connection and handshake only once.
+    pub(crate) fn facts(&mut self) -> AttemptFacts {
+        AttemptFacts {
+            server: self.server.label.clone(),
+            address: self.address.clone(),
+            tls: self.tls.clone(),
+            reused: self.reused,
+            stages: self.opening.take().unwrap_or_default(),
+            ..AttemptFacts::default()
+        }
+    }
+}
+
+/// Who watches an attempt live.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch<'a> {
+    pub(crate) feed: &'a dyn Feed,
+    pub(crate) tag: u64,
+    pub(crate) on: bool,
+}
+
+impl Watch<'_> {
+    /// Reports a stage that went well.
+    pub(crate) fn passed(
+        &self,
+        stage: Stage,
+        server: &str,
+        since: Instant,
+        detail: impl FnOnce() -> Vec<String>,
+    ) {
+        if self.on {
+            self.report(stage, server, since, Ok(detail()));
+        }
+    }
+
+    /// Reports a stage that failed.
+    pub(crate) fn failed(&self, trouble: &Trouble, server: &str, since: Instant) {
+        if self.on {
+            self.report(trouble.stage, server, since, Err(trouble));
+        }
+    }
+
+    fn report(
+        &self,
+        stage: Stage,
+        server: &str,
+        since: Instant,
+        how: Result<Vec<String>, &Trouble>,
+    ) {
+        let (ok, advice) = (how.is_ok(), how.as_ref().err().map_or("", |trouble| trouble.advice()));
+        let detail = how.unwrap_or_else(|trouble| vec![trouble.failure().diagnostic]);
+        let server = server.to_owned();
+        let report = StageReport { stage, server, ok, detail, advice, elapsed: since.elapsed() };
+        self.feed.stage(self.tag, &report);
+    }
+}
+
+/// All that opening a session needs.
+pub(crate) struct Opening<'a> {
+    pub(crate) relay: &'a Relay,
+    pub(crate) server: &'a Arc<Server>,
+    /// For every policy but `Off`.
+    pub(crate) context: Option<&'a TlsContext>,
+    /// Whether this server's TLS failed long enough ago that plain text is used.
+    pub(crate) plain: bool,
+    pub(crate) deadline: Instant,
+    pub(crate) trace: bool,
+    pub(crate) watch: Watch<'a>,
+}
+
+/// Why no session came to be.
+pub(crate) struct OpeningFailure {
+    pub(crate) trouble: Trouble,
+    pub(crate) address: String,
+    pub(crate) dialogue: Vec<String>,
+}
+
+/// Opens a session. Addresses are tried in turn as long as nobody has answered properly.
+pub(crate) async fn open(opening: &Opening<'_>) -> Result<Session, OpeningFailure> {
+    let started = Instant::now();
+    let (relay, server) = (opening.relay, opening.server.label.as_str());
+    let fail =
+        |trouble: Trouble| OpeningFailure { trouble, address: String::new(), dialogue: Vec::new() };
+    if !is_hello_name(&relay.hello_name) {
+        let words =
+            format!("the EHLO name \"{}\" is not a domain", relay.hello_name.escape_debug());
+        let cause = Cause::Forbidden(EnhancedStatus::new(4, 3, 5), words);
+        return Err(fail(Trouble::new(Stage::Prepare, cause)));
+    }
+    let deadline = opening.deadline.min(started + relay.timeouts.resolve);
+    let addresses = match route::addresses(&opening.server.host, relay.port, deadline).await {
+        Ok(addresses) => addresses,
+        Err(cause) => {
+            let trouble = Trouble::new(Stage::Resolve, cause);
+            opening.watch.failed(&trouble, server, started);
+            return Err(fail(trouble));
+        }
+    };
+    let list = || addresses.iter().map(ToString::to_string).collect();
+    opening.watch.passed(Stage::Resolve, server, started, list);
+    let mut last = None;
+    for address in addresses {
+        match open_at(opening, address, started).await {
+            Ok(session) => return Ok(session),
+            Err(failure) => {
+                let unanswered = matches!(failure.trouble.stage, Stage::Connect | Stage::Greeting);
+                last = Some(failure);
+                if !unanswered || Instant::now() >= opening.deadline {
+                    break;
+                }
+            }
+        }
+    }
+    Err(last.expect("addresses() gives at least one"))
+}
+
+async fn open_at(
+    opening: &Opening<'_>,
+    address: SocketAddr,
+    started: Instant,
+) -> Result<Session, OpeningFailure> {
+    let (since, server) = (Instant::now(), opening.server.label.as_str());
+    let deadline = opening.deadline.min(since + opening.relay.timeouts.connect);
+    let failed = |trouble: Trouble, since, dialogue| {
+        opening.watch.failed(&trouble, server, since);
+        OpeningFailure { trouble, address: address.to_string(), dialogue }
+    };
+    let stream = match route::connect(address, deadline).await {
+        Ok(stream) => stream,
+        Err(cause) => return Err(failed(Trouble::new(Stage::Connect, cause), since, Vec::new())),
+    };
+    opening.watch.passed(Stage::Connect, server, since, || vec![address.to_string()]);
+    let connected = Instant::now();
+    let mut entry = Entry {
+        opening,
+        connection: Connection::new(stream, opening.trace),
+        capabilities: Capabilities::default(),
+        tls: None,
+        since: connected,
+    };
+    match entry.run().await {
+        Ok(()) => {
+            let opening_times = Stages {
+                connect_us: Some(micros(connected - started)),
+                handshake_us: Some(micros(connected.elapsed())),
+                transaction_us: None,
+            };
+            Ok(Session {
+                connection: entry.connection,
+                capabilities: entry.capabilities,
+                server: Arc::clone(opening.server),
+                address: address.to_string(),
+                tls: entry.tls,
+                opening: Some(opening_times),
+                messages: 0,
+                reused: false,
+                needs_reset: false,
+                open_count: OpenCount::new(opening.server),
+            })
+        }
+        Err(trouble) => {
+            let dialogue = entry.connection.dialogue();
+            let failure = failed(trouble, entry.since, dialogue);
+            if failure.trouble.stage != Stage::Tls {
+                entry.connection.quit(Duration::ZERO).await;
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// A duration as the ledger keeps it.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Letters of a domain or an address literal: nothing that could end the command.
+fn is_hello_name(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    !name.is_empty() && name.len() <= HELLO_NAME_OCTETS_MAX && name.bytes().all(fits)
+}
+
+/// A session on its way in.
+struct Entry<'a> {
+    opening: &'a Opening<'a>,
+    connection: Connection,
+    capabilities: Capabilities,
+    tls: Option<TlsFacts>,
+    /// When the stage began.
+    since: Instant,
+}
+
+impl Entry<'_> {
+    async fn run(&mut self) -> Result<(), Trouble> {
+        let policy = &self.opening.relay.tls;
+        if matches!(policy, TlsPolicy::Implicit { .. }) {
+            self.shake_hands().await?;
+        }
+        self.greeting().await?;
+        self.hello().await?;
+        if matches!(policy, TlsPolicy::IfSupported { .. } | TlsPolicy::Required { .. }) {
+            self.starttls().await?;
+        }
+        self.auth().await
+    }
+
+    fn deadline(&self, timeout: Duration) -> Instant {
+        self.opening.deadline.min(Instant::now() + timeout)
+    }
+
+    fn passed(&mut self, stage: Stage, detail: impl FnOnce(&Self) -> Vec<String>) {
+        self.opening.watch.passed(stage, &self.opening.server.label, self.since, || detail(self));
+        self.since = Instant::now();
+    }
+
+    async fn greeting(&mut self) -> Result<(), Trouble> {
+        let deadline = self.deadline(self.opening.relay.timeouts.greeting);
+        let lost = |broken: Broken| Trouble::new(Stage::Greeting, broken.into());
+        let reply = self.connection.reply(deadline).await.map_err(lost)?;
+        if reply.code.number() != 220 {
+            return Err(Trouble::new(Stage::Greeting, Cause::reply(reply)));
+        }
+        let text = self.opening.watch.on.then(|| reply.to_text());
+        self.passed(Stage::Greeting, |_| text.into_iter().collect());
+        Ok(())
+    }
+
+    async fn hello(&mut self) -> Result<(), Trouble> {
+        self.capabilities = Capabilities::default();
+        for command in ["EHLO ", "HELO "] {
+            let deadline = self.deadline(self.opening.relay.timeouts.hello);
+            let lost = |broken: Broken| Trouble::new(Stage::Hello, broken.into());
+            self.connection.check_sync().map_err(lost)?;
+            self.connection.put_command(&[command, &self.opening.relay.hello_name]);
+            self.connection.flush(deadline).await.map_err(lost)?;
+            let reply = self.connection.reply(deadline).await.map_err(lost)?;
+            match (reply.code.number(), command) {
+                (250, "EHLO ") => self.capabilities = Capabilities::parse(reply),
+                (250, _) => {}
+                // A server that does not know EHLO (RFC 5321 section 3.2).
+                (500 | 502, "EHLO ") => continue,
+                _ => return Err(Trouble::new(Stage::Hello, Cause::reply(reply))),
+            }
+            let lines = |reply: crate::reply::Reply<'_>| {
+                reply
+                    .lines()
+                    .map(|line| annunciator_core::one_line(&String::from_utf8_lossy(line), 200))
+                    .collect()
+            };
+            let lines = if self.opening.watch.on { lines(reply) } else { Vec::new() };
+            self.passed(Stage::Hello, |_| lines);
+            return Ok(());
+        }
+        unreachable!("a refused HELO has returned")
+    }
+
+    /// Before TLS, for every policy that uses STARTTLS.
+    async fn starttls(&mut self) -> Result<(), Trouble> {
+        let required = matches!(self.opening.relay.tls, TlsPolicy::Required { .. });
+        if self.opening.plain {
+            return Ok(());
+        }
+        if !self.capabilities.starttls {
+            if !required {
+                return Ok(());
+            }
+            let words = "TLS is required and the server does not offer STARTTLS".to_owned();
+            let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 10), words);
+            return Err(Trouble::new(Stage::Tls, cause));
+        }
+        let deadline = self.deadline(self.opening.relay.timeouts.tls);
+        let lost = |broken: Broken| Trouble::new(Stage::Tls, broken.into());
+        self.connection.check_sync().map_err(lost)?;
+        self.connection.put_command(&["STARTTLS"]);
+        self.connection.flush(deadline).await.map_err(lost)?;
+        let reply = self.connection.reply(deadline).await.map_err(lost)?;
+        if reply.code.number() != 220 {
+            return Err(Trouble::new(Stage::Tls, Cause::reply(reply)));
+        }
+        self.shake_hands().await?;
+        // What was announced before TLS may have been forged (RFC 3207 section 4.2).
+        self.hello().await
+    }
+
+    async fn shake_hands(&mut self) -> Result<(), Trouble> {
+        let trouble = |cause| Trouble::new(Stage::Tls, cause);
+        let context = self.opening.context.expect("every policy with TLS has a context");
+        let tcp = self.connection.take_tcp().map_err(trouble)?;
+        let deadline = self.deadline(self.opening.relay.timeouts.tls);
+        let host = route::bare_host(&self.opening.server.host);
+        let (stream, facts) = shake_hands(context, host, tcp, deadline).await.map_err(trouble)?;
+        self.connection.set_tls(stream);
+        self.connection.note(&format!("--- {} {}", facts.protocol, facts.cipher));
+        self.tls = Some(facts);
+        self.passed(Stage::Tls, |entry| entry.tls.as_ref().map(tls_lines).unwrap_or_default());
+        Ok(())
+    }
+
+    async fn auth(&mut self) -> Result<(), Trouble> {
+        let Auth::Password { username, password, allow_without_tls, allow_unverified } =
+            &self.opening.relay.auth
+        else {
+            return Ok(());
+        };
+        let refusal = match &self.tls {
+            None if !allow_without_tls => Some(
+                "credentials are not sent without TLS, and the server does not offer it".to_owned(),
+            ),
+            Some(facts) if !facts.verified && !allow_unverified => Some(format!(
+                "credentials are not sent to a server that is not verified: {}",
+                facts.verify_error
+            )),
+            _ => None,
+        };
+        if let Some(words) = refusal {
+            let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 11), words);
+            return Err(Trouble::new(Stage::Auth, cause));
+        }
+        let lost = |broken: Broken| Trouble::new(Stage::Auth, broken.into());
+        self.connection.check_sync().map_err(lost)?;
+        let (limit, end) = (self.opening.relay.timeouts.auth, self.opening.deadline);
+        let step = || end.min(Instant::now() + limit);
+        auth::authenticate(&mut self.connection, &self.capabilities, username, password, step)
+            .await?;
+        self.passed(Stage::Auth, |entry| {
+            auth::mechanism_name(&entry.capabilities).map(str::to_owned).into_iter().collect()
+        });
+        Ok(())
+    }
+}
+
+fn tls_lines(facts: &TlsFacts) -> Vec<String> {
+    let verified = if facts.verified {
+        "certificate verified".to_owned()
+    } else {
+        format!("certificate not verified: {}", facts.verify_error)
+    };
+    vec![
+        format!("{} {}", facts.protocol, facts.cipher),
+        format!("subject {}", facts.subject),
+        format!("issuer {}", facts.issuer),
+        format!("valid until {}", facts.not_after),
+        verified,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_ehlo_name_can_add_a_command() {
+        for (name, expected) in [
+            ("mail.example.org", true),
+            ("[192.0.2.1]", true),
+            ("[IPv6:2001:db8::1]", true),
+            ("", false),
+            ("a\r\nMAIL", false),
+            ("a b", false),
+        ] {
+            assert_eq!(is_hello_name(name), expected, "{name:?}");
+        }
+    }
+}

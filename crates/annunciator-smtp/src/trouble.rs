@@ -1,0 +1,305 @@
+//! THE table: what went wrong at which stage → what it means for the recipients, whom it
+//! concerns, whether another server is tried, whether the session can be used again.
+//!
+//! Nothing else in this crate decides what a failure means.
+//! Standard: RFC 5321 sections 4.2.1 and 4.5.4, RFC 3463; spec 4.1 and 4.7.
+
+use annunciator_core::{
+    EnhancedStatus, Failure, FailureScope, Outcome, ReplyCode, Stage, one_line,
+};
+
+use crate::reply::{Malformed, Reply};
+
+/// Longest diagnostic. Unit: characters.
+const DIAGNOSTIC_CHARS_MAX: usize = 1_000;
+
+/// What went wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// A reply that the state does not accept.
+    Reply {
+        /// Its code.
+        code: ReplyCode,
+        /// Its enhanced code.
+        status: Option<EnhancedStatus>,
+        /// All of it, one line.
+        text: String,
+    },
+    /// Octets that are no reply.
+    Malformed(Malformed),
+    /// No whole reply, or no progress, in time.
+    Timeout,
+    /// The connection ended or never came to be; in the words of the system.
+    Lost(String),
+    /// The connection ended or stalled while content was being written, before the final dot.
+    Interrupted(String),
+    /// The TLS handshake failed.
+    Handshake(String),
+    /// Plain text arrived where the handshake had to begin.
+    Injected,
+    /// The certificate does not verify.
+    Certificate(String),
+    /// The settings forbid to go on with this server.
+    Forbidden(EnhancedStatus, String),
+    /// The message asks for what cannot be done.
+    Unsupported(EnhancedStatus, String),
+}
+
+/// What went wrong, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Trouble {
+    /// How far the dialogue had come.
+    pub stage: Stage,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// What a failure means for the recipients it concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Meaning {
+    /// Worth another try.
+    Transient,
+    /// Will not get better by itself.
+    Permanent,
+    /// May have arrived.
+    Uncertain,
+}
+
+/// A cell of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Verdict {
+    /// For the recipients.
+    pub meaning: Meaning,
+    /// Whom it concerns.
+    pub scope: FailureScope,
+    /// Whether another server of the relay is tried within the attempt.
+    pub next_server: bool,
+    /// Whether the session stays good.
+    pub keep_session: bool,
+}
+
+/// A column of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// 421: the server closes.
+    Closing,
+    /// 530: it wants authentication or TLS first; the settings of the relay are wrong.
+    AccessFirst,
+    /// Any other 4yz.
+    Negative4,
+    /// Any other 5yz.
+    Negative5,
+    /// A 2yz or 3yz that the state does not accept.
+    Unexpected,
+    Malformed,
+    Timeout,
+    Lost,
+    Interrupted,
+    Handshake,
+    Certificate,
+    Forbidden,
+    Unsupported,
+}
+
+impl Cause {
+    /// The cause for a reply that the state does not accept.
+    #[must_use]
+    pub(crate) fn reply(reply: Reply<'_>) -> Self {
+        Self::Reply { code: reply.code, status: reply.status(), text: reply.to_text() }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Reply { code, .. } => match (code.number(), code.class()) {
+                (421, _) => Kind::Closing,
+                (530, _) => Kind::AccessFirst,
+                (_, 4) => Kind::Negative4,
+                (_, 5) => Kind::Negative5,
+                _ => Kind::Unexpected,
+            },
+            Self::Malformed(_) => Kind::Malformed,
+            Self::Timeout => Kind::Timeout,
+            Self::Lost(_) => Kind::Lost,
+            Self::Interrupted(_) => Kind::Interrupted,
+            Self::Handshake(_) | Self::Injected => Kind::Handshake,
+            Self::Certificate(_) => Kind::Certificate,
+            Self::Forbidden(..) => Kind::Forbidden,
+            Self::Unsupported(..) => Kind::Unsupported,
+        }
+    }
+}
+
+/// Looks up a cell.
+pub(crate) fn judge(stage: Stage, kind: Kind) -> Verdict {
+    use FailureScope::{Delivery, Relay};
+    use Meaning::{Permanent, Transient, Uncertain};
+    let cell = |meaning, scope, next_server, keep_session| Verdict {
+        meaning,
+        scope,
+        next_server,
+        keep_session,
+    };
+    match (stage, kind) {
+        // Whatever a session needs before its first transaction concerns everybody who waits for
+        // this relay; an operator can heal it, so that it is never permanent.
+        (
+            Stage::Resolve
+            | Stage::Connect
+            | Stage::Greeting
+            | Stage::Hello
+            | Stage::Tls
+            | Stage::Auth,
+            _,
+        ) => cell(Transient, Relay, true, false),
+        (_, Kind::Unsupported) => cell(Permanent, Delivery, false, true),
+        (Stage::Prepare, _) => cell(Transient, Relay, false, false),
+
+        // The final dot is out: no other server, or the message might arrive twice.
+        (Stage::DataEnd, Kind::Closing) => cell(Transient, Relay, false, false),
+        (Stage::DataEnd, Kind::Negative4) => cell(Transient, Delivery, false, true),
+        (Stage::DataEnd, Kind::Negative5 | Kind::AccessFirst) => {
+            cell(Permanent, Delivery, false, true)
+        }
+        (Stage::DataEnd, _) => cell(Uncertain, Delivery, false, false),
+
+        (Stage::MailFrom, Kind::AccessFirst) => cell(Transient, Relay, true, true),
+        (Stage::MailFrom | Stage::RcptTo | Stage::Data, Kind::Negative4) => {
+            cell(Transient, Delivery, true, true)
+        }
+        (Stage::MailFrom | Stage::RcptTo | Stage::Data, Kind::Negative5 | Kind::AccessFirst) => {
+            cell(Permanent, Delivery, false, true)
+        }
+        // Something in this content may be what breaks the connection: it must not hold up
+        // everybody else's.
+        (_, Kind::Interrupted) => cell(Transient, Delivery, true, false),
+        (Stage::MailFrom | Stage::RcptTo | Stage::Data, _) => cell(Transient, Relay, true, false),
+    }
+}
+
+impl Trouble {
+    /// Trouble at a stage.
+    #[must_use]
+    pub(crate) fn new(stage: Stage, cause: Cause) -> Self {
+        Self { stage, cause }
+    }
+
+    /// The cell of the table.
+    #[must_use]
+    pub(crate) fn verdict(&self) -> Verdict {
+        judge(self.stage, self.cause.kind())
+    }
+
+    /// The failure as the ledger keeps it.
+    #[must_use]
+    pub(crate) fn failure(&self) -> Failure {
+        let verdict = self.verdict();
+        let class = if verdict.meaning == Meaning::Permanent { 5 } else { 4 };
+        let ours = |subject, detail| EnhancedStatus::new(class, subject, detail);
+        let at = self.stage_words();
+        let (code, status, text) = match &self.cause {
+            Cause::Reply { code, status, text } => {
+                let class = u8::try_from(code.class()).unwrap_or(class);
+                // A 2yz or 3yz out of place is a protocol error; its own status would read as good.
+                let negative = matches!(class, 4 | 5);
+                let fallback = if negative { EnhancedStatus::new(class, 0, 0) } else { ours(5, 0) };
+                let status = status.filter(|_| negative).unwrap_or(fallback);
+                let text = if negative {
+                    text.clone()
+                } else {
+                    format!("unexpected reply to {at}: {text}")
+                };
+                (Some(*code), status, text)
+            }
+            Cause::Malformed(malformed) => (None, ours(5, 0), format!("{malformed} ({at})")),
+            Cause::Timeout => (None, ours(4, 2), format!("no answer in time ({at})")),
+            Cause::Lost(words) if self.stage == Stage::Resolve => (None, ours(4, 3), words.clone()),
+            Cause::Lost(words) if self.stage == Stage::Connect => (None, ours(4, 1), words.clone()),
+            Cause::Lost(words) => (None, ours(4, 2), format!("connection lost ({at}): {words}")),
+            Cause::Interrupted(words) => {
+                (None, ours(4, 2), format!("connection lost while sending the message: {words}"))
+            }
+            Cause::Handshake(words) => (None, ours(7, 5), format!("TLS handshake failed: {words}")),
+            Cause::Injected => {
+                let text = "plain text arrived after the reply to STARTTLS and before the handshake: \
+                            somebody may be tampering with the connection";
+                (None, ours(7, 5), text.to_owned())
+            }
+            Cause::Certificate(words) => (None, ours(7, 5), words.clone()),
+            Cause::Forbidden(status, words) | Cause::Unsupported(status, words) => {
+                (None, *status, words.clone())
+            }
+        };
+        let diagnostic = one_line(&text, DIAGNOSTIC_CHARS_MAX);
+        Failure { stage: self.stage, scope: verdict.scope, code, status, diagnostic }
+    }
+
+    /// The outcome for a recipient it concerns.
+    #[must_use]
+    pub(crate) fn outcome(&self) -> Outcome {
+        let failure = self.failure();
+        match self.verdict().meaning {
+            Meaning::Transient => Outcome::TransientFailure(failure),
+            Meaning::Permanent => Outcome::PermanentFailure(failure),
+            Meaning::Uncertain => Outcome::Uncertain(failure),
+        }
+    }
+
+    fn stage_words(&self) -> &'static str {
+        match self.stage {
+            Stage::Resolve => "name resolution",
+            Stage::Connect => "connection",
+            Stage::Greeting => "greeting",
+            Stage::Hello => "EHLO",
+            Stage::Tls => "STARTTLS",
+            Stage::Auth => "AUTH",
+            Stage::MailFrom => "MAIL",
+            Stage::RcptTo => "RCPT",
+            Stage::Data => "DATA",
+            Stage::DataEnd => "end of message",
+            Stage::Prepare => "preparation",
+        }
+    }
+
+    /// What an administrator can do about it; empty when nothing is known.
+    #[must_use]
+    pub(crate) fn advice(&self) -> &'static str {
+        match (self.stage, self.cause.kind()) {
+            (Stage::Resolve, _) => "Check the server's name and this machine's DNS settings.",
+            (Stage::Connect, Kind::Timeout) => {
+                "Check that no firewall drops the connection to this port."
+            }
+            (Stage::Connect, _) => "Check server and port, and that the relay is running.",
+            (Stage::Greeting, Kind::Timeout | Kind::Malformed) => {
+                "Check the port: this may be no SMTP server, or one that expects TLS from the first octet."
+            }
+            (Stage::Greeting | Stage::Hello, _) => {
+                "Ask the relay's administrator whether this machine may connect."
+            }
+            (Stage::Tls, Kind::Certificate) => {
+                "Use the name that the certificate holds, or add the authority that issued it to the trusted ones."
+            }
+            (Stage::Tls, Kind::Forbidden) => {
+                "Turn STARTTLS on at the relay, or use another TLS setting or port."
+            }
+            (Stage::Tls, _) => "Check the relay's TLS settings and the minimum TLS version.",
+            (Stage::Auth, Kind::Forbidden) => {
+                "Compare authentication and TLS settings here and at the relay."
+            }
+            (Stage::Auth, _) => "Check user name and password.",
+            (Stage::MailFrom, Kind::AccessFirst) => {
+                "The relay wants authentication or TLS: turn it on."
+            }
+            (Stage::MailFrom, Kind::Negative4 | Kind::Negative5) => {
+                "Check the sender: the relay may accept only certain senders, or only after authentication."
+            }
+            (Stage::RcptTo, Kind::Negative4 | Kind::Negative5) => {
+                "Check the recipient, and whether the relay passes on mail for its domain."
+            }
+            _ => "",
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "trouble_tests.rs"]
+mod tests;

@@ -1,0 +1,11 @@
+//! The client against the scripted relay of the testkit, over real sockets and real TLS.
+
+#![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
+
+mod authentication;
+mod chains;
+mod failover;
+mod faults;
+mod stage;
+mod starttls;
+mod transactions;

@@ -1,0 +1,73 @@
+//! The promises of [`Store`], as checks that every implementation must pass.
+//!
+//! In: an empty store per promise. Failure: a panic that says which promise is broken.
+//! Time is a value here: no check waits.
+
+mod inbox;
+mod ledger;
+mod operator;
+mod queue;
+mod records;
+mod retention;
+pub mod samples;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::Store;
+
+/// A promise and its check.
+pub struct Promise {
+    /// A sentence.
+    pub name: &'static str,
+    /// Panics when the store, empty at first, does not keep it.
+    pub check: for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+}
+
+macro_rules! promises {
+    ($($room:ident::$name:ident),* $(,)?) => {
+        &[$(Promise { name: stringify!($name), check: |store| Box::pin($room::$name(store)) }),*]
+    };
+}
+
+/// All promises; run each on a store of its own.
+pub const PROMISES: &[Promise] = promises![
+    inbox::an_accepted_event_is_in_the_ledger_as_it_came,
+    inbox::an_id_is_one_event_per_application,
+    inbox::an_id_made_here_and_given_back_is_the_same_event,
+    inbox::an_idempotency_key_is_good_for_a_day,
+    inbox::an_event_is_claimed_once_and_the_oldest_first,
+    inbox::an_event_that_cannot_be_planned_is_parked,
+    inbox::a_plan_is_committed_once,
+    inbox::decisions_are_kept_without_notifications_too,
+    inbox::an_event_type_shows_what_was_seen_last,
+    queue::a_delivery_in_flight_since_planning_is_settled_with_token_1,
+    queue::only_the_newest_claim_settles,
+    queue::what_is_due_is_claimed_oldest_first,
+    queue::claims_are_fair_over_lanes,
+    queue::no_lane_starves_when_there_is_little_room,
+    queue::excluded_lanes_are_as_if_they_were_empty,
+    queue::a_notification_is_never_cut,
+    queue::a_lapsed_lease_counts_as_due,
+    queue::a_lease_is_made_longer_by_a_settlement,
+    queue::what_outlived_its_time_is_claimed_whatever_its_lane,
+    queue::a_settlement_may_raise_an_event,
+    queue::a_retried_delivery_keeps_all_attempts,
+    queue::counts_follow_the_queue,
+    operator::queued_and_failed_deliveries_are_queued_again,
+    operator::only_queued_deliveries_are_cancelled,
+    operator::a_notification_is_added_to_a_planned_event,
+    ledger::events_page_newest_first_without_holes,
+    ledger::event_filters_find_what_they_say,
+    ledger::delivery_filters_find_what_they_say,
+    ledger::deliveries_page_newest_first_without_holes,
+    ledger::a_foreign_cursor_is_refused,
+    ledger::what_is_not_there_is_none,
+    records::settings_are_revisions_and_conflicts_are_seen,
+    records::tokens_come_and_go_with_their_audit_lines,
+    retention::an_event_is_kept_for_its_term,
+    retention::the_cap_takes_the_oldest_finished_events,
+    retention::an_unfinished_event_is_never_removed,
+    retention::a_removed_event_leaves_nothing,
+    retention::a_closed_store_says_so,
+];

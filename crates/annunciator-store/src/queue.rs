@@ -1,0 +1,188 @@
+//! What goes into the inbox and the queue and comes out of them.
+
+use std::sync::Arc;
+
+use annunciator_core::{
+    Attempt, Decision, Delivery, DeliveryId, Event, EventUid, Lane, Notification, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// A batch of events to accept, all or none.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The events, validated.
+    pub events: Vec<Event>,
+    /// The caller's idempotency key, when it gave one.
+    pub idempotency: Option<Idempotency>,
+    /// Claim the events for planning in the same commit: the caller hands them to the planner.
+    pub claimed: bool,
+    /// Now, for the idempotency key's age.
+    pub now: Timestamp,
+}
+
+/// An `Idempotency-Key` with what it was used for. Kept for 24 hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Whose key it is: the id of the API token.
+    pub owner: String,
+    /// The key, 1 to 255 characters.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub body_sha256: [u8; 32],
+}
+
+/// Answer to [`Accept`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Committed; one entry per event, in order.
+    Accepted(Vec<Accepted>),
+    /// The same key and body came before: its answer of then.
+    Replayed(Vec<Accepted>),
+    /// The key was used with another body: nothing was stored.
+    KeyReused,
+}
+
+/// One accepted event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The source's id, or the one made here.
+    pub id: String,
+    /// The ledger's id (of the first one when it is a duplicate).
+    pub uid: EventUid,
+    /// Whether the event was known already.
+    pub duplicate: bool,
+}
+
+/// What became of one event in planning.
+#[derive(Debug, Clone)]
+pub struct PlanCommit {
+    /// The event.
+    pub event: EventUid,
+    /// What was decided.
+    pub verdict: PlanVerdict,
+}
+
+/// The planner's verdict on one event.
+#[derive(Debug, Clone)]
+pub enum PlanVerdict {
+    /// Planned: these notifications (none is a verdict too), and why.
+    Planned {
+        /// What must be sent.
+        notifications: Vec<PlannedNotification>,
+        /// One per channel that was considered.
+        decisions: Vec<Decision>,
+    },
+    /// Planning failed; it is tried again unless `tries_max` failures are reached, then parked.
+    Failed {
+        /// Why, one line.
+        reason: String,
+        /// Failures after which the event is parked.
+        tries_max: u32,
+    },
+}
+
+/// A notification with its deliveries.
+///
+/// Deliveries in state `InFlight` are claimed in the same commit with token 1: the caller hands
+/// them to the dispatcher. `Queued` ones wait for [`crate::Store::claim_due`].
+#[derive(Debug, Clone)]
+pub struct PlannedNotification {
+    /// The content.
+    pub notification: Arc<Notification>,
+    /// Who gets it.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What to claim.
+#[derive(Debug, Clone)]
+pub struct ClaimAsk {
+    /// Now: what is due by then.
+    pub now: Timestamp,
+    /// When the claims lapse.
+    pub lease_until: Timestamp,
+    /// Lanes that take nothing now: suspended or full.
+    pub lanes_excluded: Vec<Lane>,
+    /// Most deliveries per lane (a notification is never cut, so a few more may come).
+    pub per_lane_max: usize,
+    /// Most deliveries in all, likewise.
+    pub total_max: usize,
+}
+
+/// What was claimed.
+#[derive(Debug, Clone, Default)]
+pub struct Claims {
+    /// Work, lane by lane, oldest first.
+    pub orders: Vec<ClaimedOrder>,
+    /// Lanes among those not excluded that have more due deliveries.
+    pub lanes_with_more: Vec<Lane>,
+    /// When the next delivery of a lane not excluded becomes due, if one waits.
+    pub next_due_at: Option<Timestamp>,
+}
+
+/// A notification with those of its deliveries that were claimed together.
+#[derive(Debug, Clone)]
+pub struct ClaimedOrder {
+    /// The content.
+    pub notification: Arc<Notification>,
+    /// The claimed deliveries, at least one, all of one lane.
+    pub deliveries: Vec<ClaimedDelivery>,
+}
+
+/// A claimed delivery and its fencing token.
+#[derive(Debug, Clone)]
+pub struct ClaimedDelivery {
+    /// The delivery, in flight.
+    pub delivery: Delivery,
+    /// Number of this claim; a settlement with an older one is refused.
+    pub token: i64,
+}
+
+/// The end of a claim: an attempt, and the state it leads to.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The delivery in its new state.
+    pub delivery: Delivery,
+    /// Token of the claim.
+    pub token: i64,
+    /// The attempt; none when the claim ends without one (given back, lifetime ended).
+    pub attempt: Option<Attempt>,
+    /// An event of our own about it, accepted in the same commit.
+    pub raise: Option<Event>,
+}
+
+/// An operator asks for deliveries to be tried again.
+#[derive(Debug, Clone)]
+pub struct Requeue {
+    /// Which.
+    pub deliveries: Vec<DeliveryId>,
+    /// They become due then.
+    pub due_at: Timestamp,
+    /// End of the lifetime of revived ones.
+    pub expires_at: Timestamp,
+}
+
+/// What became of an operator's command for one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operated {
+    /// Done.
+    Done,
+    /// No such delivery.
+    NotFound,
+    /// Its state (the API's word) does not allow it.
+    WrongState(&'static str),
+}
+
+/// What waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Events accepted and not planned.
+    pub events_unplanned: u64,
+    /// Events parked because planning failed.
+    pub events_parked: u64,
+    /// Deliveries queued, by lane.
+    pub queued: Vec<(Lane, u64)>,
+    /// Deliveries in flight.
+    pub in_flight: u64,
+    /// When the oldest queued delivery was planned.
+    pub oldest_queued_at: Option<Timestamp>,
+}

@@ -1,0 +1,126 @@
+//! Settings, tokens, audit, upkeep: the small tables.
+
+use annunciator_core::Timestamp;
+
+/// One saved revision of a layer. Secrets in it are sealed before they come here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedSettings {
+    /// 1 for the first revision of any layer, then counting over all layers.
+    pub revision: i64,
+    /// The layer, such as `server`.
+    pub layer: String,
+    /// JSON text.
+    pub document: String,
+    /// Who saved it.
+    pub author: String,
+    /// When.
+    pub saved_at: Timestamp,
+    /// Why, may be empty.
+    pub comment: String,
+}
+
+/// A change of a layer.
+#[derive(Debug, Clone)]
+pub struct SettingsChange {
+    /// The layer.
+    pub layer: String,
+    /// JSON text of the whole layer.
+    pub document: String,
+    /// The revision the change was made from; 0 when there was none; none = whatever is there.
+    pub expected_revision: Option<i64>,
+    /// Why, may be empty.
+    pub comment: String,
+    /// Who, when, and what changed, without secrets.
+    pub audit: NewAudit,
+}
+
+/// Answer to [`SettingsChange`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingsSave {
+    /// Saved as this revision.
+    Saved(i64),
+    /// Somebody saved this revision in between; nothing was changed.
+    Conflict(i64),
+}
+
+/// An API token as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// Public id, part of the token.
+    pub id: String,
+    /// Name given by its maker.
+    pub name: String,
+    /// Role.
+    pub role: String,
+    /// SHA-256 of the secret part.
+    pub secret_sha256: [u8; 32],
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// An entry for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAudit {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub author: String,
+    /// What was done, such as `settings.save`.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// JSON text with the difference, without secrets.
+    pub detail: String,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Counts from 1.
+    pub number: i64,
+    /// The entry.
+    pub entry: NewAudit,
+}
+
+/// What is kept (spec 2.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionRule {
+    /// Now.
+    pub now: Timestamp,
+    /// Storage terms in days for info, warning, failure, critical; an event type's own goes first.
+    pub term_days: [u32; 4],
+    /// Most finished events that are kept.
+    pub events_max: u64,
+    /// Most events that one call removes.
+    pub step_max: usize,
+}
+
+/// What one step of upkeep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retained {
+    /// Events removed, with all that hangs on them.
+    pub events_removed: u64,
+    /// Whether another step would find more.
+    pub has_more: bool,
+}
+
+/// State of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreHealth {
+    /// Whether writes go through.
+    pub writable: bool,
+    /// Why not.
+    pub reason: String,
+    /// Free room on its disk. Unit: octets.
+    pub free_bytes: u64,
+    /// Below this much free room no event is accepted; settlements go on. Unit: octets.
+    pub reserve_bytes: u64,
+    /// Size of its files. Unit: octets.
+    pub size_bytes: u64,
+}

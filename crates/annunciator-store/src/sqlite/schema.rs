@@ -1,0 +1,124 @@
+//! A folder becomes an open connection with today's tables.
+//!
+//! In: the path of the database file. Out: connections set up alike.
+//! Failure: a file of a newer version, or one that is no database, is `Corrupt`.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault::store_error;
+use crate::{Result, StoreError};
+
+/// The steps from an empty file to today's tables; the version of a file is the number of steps
+/// that were taken (`PRAGMA user_version`).
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_start.sql")];
+
+/// Name of the database file in its folder.
+pub(super) const FILE_NAME: &str = "annunciator.sqlite3";
+
+/// Unit: octets. Measured: 8 KiB makes a group of 16 events a third dearer than 4 KiB.
+pub(super) const PAGE_SIZE: u64 = 4096;
+
+/// How long a connection waits for another one's lock. Ours meet only while the log is emptied.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Statements kept prepared per connection.
+const STATEMENTS_MAX: usize = 96;
+/// Page cache of the writer and of each reader. Unit: KiB.
+const WRITER_CACHE_KIB: i64 = 8192;
+const READER_CACHE_KIB: i64 = 2048;
+/// A log that grew larger is cut to this size when it starts anew. Unit: octets.
+const LOG_SIZE_MAX: i64 = 32 << 20;
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reads and writes.
+    Write,
+    /// Reads only.
+    Read,
+    /// Moves the log into the database file.
+    Checkpoint,
+}
+
+/// Opens a connection to a file.
+pub(super) fn connect(file: &Path, purpose: Purpose) -> rusqlite::Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if purpose == Purpose::Write {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Without this, giving up a handle after a failed fsync would write through it once more.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let cache_kib = if purpose == Purpose::Write { WRITER_CACHE_KIB } else { READER_CACHE_KIB };
+    if purpose == Purpose::Write {
+        connection.pragma_update(None, "page_size", i64::try_from(PAGE_SIZE).expect("small"))?;
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    }
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = {LOG_SIZE_MAX};
+         PRAGMA cache_size = -{cache_kib};"
+    ))?;
+    if purpose == Purpose::Read {
+        connection.pragma_update(None, "query_only", true)?;
+    }
+    Ok(connection)
+}
+
+/// Brings a file to today's version.
+pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<()> {
+    let sqlite = |error: rusqlite::Error| store_error(&error);
+    let version: usize =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
+    if version > steps.len() {
+        return Err(StoreError::Corrupt(format!(
+            "the database has version {version} and this program knows {} at most: \
+             start a newer program, or restore a copy from before the upgrade",
+            steps.len()
+        )));
+    }
+    for (index, step) in steps.iter().enumerate().skip(version) {
+        let transaction = connection.transaction().map_err(sqlite)?;
+        transaction.execute_batch(step).map_err(sqlite)?;
+        transaction.pragma_update(None, "user_version", index + 1).map_err(sqlite)?;
+        transaction.commit().map_err(sqlite)?;
+    }
+    Ok(())
+}
+
+/// Takes the folder for this process, until the file is dropped.
+pub(super) fn lock(dir: &Path) -> Result<File> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let io = |what: &str, error: std::io::Error| {
+        StoreError::Io(format!("{what} `{}`: {error}", dir.display()))
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| io("cannot make the folder", error))?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(dir.join("lock"))
+        .map_err(|error| io("cannot open the lock file in", error))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Busy(format!(
+            "another process uses the folder `{}`: stop it first",
+            dir.display()
+        ))),
+        Err(error) => Err(io("cannot lock", error.into())),
+    }
+}

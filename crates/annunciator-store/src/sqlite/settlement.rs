@@ -1,0 +1,132 @@
+//! Outcomes become attempts and new states; an old claim changes nothing.
+
+use std::sync::Arc;
+
+use annunciator_core::{Attempt, AttemptFacts, DeliveryId, DeliveryState};
+
+use super::fault::Trouble;
+use super::inbox::insert_event;
+use super::rows::{outcome_number, state, to_json};
+use super::session::{Flight, Session};
+use crate::Settlement;
+
+/// Records settlements; answers those whose token was out of date.
+pub(super) fn settle(
+    session: &mut Session,
+    settlements: &[Settlement],
+) -> Result<Vec<DeliveryId>, Trouble> {
+    let mut stale = Vec::new();
+    let mut facts = FactsText::default();
+    for settlement in settlements {
+        let id = settlement.delivery.id;
+        let flight = session.memory.flight(id, settlement.token);
+        let settled = match flight {
+            Some(flight) => settle_flight(session, settlement, flight)?,
+            None => false,
+        };
+        let (true, Some(flight)) = (settled, flight) else {
+            stale.push(id);
+            continue;
+        };
+        if let Some(attempt) = &settlement.attempt {
+            insert_attempt(session, flight.key, attempt, &mut facts)?;
+        }
+        if let Some(event) = &settlement.raise {
+            insert_event(session, event, false)?;
+        }
+    }
+    Ok(stale)
+}
+
+fn settle_flight(
+    session: &mut Session,
+    settlement: &Settlement,
+    flight: Flight,
+) -> Result<bool, Trouble> {
+    let delivery = &settlement.delivery;
+    let same =
+        if flight.since_planning { state::PLANNED_IN_FLIGHT } else { state::CLAIMED_IN_FLIGHT };
+    let (state, at, due_at) = match delivery.state {
+        DeliveryState::Queued { due_at } => (state::QUEUED, due_at, Some(due_at.0)),
+        // Still under way, with a longer lease.
+        DeliveryState::InFlight { lease_until } => (same, lease_until, None),
+        DeliveryState::Delivered { at } => (state::DELIVERED, at, None),
+        DeliveryState::Failed { at } => (state::FAILED, at, None),
+        DeliveryState::Cancelled { at } => (state::CANCELLED, at, None),
+    };
+    let count = session
+        .connection
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?1, at = ?2, due_at = coalesce(?3, due_at),
+               expires_at = ?4, attempts = ?5, retries = ?6, possibly_duplicated = ?7, failure = ?8
+             WHERE key = ?9 AND claims = ?10 AND state IN (1, 5)",
+        )?
+        .execute(rusqlite::params![
+            state,
+            at.0,
+            due_at,
+            delivery.expires_at.0,
+            delivery.attempts,
+            delivery.retries,
+            delivery.possibly_duplicated,
+            delivery.last_failure.as_ref().map(to_json),
+            flight.key,
+            flight.token,
+        ])?;
+    if let DeliveryState::InFlight { lease_until } = delivery.state {
+        session.memory.take_off(delivery.id, Flight { lease_until, ..flight });
+    } else {
+        session.memory.land(delivery.id);
+    }
+    Ok(count == 1)
+}
+
+/// The text of the facts that were written last: recipients of one transaction share them.
+#[derive(Default)]
+struct FactsText {
+    last: Option<(Arc<AttemptFacts>, Option<String>)>,
+}
+
+impl FactsText {
+    fn of(&mut self, facts: &Arc<AttemptFacts>) -> Option<&str> {
+        let is_same = self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, facts));
+        if !is_same {
+            let text = (**facts != AttemptFacts::default()).then(|| to_json(&**facts));
+            self.last = Some((Arc::clone(facts), text));
+        }
+        self.last.as_ref().and_then(|(_, text)| text.as_deref())
+    }
+}
+
+fn insert_attempt(
+    session: &Session,
+    key: i64,
+    attempt: &Attempt,
+    facts: &mut FactsText,
+) -> Result<(), Trouble> {
+    let failure = attempt.outcome.failure().map(to_json);
+    let mut insert = session.connection.prepare_cached(
+        "INSERT INTO attempts (delivery, number, started_at, ended_at, outcome, failure, facts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?;
+    let mut number = attempt.number;
+    // An attempt is never forgotten: should its number be taken, it gets the next free one.
+    loop {
+        let count = insert.execute((
+            key,
+            number,
+            attempt.started_at.0,
+            attempt.ended_at.0,
+            outcome_number(&attempt.outcome),
+            &failure,
+            facts.of(&attempt.facts),
+        ))?;
+        if count == 1 || number == u32::MAX {
+            return Ok(());
+        }
+        number = session
+            .connection
+            .prepare_cached("SELECT max(number) + 1 FROM attempts WHERE delivery = ?1")?
+            .query_row([key], |row| row.get(0))?;
+    }
+}

@@ -1,0 +1,103 @@
+//! Where a template's values come from: an event, or the samples of the table.
+
+use std::borrow::Cow;
+
+use annunciator_core::{Event, ParameterValue, Severity, Timestamp};
+
+use crate::parameters::Parameter;
+
+/// Gives the value of each parameter; an absent value is empty.
+///
+/// Values are given whole: rendering shortens and escapes them.
+pub trait Values {
+    /// The value of a parameter of the table.
+    fn value(&self, parameter: Parameter) -> Cow<'_, str>;
+
+    /// The value of the event parameter of that name.
+    fn event_parameter(&self, name: &str) -> Cow<'_, str>;
+}
+
+/// The values of an event, for one reader.
+#[derive(Clone, Copy)]
+pub struct EventValues<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The reader's word for a severity.
+    pub severity_word: fn(Severity) -> &'static str,
+    /// Address of the event in the console, may be empty.
+    pub link: &'a str,
+    /// Phone number of the recipient, empty but for SMS.
+    pub phone: &'a str,
+    /// Prints a time for the reader.
+    pub format_time: &'a (dyn Fn(Timestamp) -> String + Sync),
+}
+
+impl<'a> EventValues<'a> {
+    /// The values of an event in English, times in RFC 3339 UTC, without link and phone.
+    #[must_use]
+    pub fn new(event: &'a Event) -> Self {
+        Self {
+            event,
+            severity_word: Severity::display_name,
+            link: "",
+            phone: "",
+            format_time: &(rfc_3339 as fn(Timestamp) -> String),
+        }
+    }
+}
+
+fn rfc_3339(at: Timestamp) -> String {
+    at.to_string()
+}
+
+impl Values for EventValues<'_> {
+    fn value(&self, parameter: Parameter) -> Cow<'_, str> {
+        let event = self.event;
+        Cow::Borrowed(match parameter {
+            Parameter::Severity => (self.severity_word)(event.severity),
+            Parameter::SeverityNum => match event.severity {
+                Severity::Info => "1",
+                Severity::Warning => "2",
+                Severity::Failure => "3",
+                Severity::Critical => "4",
+            },
+            Parameter::Computer => &event.device.name,
+            Parameter::Domain => &event.device.domain,
+            Parameter::Event => event.display_name(),
+            Parameter::EventType => &event.event_type,
+            Parameter::Descr => &event.description,
+            Parameter::RiseTime => return Cow::Owned((self.format_time)(event.occurred_at)),
+            Parameter::Task => &event.task,
+            Parameter::Product => &event.application.name,
+            Parameter::Version => &event.application.version,
+            Parameter::HostIp => &event.device.ip,
+            Parameter::HostConnIp => &event.device.connection_ip,
+            Parameter::Group => &event.device.group,
+            Parameter::EventId => &event.id,
+            Parameter::Link => self.link,
+            Parameter::Phone => self.phone,
+        })
+    }
+
+    fn event_parameter(&self, name: &str) -> Cow<'_, str> {
+        match self.event.parameters.get(name) {
+            None => Cow::Borrowed(""),
+            Some(ParameterValue::Text(text)) => Cow::Borrowed(text),
+            Some(other) => Cow::Owned(other.to_string()),
+        }
+    }
+}
+
+/// The samples of the table, for a preview without an event (spec 5.4).
+#[derive(Clone, Copy, Debug)]
+pub struct SampleValues;
+
+impl Values for SampleValues {
+    fn value(&self, parameter: Parameter) -> Cow<'_, str> {
+        Cow::Borrowed(parameter.row().sample)
+    }
+
+    fn event_parameter(&self, name: &str) -> Cow<'_, str> {
+        Cow::Owned(format!("<{name}>"))
+    }
+}

@@ -1,0 +1,111 @@
+//! Arguments into the command that they name, one file per command.
+//!
+//! Online commands speak only the HTTP API; `serve` and `demo` run a server, and the rest works
+//! without one.
+
+mod audit;
+mod check;
+mod event;
+pub(crate) mod ledger;
+mod pages;
+mod paging;
+mod preview;
+mod serve;
+mod settings;
+mod status;
+pub(crate) mod story;
+mod test_message;
+mod token;
+
+pub(crate) use serve::Signals;
+pub(crate) use settings::save as save_settings;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// The command line.
+#[derive(Parser, Debug)]
+#[command(name = "annunciator", version, about = "Self-hosted event notification server")]
+#[command(
+    long_about = "Self-hosted event notification server: takes events, decides who must know, mails them \
+                  durably, and keeps a ledger that proves what happened.\n\nNew here? `annunciator demo` \
+                  shows everything in a minute."
+)]
+#[command(max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Show everything in a minute: a server, a relay that catches mail, sample events
+    Demo(crate::demo::DemoArgs),
+    /// Check the config, and settings in a file, without a server
+    Check(check::CheckArgs),
+    /// Hand in events and look at them
+    Event(event::EventArgs),
+    /// Look at deliveries; retry, cancel or resend them
+    Ledger(Box<ledger::LedgerArgs>),
+    /// Read and change settings
+    Settings(settings::SettingsArgs),
+    /// Send a test message and show each stage
+    TestMessage(test_message::TestMessageArgs),
+    /// Make, list and revoke API tokens
+    Token(token::TokenArgs),
+    /// Show the state of the server, its queues and relays
+    Status(status::StatusArgs),
+    /// Show who changed what
+    Audit(audit::AuditArgs),
+    /// Print a completion script for a shell
+    Completions(pages::CompletionsArgs),
+    /// Write manual pages into a folder
+    Man(pages::ManArgs),
+    /// Print a page of the reference
+    #[command(hide = true)]
+    Reference(pages::ReferenceArgs),
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => wide_runtime()?.block_on(serve::run(args)),
+        Command::Demo(args) => wide_runtime()?.block_on(crate::demo::run(args)),
+        Command::Check(args) => check::run(&args),
+        Command::Completions(args) => pages::print_completions(&args),
+        Command::Man(args) => pages::write_manual(&args),
+        Command::Reference(args) => pages::print_reference(&args),
+        Command::Event(args) => online(event::run(args)),
+        Command::Ledger(args) => online(ledger::run(*args)),
+        Command::Settings(args) => online(settings::run(args)),
+        Command::TestMessage(args) => online(test_message::run(args)),
+        Command::Token(args) => online(token::run(args)),
+        Command::Status(args) => online(status::run(args)),
+        Command::Audit(args) => online(audit::run(args)),
+    }
+}
+
+/// A client needs one thread.
+fn online(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("the runtime cannot be started")?.block_on(command)
+}
+
+/// One thread per core, and never less than two: one may be busy rendering while the other answers.
+fn wide_runtime() -> Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(2))
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
+}
+
+/// Succeeded or failed, as an exit code.
+fn exit_code(is_good: bool) -> ExitCode {
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
