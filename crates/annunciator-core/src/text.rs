@@ -3,12 +3,11 @@
 /// Cuts text to a number of characters, the last of them an ellipsis when something was cut.
 #[must_use]
 pub fn ellipsize(text: &str, chars_max: usize) -> std::borrow::Cow<'_, str> {
-    if text.len() <= chars_max || text.chars().nth(chars_max).is_none() {
+    if text.len() <= chars_max || text.char_indices().nth(chars_max).is_none() {
         return text.into();
     }
-    let mut cut: String = text.chars().take(chars_max.saturating_sub(1)).collect();
-    cut.push('…');
-    cut.into()
+    let end = text.char_indices().nth(chars_max.saturating_sub(1)).map_or(0, |(at, _)| at);
+    format!("{}…", &text[..end]).into()
 }
 
 /// Makes one printable line of text from outside: control characters become spaces, at most

@@ -38,17 +38,42 @@ impl Timestamp {
     /// RFC 5322 section 3.3 date-time in UTC, as in `Sun, 22 Nov 2026 05:30:00 +0000`.
     #[must_use]
     pub fn to_rfc5322(self) -> String {
-        self.to_jiff().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let at = self.to_civil();
+        let day = DAYS[usize::from(at.weekday().to_monday_zero_offset().unsigned_abs())];
+        let month = MONTHS[usize::from(at.month().unsigned_abs()) - 1];
+        let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+        let (date, year) = (at.day(), at.year());
+        format!("{day}, {date:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
+    }
+
+    fn to_civil(self) -> jiff::civil::DateTime {
+        jiff::tz::Offset::UTC.to_datetime(self.to_jiff())
     }
 }
 
 impl fmt::Display for Timestamp {
+    /// Written digit by digit: it stands in every log line and every stored event.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1000);
-        let at = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
-        let ms = self.0.rem_euclid(1000);
-        let text = at.strftime("%Y-%m-%dT%H:%M:%S");
-        write!(f, "{text}.{ms:03}Z")
+        let at = self.to_civil();
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |place: usize, digits: usize, value: u64| {
+            let mut rest = value;
+            for octet in text[place..place + digits].iter_mut().rev() {
+                *octet = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
+            }
+        };
+        put(0, 4, u64::from(at.year().unsigned_abs()));
+        put(5, 2, u64::from(at.month().unsigned_abs()));
+        put(8, 2, u64::from(at.day().unsigned_abs()));
+        put(11, 2, u64::from(at.hour().unsigned_abs()));
+        put(14, 2, u64::from(at.minute().unsigned_abs()));
+        put(17, 2, u64::from(at.second().unsigned_abs()));
+        put(20, 3, self.0.rem_euclid(1000).unsigned_abs());
+        f.pad(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -12,10 +12,8 @@ const MESSAGE: &str = "\
 
 Device:      %COMPUTER%
 Domain:      %DOMAIN%
-Group:       %GROUP%
 Time:        %RISE_TIME%
 Application: %PRODUCT% %VERSION%
-Task:        %TASK%
 
 %DESCR%
 ";

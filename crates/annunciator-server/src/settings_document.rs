@@ -81,26 +81,28 @@ pub fn merge(
 ) -> Result<ServerLayer, Vec<FieldError>> {
     let mut next = layer.clone();
     let mut errors = check_names(patch);
-    if errors.is_empty() {
-        for (name, value) in patch {
-            if value.is_null() {
-                clear_group(&mut next, name);
-                continue;
+    for (name, value) in patch {
+        if value.is_null() {
+            clear_group(&mut next, name);
+            continue;
+        }
+        if !value.is_object() {
+            continue;
+        }
+        let mut keep = |problems: Result<(), Vec<Problem>>| {
+            if let Err(problems) = problems {
+                errors.extend(field_errors(name, problems));
             }
-            let mut keep = |problems: Result<(), Vec<Problem>>| {
-                if let Err(problems) = problems {
-                    errors.extend(field_errors(name, problems));
-                }
-            };
-            match name.as_str() {
-                "email" => {
-                    keep(next.email_notify.merge_patch(&only::<NotifyLayer>(value)));
-                    keep(next.email_relay.merge_patch(&only::<RelayLayer>(value)));
-                }
-                "delivery" => keep(next.delivery.merge_patch(value)),
-                "retention" => keep(next.retention.merge_patch(value)),
-                _ => unreachable!("checked by name above"),
+        };
+        // Unknown names are told above; the rest of the group is looked at all the same.
+        match name.as_str() {
+            "email" => {
+                keep(next.email_notify.merge_patch(&only::<NotifyLayer>(value)));
+                keep(next.email_relay.merge_patch(&only::<RelayLayer>(value)));
             }
+            "delivery" => keep(next.delivery.merge_patch(&only::<DeliveryLayer>(value))),
+            "retention" => keep(next.retention.merge_patch(&only::<RetentionLayer>(value))),
+            _ => {}
         }
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
@@ -113,7 +115,8 @@ fn clear_group(layer: &mut ServerLayer, name: &str) {
             layer.email_relay = RelayLayer::default();
         }
         "delivery" => layer.delivery = DeliveryLayer::default(),
-        _ => layer.retention = RetentionLayer::default(),
+        "retention" => layer.retention = RetentionLayer::default(),
+        _ => {}
     }
 }
 
@@ -304,7 +307,7 @@ mod tests {
     fn a_wrong_document_names_every_field_and_the_remedy() {
         for (patch, pointer, code, remedy) in [
             (json!({"mail": {}}), "/mail", "unknown_field", "did you mean `email`?"),
-            (json!({"email": {"sever": []}}), "/email/sever", "unknown_field", "`servers`"),
+            (json!({"email": {"server": []}}), "/email/server", "unknown_field", "`servers`"),
             (json!({"email": {"port": 70000}}), "/email/port", "range", "65535"),
             (json!({"email": 5}), "/email", "type", "object"),
             (json!({"email": {"tls": "maybe"}}), "/email/tls", "one_of", "required"),
@@ -316,8 +319,9 @@ mod tests {
             assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_str()), (pointer, code));
             assert!(errors[0].detail.contains(remedy), "{}", errors[0].detail);
         }
-        let errors = patched(json!({"email": {"port": 0, "tls": 3}})).expect_err("refused");
-        assert_eq!(errors.len(), 2, "all problems are told at once");
+        let errors =
+            patched(json!({"email": {"port": 0, "tls": 3, "x": 1}})).expect_err("refused");
+        assert_eq!(errors.len(), 3, "all problems are told at once");
     }
 
     #[test]

@@ -3,14 +3,13 @@
 //! Failure: a job that is dropped without a report (its task was cancelled, or a defect) reports
 //! by itself, so that no submission is ever without one.
 
-use annunciator_core::{AttemptFacts, Outcome, Stage};
+use annunciator_core::{AttemptFacts, EnhancedStatus, FailureScope, Outcome, Stage};
 use tokio::time::Instant;
 
 use crate::session::{Watch, micros};
 use crate::stuffing::check_content;
 use crate::submission::{Feed, Report, Submission};
 use crate::trouble::{Cause, Trouble};
-use annunciator_core::{EnhancedStatus, FailureScope};
 
 /// Times a submission is begun anew because a reused connection turned out to be dead.
 const FALLS_MAX: u8 = 2;
@@ -54,7 +53,6 @@ impl<'a> Job<'a> {
             reported: false,
         };
         let checked = check_content(&job.submission.content);
-        debug_assert!(checked.is_ok(), "the caller composes content that can be sent: {checked:?}");
         let Err(error) = checked else { return Some(job) };
         let status = EnhancedStatus::new(5, 6, 0);
         let cause = Cause::Unsupported(status, error.to_string());

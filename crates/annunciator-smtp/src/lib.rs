@@ -6,7 +6,7 @@
 //!
 //! The way of a submission: [`Client::deliver`] chooses a server and takes or opens a session
 //! (`client`, `pool`, `session`), a session carries transactions (`transaction`), each reply or
-//! its absence becomes a [`Trouble`](trouble::Trouble) or not, and the report goes to the feed.
+//! its absence becomes a `Trouble` or not, and the report goes to the feed.
 
 mod envelope;
 mod timeouts;
@@ -48,6 +48,7 @@ pub use envelope::{
     Envelope, EnvelopeError, ForwardPath, Mailbox, MailboxError, PATH_OCTETS_MAX, ReversePath,
 };
 pub use relay::{Auth, Limits, Relay, SecretText, TlsPolicy, TlsVersionMin, Verify};
+pub use reply::{Malformed, REPLY_OCTETS_MAX, Reply, Scanner};
 pub use server::ServerHealth;
 pub use submission::{Feed, Report, StageReport, Submission};
 pub use timeouts::{DATA_END_MIN, Timeouts};

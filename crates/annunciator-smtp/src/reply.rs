@@ -11,7 +11,7 @@ use std::fmt;
 use annunciator_core::{EnhancedStatus, ReplyCode, one_line};
 
 /// Longest reply. Unit: octets.
-pub(crate) const REPLY_OCTETS_MAX: usize = 64 * 1024;
+pub const REPLY_OCTETS_MAX: usize = 64 * 1024;
 /// Most lines of a reply.
 pub(crate) const REPLY_LINES_MAX: usize = 1_000;
 /// Longest text kept of a reply. Unit: characters.
@@ -19,7 +19,7 @@ const TEXT_CHARS_MAX: usize = 1_000;
 
 /// Why octets are not a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Malformed {
+pub enum Malformed {
     /// More than [`REPLY_OCTETS_MAX`].
     TooLong,
     /// More than [`REPLY_LINES_MAX`].
@@ -47,7 +47,7 @@ impl fmt::Display for Malformed {
 /// Looks for the end of a reply; remembers how far it has looked, so that a reply that comes
 /// octet by octet costs no more than one that comes whole.
 #[derive(Default, Debug)]
-pub(crate) struct Scanner {
+pub struct Scanner {
     scanned: usize,
     line_start: usize,
     lines: usize,
@@ -60,7 +60,7 @@ impl Scanner {
     ///
     /// # Errors
     /// The octets cannot become a reply.
-    pub(crate) fn scan(&mut self, input: &[u8]) -> Result<Option<(ReplyCode, usize)>, Malformed> {
+    pub fn scan(&mut self, input: &[u8]) -> Result<Option<(ReplyCode, usize)>, Malformed> {
         while let Some(offset) = input[self.scanned..].iter().position(|&b| b == b'\n') {
             let end = self.scanned + offset;
             let line = &input[self.line_start..end];
@@ -104,7 +104,7 @@ fn parse_line_head(line: &[u8]) -> Result<(ReplyCode, bool), Malformed> {
 
 /// One whole reply, still in the buffer it was read into.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reply<'a> {
+pub struct Reply<'a> {
     /// Its code.
     pub code: ReplyCode,
     /// All its octets.
@@ -113,7 +113,7 @@ pub(crate) struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// The texts of its lines, without code and line end.
-    pub(crate) fn lines(self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn lines(self) -> impl Iterator<Item = &'a [u8]> {
         let line_ends = self.octets.strip_suffix(b"\n").unwrap_or(self.octets);
         line_ends.split(|&b| b == b'\n').map(|line| {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -123,7 +123,7 @@ impl<'a> Reply<'a> {
 
     /// The enhanced status code, when there is one and it agrees with the reply code (RFC 2034).
     #[must_use]
-    pub(crate) fn status(self) -> Option<EnhancedStatus> {
+    pub fn status(self) -> Option<EnhancedStatus> {
         let first = self.lines().next()?;
         let word = first.split(|b| *b == b' ').next()?;
         let status: EnhancedStatus = std::str::from_utf8(word).ok()?.parse().ok()?;
@@ -132,7 +132,7 @@ impl<'a> Reply<'a> {
 
     /// The whole reply as one printable line, code first.
     #[must_use]
-    pub(crate) fn to_text(self) -> String {
+    pub fn to_text(self) -> String {
         let octets = &self.octets[..self.octets.len().min(4 * TEXT_CHARS_MAX)];
         // The common case is one clean line of ASCII: no need to look at it character by character.
         let line = octets.strip_suffix(b"\r\n").unwrap_or(octets);
@@ -152,7 +152,7 @@ impl<'a> Reply<'a> {
 
     /// The relay's queue id in a reply to the final dot; empty when no common form is found.
     #[must_use]
-    pub(crate) fn queue_id(self) -> &'a str {
+    pub fn queue_id(self) -> &'a str {
         self.lines()
             .find_map(|line| std::str::from_utf8(line).ok().and_then(find_queue_id))
             .unwrap_or("")

@@ -107,7 +107,8 @@ CREATE TABLE deliveries (
 );
 CREATE INDEX deliveries_due ON deliveries (lane, due_at) WHERE state = 0;
 CREATE INDEX deliveries_expiry ON deliveries (expires_at) WHERE state = 0;
-CREATE INDEX deliveries_rare ON deliveries (state) WHERE state IN (0, 3, 4, 5);
+-- No IN here: SQLite would build a table of its list for every row that is written.
+CREATE INDEX deliveries_rare ON deliveries (state) WHERE state <> 1 AND state <> 2;
 
 CREATE TABLE attempts (
   delivery INTEGER NOT NULL,     -- deliveries.key

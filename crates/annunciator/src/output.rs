@@ -19,11 +19,24 @@ static STATE: AtomicU8 = AtomicU8::new(OPEN);
 
 /// Writes text to standard output.
 pub(crate) fn print(text: &str) {
+    write(text.as_bytes());
+}
+
+/// Writes a message as it is; on a terminal without what would move the cursor.
+pub(crate) fn print_message(octets: &[u8]) {
+    if !std::io::stdout().is_terminal() {
+        return write(octets);
+    }
+    let is_moving = |c: char| c.is_control() && c != '\n' && c != '\t';
+    print(&String::from_utf8_lossy(octets).replace("\r\n", "\n").replace(is_moving, " "));
+}
+
+fn write(octets: &[u8]) {
     if !is_open() {
         return;
     }
     let mut out = std::io::stdout().lock();
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    if let Err(error) = out.write_all(octets).and_then(|()| out.flush()) {
         let state = if error.kind() == ErrorKind::BrokenPipe { CLOSED } else { FAILED };
         STATE.store(state, Ordering::Relaxed);
     }

@@ -117,7 +117,7 @@ pub(super) async fn retry_deliveries(
     body: JsonBody<OperationTargets>,
 ) -> Answer<OperationResults> {
     let targets = targets(&body.0)?;
-    Ok(results(ledger::retry(&state.0, targets, caller.author()).await?))
+    Ok(results(&ledger::retry(&state.0, targets, caller.author()).await?))
 }
 
 /// Give queued deliveries up.
@@ -131,7 +131,7 @@ pub(super) async fn cancel_deliveries(
     body: JsonBody<OperationTargets>,
 ) -> Answer<OperationResults> {
     let targets = targets(&body.0)?;
-    Ok(results(ledger::cancel(&state.0, targets, caller.author()).await?))
+    Ok(results(&ledger::cancel(&state.0, targets, caller.author()).await?))
 }
 
 /// Send a delivery again as a new one, with a Message-ID of its own.
@@ -177,7 +177,7 @@ fn targets(given: &OperationTargets) -> Result<Vec<DeliveryId>, ApiError> {
     if errors.is_empty() { Ok(ids) } else { Err(ApiError::invalid(errors)) }
 }
 
-fn results(done: Vec<(DeliveryId, Operated)>) -> Json<OperationResults> {
+fn results(done: &[(DeliveryId, Operated)]) -> Json<OperationResults> {
     let results = done.iter().map(|(id, done)| views::operated(*id, done));
     Json(OperationResults { results: results.collect() })
 }

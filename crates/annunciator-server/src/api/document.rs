@@ -43,6 +43,7 @@ pub(super) enum Problems {
         (name = "tokens", description = "API tokens"),
         (name = "server", description = "State of the server")
     ),
+    components(schemas(Problem)),
     security(("bearer" = [])),
     modifiers(&Bearer)
 )]

@@ -203,12 +203,8 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(%error, "A request was refused");
                 Self::unavailable("The store does not answer now.")
             }
-            StoreError::BadRequest(detail) => {
-                Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request makes no sense")
-                    .detail(detail)
-            }
-            // A cursor that was not given out here: the one thing callers hand through.
-            StoreError::BadRequest(reason) => Self::malformed(reason),
+            // Callers hand one thing through: the cursor of a list.
+            StoreError::BadRequest(detail) => Self::malformed(detail),
             StoreError::Corrupt(_) => {
                 tracing::error!(%error, "A request failed");
                 Self::internal()

@@ -45,7 +45,6 @@ pub use document::openapi_json;
 pub use events::{is_submission, submit};
 
 /// The API as a service; requests must carry their [`Peer`] as an extension.
-#[must_use]
 pub fn router(shared: &Arc<Shared>) -> Router {
     let (router, _) = document::routes().split_for_parts();
     router

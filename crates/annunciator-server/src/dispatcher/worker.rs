@@ -144,16 +144,22 @@ impl LaneFeed<'_> {
         let now = inner.clock.now();
         let snapshot = inner.settings.current();
         let facts = Arc::new(report.facts);
+        // The reply to the final dot is about those it was accepted for, not about the others.
+        let facts_of_others = || {
+            let facts = AttemptFacts::clone(&facts);
+            Arc::new(AttemptFacts { reply: String::new(), queue_id: String::new(), ..facts })
+        };
         for (claimed, outcome) in work.order.deliveries.iter().zip(report.outcomes) {
             let chance = fastrand::f64();
             let next = settle::settle(&claimed.delivery, &outcome, &snapshot.delivery, now, chance);
+            let is_delivered = outcome == Outcome::Delivered;
             let attempt = Attempt {
                 delivery: next.id,
                 number: next.attempts,
                 started_at,
                 ended_at: now,
                 outcome,
-                facts: facts.clone(),
+                facts: if is_delivered { facts.clone() } else { facts_of_others() },
             };
             record::log_attempt(&attempt, &next, &work.order.notification);
             record::count_attempt(&inner.metrics, &attempt, &work.order.notification);

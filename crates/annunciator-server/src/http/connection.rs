@@ -83,6 +83,7 @@ pub(super) async fn run<S>(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         .half_close(true)
         .serve_connection(TokioIo::new(Unstalled::new(stream)), service);
@@ -141,7 +142,7 @@ async fn route(connection: &Connection, request: Request<Incoming>) -> Response 
     }
 }
 
-fn after_panic(panic: &(dyn Any + Send)) -> Response {
+pub(super) fn after_panic(panic: &(dyn Any + Send)) -> Response {
     let words = panic
         .downcast_ref::<&str>()
         .copied()

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::{self, DRAIN_MAX, Entrance};
 use super::seats::{Bounds, Seat, Seats};
 use crate::api::rights::Peer;
+use crate::intake::{INTAKES, Intake};
 use crate::shared::Shared;
 use crate::tokens::Identity;
 
@@ -52,11 +53,8 @@ struct Reception {
 
 impl Reception {
     fn new(shared: Arc<Shared>, bounds: Bounds) -> Self {
-        Self {
-            entrance: Entrance::new(shared),
-            seats: Seats::new(bounds),
-            tasks: TaskTracker::new(),
-        }
+        let seats = Seats::new(bounds, shared.metrics.http_connections.clone());
+        Self { entrance: Entrance::new(shared), seats, tasks: TaskTracker::new() }
     }
 
     fn seat(&self, address: IpAddr) -> Option<Seat> {
@@ -64,13 +62,7 @@ impl Reception {
         if seat.is_none() {
             self.entrance.count_refused("too_many");
         }
-        self.show_count();
         seat
-    }
-
-    fn show_count(&self) {
-        let count = i64::try_from(self.seats.count()).unwrap_or(i64::MAX);
-        self.entrance.shared.metrics.http_connections.set(count);
     }
 
     async fn drain(self) {
@@ -89,6 +81,10 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let reception = Reception::new(shared, TCP_BOUNDS);
+    for intake in INTAKES {
+        let Intake { name, entrance, doc } = intake;
+        tracing::info!(intake = name, entrance, doc, "An intake is open");
+    }
     loop {
         let accepted = tokio::select! {
             biased;
@@ -173,8 +169,7 @@ pub async fn serve_socket(shared: Arc<Shared>, listener: UnixListener, stop: Can
             }
         };
         let Some(identity) = local_identity(&stream) else { continue };
-        let Some(seat) = reception.seats.take(NOWHERE) else {
-            reception.entrance.count_refused("too_many");
+        let Some(seat) = reception.seat(NOWHERE) else {
             let _ = stream.try_write(TOO_MANY);
             continue;
         };

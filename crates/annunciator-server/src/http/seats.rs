@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 
 /// A connection has this long for its first request before it may have to make room.
@@ -33,6 +34,8 @@ pub(super) struct Seats {
     bounds: Bounds,
     table: Arc<Mutex<Table>>,
     opened: Instant,
+    /// Connections now, for the metrics.
+    count: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +62,8 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, table: Arc::default(), opened: Instant::now() }
+    pub(super) fn new(bounds: Bounds, count: Gauge) -> Self {
+        Self { bounds, table: Arc::default(), opened: Instant::now(), count }
     }
 
     /// A seat for a connection from this address, if there is one or one can be made free.
@@ -83,12 +86,8 @@ impl Seats {
             evicted: CancellationToken::new(),
         });
         table.taken.insert(number, Arc::clone(&place));
+        self.count.inc();
         Some(Seat { number, seats: self.clone(), place })
-    }
-
-    /// Connections now.
-    pub(super) fn count(&self) -> usize {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).taken.len()
     }
 
     fn now_ms(&self) -> u64 {
@@ -143,6 +142,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut table = self.seats.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.taken.remove(&self.number);
+        self.seats.count.dec();
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn seats() -> Seats {
-        Seats::new(Bounds { in_all: 3, per_address: 2 })
+        Seats::new(Bounds { in_all: 3, per_address: 2 }, Gauge::default())
     }
 
     fn at(text: &str) -> IpAddr {
@@ -180,8 +180,9 @@ mod tests {
         let third = seats.take(at("10.0.0.2"));
         assert!(third.is_some());
         assert!(seats.take(at("10.0.0.3")).is_none(), "a fourth in all");
-        assert_eq!(seats.count(), 3);
+        assert_eq!(seats.count.get(), 3);
         drop(first);
+        assert_eq!(seats.count.get(), 2);
         assert!(seats.take(at("10.0.0.1")).is_some());
     }
 

@@ -121,7 +121,7 @@ async fn accept_uncounted(
     let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
     Ok(match repeats {
         None => accepted,
-        Some(repeats) => with_repeats(accepted, &repeats),
+        Some(repeats) => with_repeats(&accepted, &repeats),
     })
 }
 
@@ -176,7 +176,7 @@ fn without_repeats(events: Vec<Event>) -> (Vec<Event>, Option<Repeats>) {
     (unique.map(|(event, _)| event).collect(), Some(repeats))
 }
 
-fn with_repeats(accepted: Vec<Accepted>, repeats: &Repeats) -> Vec<Accepted> {
+fn with_repeats(accepted: &[Accepted], repeats: &Repeats) -> Vec<Accepted> {
     let answers = repeats.iter().filter_map(|(place, is_repeat)| {
         let mut answer = accepted.get(*place)?.clone();
         answer.duplicate |= is_repeat;

@@ -225,13 +225,13 @@ fn an_id_that_repeats_within_a_batch_is_stored_once_and_answered_twice() {
         let (kept, repeats) = without_repeats(events);
         let ids: Vec<&str> = kept.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(ids, stored, "{given:?}");
-        let accepted = kept
+        let accepted: Vec<Accepted> = kept
             .iter()
             .map(|event| Accepted { id: event.id.clone(), uid: event.uid, duplicate: false })
             .collect();
         let accepted = match &repeats {
             None => accepted,
-            Some(repeats) => with_repeats(accepted, repeats),
+            Some(repeats) => with_repeats(&accepted, repeats),
         };
         let found: Vec<_> = accepted.iter().map(|a| (a.id.as_str(), a.uid, a.duplicate)).collect();
         let answered: Vec<_> = answered

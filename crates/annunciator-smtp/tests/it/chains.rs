@@ -172,3 +172,16 @@ async fn a_cancelled_delivery_still_reports() {
     }
     assert_eq!(words(&basket.by_tag()[&1]), ["transient prepare Relay - 4.4.2"]);
 }
+
+#[tokio::test]
+async fn submissions_that_want_to_be_alone_fit_into_a_chain() {
+    let server = Server::builder().start();
+    let mut all = many(9);
+    (all[2].trace, all[4].fresh_connection, all[6].dry_run) = (true, true, true);
+    let reports = deliver(&Client::new(), &relay_to(&server), all).await;
+    assert!(reports.iter().all(|report| words(report) == ["delivered"]));
+    assert_eq!(server.message_count(), 8);
+    let traced: Vec<bool> = reports.iter().map(|r| !r.facts.dialogue.is_empty()).collect();
+    assert_eq!(traced.iter().filter(|traced| **traced).count(), 1);
+    assert!(!reports[4].facts.reused && reports[3].facts.reused);
+}

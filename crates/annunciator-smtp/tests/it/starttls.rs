@@ -288,3 +288,17 @@ async fn an_end_without_close_notify_after_the_answer_is_still_delivered() {
     check(&server, required(&ca), "tls").await;
     assert_eq!(server.connection_count(), 1);
 }
+
+#[tokio::test]
+async fn a_big_message_and_those_behind_it_pass_through_tls() {
+    let ca = Authority::new("ca");
+    let server = offering(&ca.server(&NAMES)).start();
+    let relay = Relay { tls: required(&ca), ..relay_to(&server) };
+    let mut all: Vec<_> = (1..=20).map(|tag| submission(tag, &["a@x.test"])).collect();
+    all[1].content = bytes::Bytes::from((".".repeat(70) + "\r\n").repeat(30_000));
+    let big = all[1].content.clone();
+    let reports = deliver(&Client::new(), &relay, all).await;
+    assert!(reports.iter().all(|report| words(report) == ["delivered"]));
+    assert_eq!(server.messages()[1].raw, &big[..]);
+    assert_eq!((server.message_count(), server.connection_count()), (20, 1));
+}

@@ -213,3 +213,33 @@ async fn a_dialogue_names_the_message_and_not_its_text() {
     }
     assert!(!dialogue.contains("Subject"));
 }
+
+#[tokio::test]
+async fn content_that_must_not_be_sent_never_is() {
+    let server = Server::builder().start();
+    let long = format!("{}\r\n", "x".repeat(999));
+    for content in ["a\nb\r\n", "a\rb\r\n", "a\0b\r\n", "no end", "", &long] {
+        let mut bad = submission(1, &["a@x.test"]);
+        bad.content = Bytes::copy_from_slice(content.as_bytes());
+        let good = submission(2, &["a@x.test"]);
+        let alone = deliver(&Client::new(), &relay_to(&server), vec![bad.clone()]).await;
+        assert_eq!(words(&alone[0]), ["permanent prepare Delivery - 5.6.0"]);
+        // Handed on by the feed it harms neither what came before nor what comes after.
+        let all = vec![submission(0, &["a@x.test"]), bad, good];
+        let reports = deliver(&Client::new(), &relay_to(&server), all).await;
+        let kinds: Vec<_> = reports.iter().map(|report| report.outcomes[0].as_str()).collect();
+        assert_eq!(kinds, ["delivered", "permanent_failure", "delivered"]);
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_recipients_go_in_one_transaction() {
+    for server in both(Server::builder) {
+        let to: Vec<String> =
+            (0..1_000).map(|n| format!("{n}-{}@x.test", "r".repeat(40))).collect();
+        let to: Vec<&str> = to.iter().map(String::as_str).collect();
+        let report = deliver_to(&relay_to(&server), &to).await;
+        assert!(report.outcomes.iter().all(|outcome| outcome.as_str() == "delivered"));
+        assert_eq!(server.messages()[0].forward_paths, to);
+    }
+}

@@ -87,7 +87,7 @@ fn waiting_lanes(session: &mut Session, ask: &ClaimAsk) -> Result<Vec<Due>, Trou
             .optional()?;
         let Some((number, first_at)) = next else { break };
         last = number;
-        let lane = session.lane_of(number)?;
+        let lane = session.memory.lane_of(&session.connection, number)?;
         if !excluded.contains(&lane) {
             lanes.push(Due { number, lane, first_at: Timestamp(first_at) });
         }
@@ -233,7 +233,7 @@ pub(super) fn claim_expired(
     let mut claimed = Vec::with_capacity(orders.0.len());
     for deliveries in orders.0 {
         let (notification, _) = notification_by_key(session, deliveries[0].notification)?;
-        let lane = session.lane_of(deliveries[0].lane)?;
+        let lane = session.memory.lane_of(&session.connection, deliveries[0].lane)?;
         claimed.push(claim(session, notification, &lane, deliveries, ask)?);
     }
     Ok(claimed)

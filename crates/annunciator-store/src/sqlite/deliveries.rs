@@ -109,7 +109,7 @@ pub(super) fn deliveries(
         Path::Nothing => Ok((Vec::new(), None)),
         Path::Keys(keys) => pick(connection, &keys, &conditions, after, count_of(page)),
         Path::Rare(number) => {
-            let index = format!("d.state IN (0, 3, 4, 5) AND d.state = {number} AND");
+            let index = format!("d.state <> 1 AND d.state <> 2 AND d.state = {number} AND");
             walk(connection, &index, filter, &conditions, after, count_of(page))
         }
         Path::Walk => walk(connection, "", filter, &conditions, after, count_of(page)),
@@ -257,7 +257,7 @@ pub(super) fn queue_counts(
         select.query_map([], |row| Ok((Lane::new(&row.get::<_, String>(0)?), row.get(1)?)))?;
     let oldest = connection
         .prepare_cached(
-            "SELECT created_at FROM deliveries WHERE state IN (0, 3, 4, 5) AND state = 0
+            "SELECT created_at FROM deliveries WHERE state <> 1 AND state <> 2 AND state = 0
              ORDER BY key LIMIT 1",
         )?
         .query_row([], |row| row.get(0))

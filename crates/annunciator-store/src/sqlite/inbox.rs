@@ -5,12 +5,12 @@
 use std::collections::HashSet;
 
 use annunciator_core::{Event, EventUid};
-use rusqlite::OptionalExtension;
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use uuid::Uuid;
 
 use super::fault::Trouble;
 use super::rows::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, event_of, from_json, to_json, uuid_of};
-use super::session::{ClaimedEvent, Session};
+use super::session::{ClaimedEvent, Memory, Session};
 use crate::{Accept, Acceptance, Accepted, Idempotency};
 
 /// How long an idempotency key is remembered.
@@ -23,13 +23,14 @@ pub(super) fn accept(session: &mut Session, ask: &Accept) -> Result<Acceptance, 
     {
         return Ok(answer);
     }
+    let Session { connection, memory, .. } = session;
+    let mut inbox = Inbox::over(connection)?;
     let mut answers = Vec::with_capacity(ask.events.len());
     for event in &ask.events {
-        answers.push(insert_event(session, event, ask.claimed)?);
+        answers.push(inbox.insert(memory, event, ask.claimed)?);
     }
     if let Some(Idempotency { owner, key, body_sha256 }) = &ask.idempotency {
-        session
-            .connection
+        connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO idempotency (owner, key, body_sha256, answer, at)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -60,27 +61,39 @@ fn recall(
     })
 }
 
-/// Inserts an event unless it is known.
-pub(super) fn insert_event(
-    session: &mut Session,
-    event: &Event,
-    claimed: bool,
-) -> Result<Accepted, Trouble> {
-    let is_id_ours = is_uid_text(&event.id, event.uid);
-    if !is_id_ours && let Some(uid) = made_here(session, event)? {
-        return Ok(Accepted { id: event.id.clone(), uid, duplicate: true });
-    }
-    let parameters = (!event.parameters.is_empty()).then(|| to_json(&event.parameters));
-    let count = session
-        .connection
-        .prepare_cached(
+/// The statements that insert events, prepared once for many.
+pub(super) struct Inbox<'a> {
+    connection: &'a Connection,
+    event: CachedStatement<'a>,
+    place: CachedStatement<'a>,
+}
+
+impl<'a> Inbox<'a> {
+    pub(super) fn over(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let event = connection.prepare_cached(
             "INSERT INTO events (uid, id, application, version, event_type, type_name, severity,
                device, ip, connection_ip, domain, device_group, task, description, occurred_at,
                registered_at, parameters)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT DO NOTHING",
-        )?
-        .execute(rusqlite::params![
+        )?;
+        let place = connection.prepare_cached("INSERT INTO inbox (event, tries) VALUES (?1, 0)")?;
+        Ok(Self { connection, event, place })
+    }
+
+    /// Inserts an event unless it is known.
+    pub(super) fn insert(
+        &mut self,
+        memory: &mut Memory,
+        event: &Event,
+        claimed: bool,
+    ) -> Result<Accepted, Trouble> {
+        let is_id_ours = is_uid_text(&event.id, event.uid);
+        if !is_id_ours && let Some(uid) = made_here(self.connection, event)? {
+            return Ok(Accepted { id: event.id.clone(), uid, duplicate: true });
+        }
+        let parameters = (!event.parameters.is_empty()).then(|| to_json(&event.parameters));
+        let count = self.event.execute(rusqlite::params![
             event.uid.0.as_bytes(),
             (!is_id_ours).then_some(&event.id),
             event.application.name,
@@ -99,24 +112,21 @@ pub(super) fn insert_event(
             event.registered_at.0,
             parameters,
         ])?;
-    if count == 0 {
-        let uid = first_uid(session, event)?;
-        return Ok(Accepted { id: event.id.clone(), uid, duplicate: true });
+        if count == 0 {
+            let uid = first_uid(self.connection, event)?;
+            return Ok(Accepted { id: event.id.clone(), uid, duplicate: true });
+        }
+        let key = self.connection.last_insert_rowid();
+        self.place.execute([key])?;
+        let event_type = memory.type_number(self.connection, event)?;
+        if claimed {
+            let (severity, registered_at) = (event.severity, event.registered_at);
+            memory.claim(event.uid, ClaimedEvent { key, severity, event_type, registered_at });
+        } else {
+            memory.has_unclaimed = true;
+        }
+        Ok(Accepted { id: event.id.clone(), uid: event.uid, duplicate: false })
     }
-    let key = session.connection.last_insert_rowid();
-    session
-        .connection
-        .prepare_cached("INSERT INTO inbox (event, tries) VALUES (?1, 0)")?
-        .execute([key])?;
-    let event_type = session.type_number(event)?;
-    if claimed {
-        let (severity, registered_at) = (event.severity, event.registered_at);
-        let claim = ClaimedEvent { key, severity, event_type, registered_at };
-        session.memory.claim(event.uid, claim);
-    } else {
-        session.memory.has_unclaimed = true;
-    }
-    Ok(Accepted { id: event.id.clone(), uid: event.uid, duplicate: false })
 }
 
 fn is_uid_text(id: &str, uid: EventUid) -> bool {
@@ -124,24 +134,22 @@ fn is_uid_text(id: &str, uid: EventUid) -> bool {
 }
 
 /// Finds the event whose id was made here and is now given by its source: such ids are not stored.
-fn made_here(session: &Session, event: &Event) -> Result<Option<EventUid>, Trouble> {
+fn made_here(connection: &Connection, event: &Event) -> Result<Option<EventUid>, Trouble> {
     let uid = match Uuid::try_parse(&event.id) {
         Ok(uid) if is_uid_text(&event.id, EventUid(uid)) => uid,
         _ => return Ok(None),
     };
     let find = "SELECT uid FROM events WHERE uid = ?1 AND application = ?2 AND id IS NULL";
-    let found = session
-        .connection
+    let found = connection
         .prepare_cached(find)?
         .query_row((uid.as_bytes(), &event.application.name), |row| uuid_of(row, 0))
         .optional()?;
     Ok(found.map(EventUid))
 }
 
-fn first_uid(session: &Session, event: &Event) -> Result<EventUid, Trouble> {
+fn first_uid(connection: &Connection, event: &Event) -> Result<EventUid, Trouble> {
     let by_id = "SELECT uid FROM events WHERE id = ?1 AND application = ?2";
-    let found = session
-        .connection
+    let found = connection
         .prepare_cached(by_id)?
         .query_row((&event.id, &event.application.name), |row| uuid_of(row, 0))
         .optional()?;

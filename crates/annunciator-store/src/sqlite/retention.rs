@@ -208,8 +208,9 @@ fn remove_if_finished(connection: &Connection, event: i64) -> Result<bool> {
         deliveries.extend(keys.unwrap_or_default());
     }
     {
-        let mut state = connection
-            .prepare_cached("SELECT 1 FROM deliveries WHERE key = ?1 AND state NOT IN (2, 3, 4)")?;
+        let mut state = connection.prepare_cached(
+            "SELECT 1 FROM deliveries WHERE key = ?1 AND (state < 2 OR state = 5)",
+        )?;
         for key in &deliveries {
             if state.exists([key])? {
                 return Ok(false);

@@ -135,7 +135,7 @@ impl Session {
         let mut select = self.connection.prepare(
             "SELECT id, key, claims, at, state FROM deliveries WHERE state = 1 AND key >= ?1
              UNION ALL SELECT id, key, claims, at, state FROM deliveries
-             WHERE state IN (0, 3, 4, 5) AND state = 5",
+             WHERE state <> 1 AND state <> 2 AND state = 5",
         )?;
         let mut rows = select.query([self.memory.floor])?;
         while let Some(row) = rows.next()? {
@@ -159,7 +159,7 @@ impl Session {
             [floor],
         )? + self.connection.execute(
             "UPDATE deliveries SET state = 0, possibly_duplicated = 1
-             WHERE state IN (0, 3, 4, 5) AND state = 5",
+             WHERE state <> 1 AND state <> 2 AND state = 5",
             [],
         )?;
         self.memory.flights.clear();
@@ -184,10 +184,12 @@ impl Session {
         }
         Ok(())
     }
+}
 
+impl Memory {
     /// The number of an event's type; registers it and keeps what was seen last (spec 2.3).
-    pub(super) fn type_number(&mut self, event: &Event) -> Result<i64> {
-        let types = &mut self.memory.types;
+    pub(super) fn type_number(&mut self, connection: &Connection, event: &Event) -> Result<i64> {
+        let types = &mut self.types;
         let known = types
             .get_mut(&event.application.name)
             .and_then(|codes| codes.get_mut(&event.event_type));
@@ -197,7 +199,7 @@ impl Session {
         {
             return Ok(known.number);
         }
-        let mut upsert = self.connection.prepare_cached(
+        let mut upsert = connection.prepare_cached(
             "INSERT INTO event_types
                (application, event_type, type_name, severity, first_seen_at)
              VALUES (?1, ?2, ?3, ?4, ?5)
@@ -216,8 +218,8 @@ impl Session {
         let seen = KnownType { number, type_name, severity: event.severity };
         if let Some(known) = known {
             *known = seen;
-        } else if self.memory.types_count < NAMES_MAX {
-            self.memory.types_count += 1;
+        } else if self.types_count < NAMES_MAX {
+            self.types_count += 1;
             let codes = types.entry(event.application.name.clone()).or_default();
             codes.insert(event.event_type.clone(), seen);
         }
@@ -225,13 +227,12 @@ impl Session {
     }
 
     /// The number of a lane, which is new when it is needed first.
-    pub(super) fn lane_number(&mut self, lane: &Lane) -> Result<i64> {
-        if let Some(number) = self.memory.lanes.get(lane) {
+    pub(super) fn lane_number(&mut self, connection: &Connection, lane: &Lane) -> Result<i64> {
+        if let Some(number) = self.lanes.get(lane) {
             return Ok(*number);
         }
         let find = "SELECT number FROM lanes WHERE name = ?1";
-        let found = self
-            .connection
+        let found = connection
             .prepare_cached(find)?
             .query_row([lane.as_str()], |row| row.get(0))
             .optional()?;
@@ -239,48 +240,50 @@ impl Session {
             Some(number) => number,
             None => {
                 let insert = "INSERT INTO lanes (name) VALUES (?1)";
-                self.connection.prepare_cached(insert)?.insert([lane.as_str()])?
+                connection.prepare_cached(insert)?.insert([lane.as_str()])?
             }
         };
-        self.memory.remember_lane(number, lane.clone());
+        self.remember_lane(number, lane.clone());
         Ok(number)
     }
 
     /// The lane of that number.
-    pub(super) fn lane_of(&mut self, number: i64) -> Result<Lane> {
-        if let Some(lane) = self.memory.lane_names.get(&number) {
+    pub(super) fn lane_of(&mut self, connection: &Connection, number: i64) -> Result<Lane> {
+        if let Some(lane) = self.lane_names.get(&number) {
             return Ok(lane.clone());
         }
         let find = "SELECT name FROM lanes WHERE number = ?1";
         let name: String =
-            self.connection.prepare_cached(find)?.query_row([number], |row| row.get(0))?;
+            connection.prepare_cached(find)?.query_row([number], |row| row.get(0))?;
         let lane = Lane::new(&name);
-        self.memory.remember_lane(number, lane.clone());
+        self.remember_lane(number, lane.clone());
         Ok(lane)
     }
 
     /// The number of a set of decisions, unless there are too many different ones.
-    pub(super) fn decision_set(&mut self, body: &str) -> Result<Option<i64>> {
-        if !self.memory.are_decision_sets_loaded {
-            let mut select = self.connection.prepare("SELECT body, number FROM decision_sets")?;
+    pub(super) fn decision_set(
+        &mut self,
+        connection: &Connection,
+        body: &str,
+    ) -> Result<Option<i64>> {
+        if !self.are_decision_sets_loaded {
+            let mut select = connection.prepare("SELECT body, number FROM decision_sets")?;
             let sets = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            self.memory.decision_sets = sets.collect::<Result<_>>()?;
-            self.memory.are_decision_sets_loaded = true;
+            self.decision_sets = sets.collect::<Result<_>>()?;
+            self.are_decision_sets_loaded = true;
         }
-        if let Some(number) = self.memory.decision_sets.get(body) {
+        if let Some(number) = self.decision_sets.get(body) {
             return Ok(Some(*number));
         }
-        if self.memory.decision_sets.len() >= DECISION_SETS_MAX {
+        if self.decision_sets.len() >= DECISION_SETS_MAX {
             return Ok(None);
         }
         let insert = "INSERT INTO decision_sets (body) VALUES (?1)";
-        let number = self.connection.prepare_cached(insert)?.insert([body])?;
-        self.memory.decision_sets.insert(body.to_owned(), number);
+        let number = connection.prepare_cached(insert)?.insert([body])?;
+        self.decision_sets.insert(body.to_owned(), number);
         Ok(Some(number))
     }
-}
 
-impl Memory {
     /// Forgets names that a rollback may have removed from the files.
     pub(super) fn forget_names(&mut self) {
         self.types.clear();

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use annunciator_core::{Attempt, AttemptFacts, DeliveryId, DeliveryState};
+use rusqlite::{CachedStatement, Connection};
+
 
 use super::fault::Trouble;
-use super::inbox::insert_event;
+use super::inbox::Inbox;
 use super::rows::{outcome_number, state, to_json};
-use super::session::{Flight, Session};
+use super::session::{Flight, Memory, Session};
 use crate::Settlement;
 
 /// Records settlements; answers those whose token was out of date.
@@ -15,34 +17,40 @@ pub(super) fn settle(
     session: &mut Session,
     settlements: &[Settlement],
 ) -> Result<Vec<DeliveryId>, Trouble> {
+    let Session { connection, memory, .. } = session;
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET state = ?1, at = ?2, due_at = coalesce(?3, due_at),
+           expires_at = ?4, attempts = ?5, retries = ?6, possibly_duplicated = ?7, failure = ?8
+         WHERE key = ?9 AND claims = ?10 AND state = ?11",
+    )?;
+    let mut attempts = Attempts::over(connection)?;
     let mut stale = Vec::new();
-    let mut facts = FactsText::default();
     for settlement in settlements {
         let id = settlement.delivery.id;
-        let flight = session.memory.flight(id, settlement.token);
-        let settled = match flight {
-            Some(flight) => settle_flight(session, settlement, flight)?,
-            None => false,
-        };
-        let (true, Some(flight)) = (settled, flight) else {
+        let Some(flight) = memory.flight(id, settlement.token) else {
             stale.push(id);
             continue;
         };
+        if !settle_flight(&mut update, memory, settlement, flight)? {
+            stale.push(id);
+            continue;
+        }
         if let Some(attempt) = &settlement.attempt {
-            insert_attempt(session, flight.key, attempt, &mut facts)?;
+            attempts.insert(flight.key, attempt)?;
         }
         if let Some(event) = &settlement.raise {
-            insert_event(session, event, false)?;
+            Inbox::over(connection)?.insert(memory, event, false)?;
         }
     }
     Ok(stale)
 }
 
 fn settle_flight(
-    session: &mut Session,
+    update: &mut CachedStatement<'_>,
+    memory: &mut Memory,
     settlement: &Settlement,
     flight: Flight,
-) -> Result<bool, Trouble> {
+) -> rusqlite::Result<bool> {
     let delivery = &settlement.delivery;
     let same =
         if flight.since_planning { state::PLANNED_IN_FLIGHT } else { state::CLAIMED_IN_FLIGHT };
@@ -54,29 +62,23 @@ fn settle_flight(
         DeliveryState::Failed { at } => (state::FAILED, at, None),
         DeliveryState::Cancelled { at } => (state::CANCELLED, at, None),
     };
-    let count = session
-        .connection
-        .prepare_cached(
-            "UPDATE deliveries SET state = ?1, at = ?2, due_at = coalesce(?3, due_at),
-               expires_at = ?4, attempts = ?5, retries = ?6, possibly_duplicated = ?7, failure = ?8
-             WHERE key = ?9 AND claims = ?10 AND state IN (1, 5)",
-        )?
-        .execute(rusqlite::params![
-            state,
-            at.0,
-            due_at,
-            delivery.expires_at.0,
-            delivery.attempts,
-            delivery.retries,
-            delivery.possibly_duplicated,
-            delivery.last_failure.as_ref().map(to_json),
-            flight.key,
-            flight.token,
-        ])?;
+    let count = update.execute(rusqlite::params![
+        state,
+        at.0,
+        due_at,
+        delivery.expires_at.0,
+        delivery.attempts,
+        delivery.retries,
+        delivery.possibly_duplicated,
+        delivery.last_failure.as_ref().map(to_json),
+        flight.key,
+        flight.token,
+        same,
+    ])?;
     if let DeliveryState::InFlight { lease_until } = delivery.state {
-        session.memory.take_off(delivery.id, Flight { lease_until, ..flight });
+        memory.take_off(delivery.id, Flight { lease_until, ..flight });
     } else {
-        session.memory.land(delivery.id);
+        memory.land(delivery.id);
     }
     Ok(count == 1)
 }
@@ -98,35 +100,43 @@ impl FactsText {
     }
 }
 
-fn insert_attempt(
-    session: &Session,
-    key: i64,
-    attempt: &Attempt,
-    facts: &mut FactsText,
-) -> Result<(), Trouble> {
-    let failure = attempt.outcome.failure().map(to_json);
-    let mut insert = session.connection.prepare_cached(
-        "INSERT INTO attempts (delivery, number, started_at, ended_at, outcome, failure, facts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-    )?;
-    let mut number = attempt.number;
-    // An attempt is never forgotten: should its number be taken, it gets the next free one.
-    loop {
-        let count = insert.execute((
-            key,
-            number,
-            attempt.started_at.0,
-            attempt.ended_at.0,
-            outcome_number(&attempt.outcome),
-            &failure,
-            facts.of(&attempt.facts),
-        ))?;
-        if count == 1 || number == u32::MAX {
-            return Ok(());
+/// The statement that inserts attempts, prepared once for many.
+struct Attempts<'a> {
+    connection: &'a Connection,
+    insert: CachedStatement<'a>,
+    facts: FactsText,
+}
+
+impl<'a> Attempts<'a> {
+    fn over(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let insert = connection.prepare_cached(
+            "INSERT INTO attempts (delivery, number, started_at, ended_at, outcome, failure, facts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        )?;
+        Ok(Self { connection, insert, facts: FactsText::default() })
+    }
+
+    fn insert(&mut self, key: i64, attempt: &Attempt) -> Result<(), Trouble> {
+        let failure = attempt.outcome.failure().map(to_json);
+        let mut number = attempt.number;
+        // An attempt is never forgotten: should its number be taken, it gets the next free one.
+        loop {
+            let count = self.insert.execute((
+                key,
+                number,
+                attempt.started_at.0,
+                attempt.ended_at.0,
+                outcome_number(&attempt.outcome),
+                &failure,
+                self.facts.of(&attempt.facts),
+            ))?;
+            if count == 1 || number == u32::MAX {
+                return Ok(());
+            }
+            number = self
+                .connection
+                .prepare_cached("SELECT max(number) + 1 FROM attempts WHERE delivery = ?1")?
+                .query_row([key], |row| row.get(0))?;
         }
-        number = session
-            .connection
-            .prepare_cached("SELECT max(number) + 1 FROM attempts WHERE delivery = ?1")?
-            .query_row([key], |row| row.get(0))?;
     }
 }

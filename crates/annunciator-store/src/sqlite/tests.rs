@@ -1,1 +1,506 @@
-//! Tests.
+//! What SQLite alone can break: files, locks, versions, failing disks, sizes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use annunciator_core::{DeliveryState, Lane};
+use rusqlite::Connection;
+
+use super::room::Space;
+use super::schema::{FILE_NAME, MIGRATIONS, Purpose, connect, migrate};
+use super::{SqliteStore, key};
+use crate::contract::PROMISES;
+use crate::contract::samples::{
+    LEASE_MS, START, accept, ask, audit, claim_all, commit, deliver, delivery_id_of, enqueue,
+    event, first_page, in_flight, is_stale, planned, queued, settlement, time_of, uid_of,
+};
+use crate::{
+    Accept, ClaimAsk, DeliveryFilter, EventFilter, Page, RetentionRule, Store, StoreError,
+};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(dir: &Path) -> Arc<SqliteStore> {
+    SqliteStore::open(dir).unwrap()
+}
+
+/// Copies the files as they are on the disk now: what a killed process would leave.
+fn copy_of(dir: &Path) -> tempfile::TempDir {
+    let copy = folder();
+    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")] {
+        std::fs::copy(dir.join(&name), copy.path().join(&name)).unwrap();
+    }
+    copy
+}
+
+#[tokio::test]
+async fn the_contract_is_kept() {
+    for promise in PROMISES {
+        println!("{}", promise.name);
+        let dir = folder();
+        let store = open(dir.path());
+        (promise.check)(&*store).await;
+    }
+}
+
+#[test]
+fn every_connection_waits_for_the_disk() {
+    let dir = folder();
+    drop(open(dir.path()));
+    for purpose in [Purpose::Write, Purpose::Read, Purpose::Checkpoint] {
+        let connection = connect(&dir.path().join(FILE_NAME), purpose).unwrap();
+        for (pragma, expected) in [
+            ("synchronous", "2"),
+            ("journal_mode", "wal"),
+            ("wal_autocheckpoint", "0"),
+            ("query_only", if purpose == Purpose::Read { "1" } else { "0" }),
+        ] {
+            let got: rusqlite::types::Value =
+                connection.pragma_query_value(None, pragma, |row| row.get(0)).unwrap();
+            let got = match got {
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                rusqlite::types::Value::Text(text) => text,
+                other => panic!("{pragma}: {other:?}"),
+            };
+            assert_eq!(got, expected, "{pragma}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_is_in_the_files() {
+    let dir = folder();
+    let store = open(dir.path());
+    for number in 0..5 {
+        let planned = enqueue(&*store, number, "a", 1, in_flight()).await;
+        if number % 2 == 0 {
+            deliver(&*store, &planned.deliveries[0], 1).await;
+        }
+        let copy = copy_of(dir.path());
+        let other = open(copy.path());
+        let row = other.delivery(delivery_id_of(number, 0)).await.unwrap().unwrap();
+        let expected = if number % 2 == 0 { "delivered" } else { "queued" };
+        assert_eq!(row.delivery.state.as_str(), expected, "event {number}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_what_was_in_flight_is_queued_in_its_order_and_marked() {
+    let dir = folder();
+    let store = open(dir.path());
+    let first = enqueue(&*store, 1, "a", 1, in_flight()).await;
+    enqueue(&*store, 3, "a", 1, queued(time_of(3))).await;
+    enqueue(&*store, 2, "a", 1, queued(time_of(2))).await;
+    enqueue(&*store, 4, "a", 1, queued(time_of(4))).await;
+    let one = ClaimAsk { total_max: 1, ..ask(time_of(2)) };
+    assert_eq!(store.claim_due(one).await.unwrap().orders.len(), 1);
+    accept(&*store, vec![event(5)]).await;
+
+    let copy = copy_of(dir.path());
+    let other = open(copy.path());
+    assert_eq!(other.queue_counts().await.unwrap().in_flight, 0);
+    let claimed = claim_all(&*other, time_of(4)).await;
+    let got: Vec<_> =
+        claimed.iter().map(|c| (c.delivery.id, c.delivery.possibly_duplicated)).collect();
+    let expected =
+        [(1, true), (2, true), (3, false), (4, false)].map(|(n, d)| (delivery_id_of(n, 0), d));
+    assert_eq!(got, expected);
+    assert!(claimed[0].token > 1, "the old claim of 1 is over");
+    let old = settlement(&first.deliveries[0], 1, DeliveryState::Delivered { at: START });
+    assert!(is_stale(&*other, old).await);
+    assert_eq!(other.claim_events(10).await.unwrap(), [event(5)], "its planner is gone");
+}
+
+#[tokio::test]
+async fn a_flight_is_found_after_a_crash_however_many_landed_since() {
+    let dir = folder();
+    let store = open(dir.path());
+    let old = enqueue(&*store, 1, "a", 1, in_flight()).await;
+    // More groups than the floor waits for, and ids older and younger than the one in flight.
+    for number in 2..600 {
+        let planned = enqueue(&*store, number, "a", 1, in_flight()).await;
+        deliver(&*store, &planned.deliveries[0], 1).await;
+    }
+    let young = enqueue(&*store, 0, "a", 1, in_flight()).await;
+    let copy = copy_of(dir.path());
+    let other = open(copy.path());
+    let claimed = claim_all(&*other, START.plus_ms(1000)).await;
+    let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery.id).collect();
+    assert_eq!(ids, [young.deliveries[0].id, old.deliveries[0].id]);
+}
+
+#[tokio::test]
+async fn a_closed_store_leaves_one_file_and_opens_again() {
+    let dir = folder();
+    let store = open(dir.path());
+    enqueue(&*store, 1, "a", 1, queued(START)).await;
+    store.close().await;
+    let log = std::fs::metadata(dir.path().join(format!("{FILE_NAME}-wal"))).map_or(0, |m| m.len());
+    assert_eq!(log, 0, "everything is in the database file");
+    let again = open(dir.path());
+    assert_eq!(claim_all(&*again, START).await.len(), 1);
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let dir = folder();
+    let store = open(dir.path());
+    let error = SqliteStore::open(dir.path()).err().unwrap();
+    assert!(matches!(&error, StoreError::Busy(words) if words.contains("another process")));
+    drop(store);
+    open(dir.path());
+}
+
+#[test]
+fn a_newer_or_foreign_file_is_refused_with_words() {
+    let dir = folder();
+    drop(open(dir.path()));
+    let file = dir.path().join(FILE_NAME);
+    let connection = Connection::open(&file).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let error = SqliteStore::open(dir.path()).err().unwrap();
+    assert!(
+        matches!(&error, StoreError::Corrupt(words) if words.contains("version 99")),
+        "{error}"
+    );
+
+    let dir = folder();
+    std::fs::write(dir.path().join(FILE_NAME), "this is a text and no database ".repeat(99))
+        .unwrap();
+    let error = SqliteStore::open(dir.path()).err().unwrap();
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+}
+
+#[test]
+fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
+    let dir = folder();
+    let mut connection = connect(&dir.path().join("x"), Purpose::Write).unwrap();
+    let version = |connection: &Connection| -> i64 {
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    };
+    let (one, two) = ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y; CREATE TABLE b (x)");
+    migrate(&mut connection, &[one]).unwrap();
+    migrate(&mut connection, &[one]).unwrap();
+    assert_eq!(version(&connection), 1);
+    assert!(migrate(&mut connection, &[one, "CREATE TABLE c (x); nonsense"]).is_err());
+    assert_eq!(version(&connection), 1);
+    assert!(connection.prepare("SELECT x FROM c").is_err(), "the half step is undone");
+    migrate(&mut connection, &[one, two]).unwrap();
+    assert_eq!(version(&connection), 2);
+    connection.prepare("SELECT a.y FROM a, b").unwrap();
+    assert_eq!(MIGRATIONS.len(), 1, "a new step needs a test from the old files");
+}
+
+/// Opens a store on a file system whose free room is set by hand.
+fn open_with_room(dir: &Path) -> (Arc<SqliteStore>, Arc<AtomicU64>) {
+    let free = Arc::new(AtomicU64::new(1 << 30));
+    let measured = Arc::clone(&free);
+    let measure = move || Ok(Space { total: 1 << 30, free: measured.load(Ordering::SeqCst) });
+    (SqliteStore::open_measured(dir, Box::new(measure)).unwrap(), free)
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_events_and_lets_deliveries_settle() {
+    let dir = folder();
+    let (store, free) = open_with_room(dir.path());
+    let waiting = event(1);
+    free.store(1 << 20, Ordering::SeqCst);
+    let ask = |number| Accept {
+        events: vec![event(number)],
+        idempotency: None,
+        claimed: true,
+        now: START,
+    };
+    let refused = store.accept(ask(1)).await;
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    assert!(store.event(uid_of(1)).await.unwrap().is_none(), "nothing was written");
+    let health = store.health().await;
+    assert_eq!((health.free_bytes, health.reserve_bytes), (1 << 20, (1 << 30) / 20));
+
+    // Room is measured again after a moment; the store needs no restart.
+    free.store(1 << 30, Ordering::SeqCst);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while store.accept(ask(1)).await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "it stays full");
+        tokio::task::yield_now().await;
+    }
+    free.store(0, Ordering::SeqCst);
+    let work = planned(&waiting, 1, "a", 1, &in_flight());
+    commit(&*store, &waiting, vec![work.clone()]).await;
+    deliver(&*store, &work.deliveries[0], 1).await;
+}
+
+/// The store fails as if the disk had, so many times at that place.
+fn make_fail(store: &SqliteStore, place: usize, times: u64) {
+    store.shared.faults.wanted[place].store(times, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn after_a_failed_commit_callers_are_told_and_the_files_are_opened_anew() {
+    for place in [0, 1] {
+        let dir = folder();
+        let store = open(dir.path());
+        let opened = || store.shared.faults.opened.load(Ordering::SeqCst);
+        let flying = enqueue(&*store, 1, "a", 1, in_flight()).await;
+        accept(&*store, vec![event(3)]).await;
+        assert_eq!(opened(), 1);
+        make_fail(&store, place, 1);
+        let ask = Accept { events: vec![event(2)], idempotency: None, claimed: true, now: START };
+        let failed = store.accept(ask.clone()).await;
+        assert!(matches!(failed, Err(StoreError::Io(_))), "{failed:?}");
+        // The next calls are refused or served by the new handle, never by the old one.
+        let answer = loop {
+            match store.accept(ask.clone()).await {
+                Ok(answer) => break answer,
+                Err(error) => assert!(error.is_worth_repeating(), "{error}"),
+            }
+        };
+        assert_eq!(opened(), 2);
+        let crate::Acceptance::Accepted(answer) = answer else { panic!("{answer:?}") };
+        // When the commit had reached the disk the event is known, and waits for a planner.
+        let is_there = place == 1;
+        assert_eq!(answer[0].duplicate, is_there);
+        let claimed = store.claim_events(10).await.unwrap();
+        assert_eq!(claimed.len(), usize::from(is_there), "3 stays with its planner");
+        deliver(&*store, &flying.deliveries[0], 1).await;
+        assert!(store.health().await.writable);
+    }
+}
+
+#[tokio::test]
+async fn while_the_files_cannot_be_opened_everybody_is_told_at_once() {
+    let dir = folder();
+    let store = open(dir.path());
+    let flying = enqueue(&*store, 1, "a", 1, in_flight()).await;
+    make_fail(&store, 2, 2);
+    make_fail(&store, 0, 1);
+    let settled = settlement(&flying.deliveries[0], 1, DeliveryState::Delivered { at: START });
+    let mut refusals = 0;
+    loop {
+        match store.settle(vec![settled.clone()]).await {
+            Ok(stale) => {
+                assert!(stale.is_empty(), "the claim is still good");
+                break;
+            }
+            Err(StoreError::Io(_)) => refusals += 1,
+            Err(error) => panic!("{error}"),
+        }
+        let health = store.health().await;
+        assert!(health.writable || !health.reason.is_empty());
+    }
+    assert!(refusals >= 2, "{refusals} refusals");
+    assert_eq!(store.attempts_of(flying.deliveries[0].id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_whose_end_is_unknown_may_be_repeated() {
+    let dir = folder();
+    let store = open(dir.path());
+    let event = event(1);
+    accept(&*store, vec![event.clone()]).await;
+    make_fail(&store, 1, 1);
+    let work = planned(&event, 1, "a", 1, &in_flight());
+    let decisions = Vec::new();
+    let verdict = crate::PlanVerdict::Planned { notifications: vec![work.clone()], decisions };
+    let plan = crate::PlanCommit { event: event.uid, verdict };
+    let mut failures = 0;
+    while store.commit_plans(vec![plan.clone()]).await.is_err() {
+        failures += 1;
+    }
+    assert!(failures >= 1);
+    assert_eq!(store.notifications_of(event.uid).await.unwrap().len(), 1);
+    deliver(&*store, &work.deliveries[0], 1).await;
+}
+
+#[tokio::test]
+async fn a_refused_command_spoils_nobody() {
+    let dir = folder();
+    let store = open(dir.path());
+    let orphan = planned(&event(9), 9, "new lane", 1, &queued(START));
+    let (refused, accepted) = tokio::join!(
+        store.insert_notification(orphan, audit("resend")),
+        accept(&*store, vec![event(1)]),
+    );
+    assert!(matches!(refused, Err(StoreError::BadRequest(_))));
+    assert!(!accepted[0].duplicate);
+    enqueue(&*store, 2, "new lane", 1, queued(START)).await;
+    assert_eq!(claim_all(&*store, START).await[0].delivery.lane, Lane::new("new lane"));
+}
+
+#[tokio::test]
+async fn ids_that_want_the_same_key_are_told_apart() {
+    let dir = folder();
+    let store = open(dir.path());
+    // 100,000 ids of one millisecond in 2,097,152 places: thousands meet.
+    let event = event(1);
+    accept(&*store, vec![event.clone()]).await;
+    let mut work = planned(&event, 1, "a", 1, &in_flight());
+    let one = work.deliveries[0].clone();
+    work.deliveries = (0..100_000)
+        .map(|index| {
+            let mut delivery = one.clone();
+            delivery.id = delivery_id_of(1, 0);
+            let bytes = delivery.id.0.as_u64_pair();
+            let low = bytes.1 ^ u64::from(index as u32).wrapping_mul(0x1357_9BDF_0246_8ACE >> 3);
+            delivery.id = annunciator_core::DeliveryId(uuid::Uuid::from_u64_pair(bytes.0, low));
+            delivery
+        })
+        .collect();
+    let mut keys: Vec<i64> = work.deliveries.iter().map(|each| key::key_of(each.id)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert!(keys.len() < 99_500, "{} keys: the case is there", keys.len());
+    commit(&*store, &event, vec![work.clone()]).await;
+    for delivery in work.deliveries.iter().step_by(97) {
+        let row = store.delivery(delivery.id).await.unwrap().unwrap();
+        assert_eq!(row.delivery.id, delivery.id);
+    }
+    let all = DeliveryFilter { event: Some(event.uid), ..DeliveryFilter::default() };
+    let mut page = Page { after: None, count_max: 1000 };
+    let mut count = 0;
+    loop {
+        let got = store.deliveries(all.clone(), page.clone()).await.unwrap();
+        count += got.rows.len();
+        page.after = got.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(count, work.deliveries.len());
+}
+
+#[tokio::test]
+async fn a_backlog_of_100_000_is_claimed_in_its_order() {
+    let dir = folder();
+    let store = open(dir.path());
+    let mut plans = Vec::new();
+    for number in 0..100_000_u32 {
+        let lane = ["a", "b", "c"][number as usize % 3];
+        let event = event(number);
+        let work = planned(&event, number, lane, 1, &queued(time_of(number)));
+        plans.push((event, work));
+        if plans.len() == 1000 {
+            let batch = std::mem::take(&mut plans);
+            accept(&*store, batch.iter().map(|(event, _)| event.clone()).collect()).await;
+            let commits = batch.into_iter().map(|(event, work)| {
+                let (notifications, decisions) = (vec![work], Vec::new());
+                let verdict = crate::PlanVerdict::Planned { notifications, decisions };
+                crate::PlanCommit { event: event.uid, verdict }
+            });
+            store.commit_plans(commits.collect()).await.unwrap();
+        }
+    }
+    assert_eq!(store.queue_counts().await.unwrap().queued.len(), 3);
+    let ask = ClaimAsk { per_lane_max: 100, total_max: 300, ..ask(START.plus_ms(1_000_000)) };
+    let mut last = std::collections::HashMap::new();
+    for turn in 0..20 {
+        let claims = store.claim_due(ask.clone()).await.unwrap();
+        assert_eq!(claims.lanes_with_more.len(), 3);
+        let all: Vec<_> = claims.orders.into_iter().flat_map(|order| order.deliveries).collect();
+        assert_eq!(all.len(), 300, "turn {turn}");
+        for claimed in all {
+            let before = last.insert(claimed.delivery.lane, claimed.delivery.created_at);
+            assert!(before < Some(claimed.delivery.created_at));
+        }
+    }
+    assert!(last.values().all(|at| *at >= time_of(5990)), "each lane got its third");
+    let filter = DeliveryFilter { recipient: Some("nobody".to_owned()), ..Default::default() };
+    let page = store.deliveries(filter, first_page()).await.unwrap();
+    assert!(page.rows.is_empty());
+    let text = Some("nothing like it".to_owned());
+    let filter = EventFilter { text, ..EventFilter::default() };
+    let (mut page, mut pages) = (first_page(), 0);
+    loop {
+        let got = store.events(filter.clone(), page.clone()).await.unwrap();
+        assert!(got.rows.is_empty());
+        pages += 1;
+        page.after = got.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, 6, "one page looks at 20,000 events and no more");
+}
+
+#[test]
+fn what_must_be_fast_uses_its_index() {
+    let dir = folder();
+    drop(open(dir.path()));
+    let connection = connect(&dir.path().join(FILE_NAME), Purpose::Read).unwrap();
+    for (text, expected) in [
+        (
+            "SELECT lane, due_at FROM deliveries WHERE state = 0 AND lane > 1
+             ORDER BY lane, due_at LIMIT 1",
+            "COVERING INDEX deliveries_due",
+        ),
+        (
+            "SELECT * FROM deliveries d WHERE d.state = 0 AND d.lane = 1 AND d.due_at <= 2
+             ORDER BY d.due_at, d.key LIMIT 3",
+            "INDEX deliveries_due",
+        ),
+        (
+            "SELECT * FROM deliveries d WHERE d.state = 0 AND d.expires_at <= 1
+             ORDER BY d.expires_at LIMIT 2",
+            "INDEX deliveries_expiry",
+        ),
+        (
+            "SELECT * FROM deliveries d WHERE d.state <> 1 AND d.state <> 2 AND d.state = 3 AND
+             d.key < 9 AND d.key >= 1 ORDER BY d.key DESC LIMIT 5",
+            "INDEX deliveries_rare",
+        ),
+        ("SELECT uid FROM events WHERE id = 'a' AND application = 'b'", "INDEX events_id"),
+        ("SELECT key FROM deliveries WHERE key BETWEEN 1 AND 64 AND id = x'00'", "PRIMARY KEY"),
+        ("SELECT 1 FROM deliveries WHERE state = 1 AND key >= 7", "PRIMARY KEY"),
+    ] {
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+        let plan: Vec<String> =
+            explain.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        let plan = plan.join("; ");
+        assert!(plan.contains(expected), "{text}: {plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{text} sorts: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_stays_small_under_load() {
+    let dir = folder();
+    let store = open(dir.path());
+    let mut largest = 0;
+    for number in 0..400 {
+        let events = (0..25)
+            .map(|step| {
+                let mut event = event(number * 25 + step);
+                event.description = "x".repeat(8_000);
+                event
+            })
+            .collect();
+        accept(&*store, events).await;
+        let log = dir.path().join(format!("{FILE_NAME}-wal"));
+        largest = largest.max(std::fs::metadata(log).unwrap().len());
+    }
+    assert!(largest > 8 << 20, "80 MB went through it");
+    assert!(largest < 48 << 20, "{largest} octets");
+}
+
+#[tokio::test]
+async fn a_long_lease_is_known_again_after_the_files_were_opened_anew() {
+    let dir = folder();
+    let store = open(dir.path());
+    enqueue(&*store, 1, "a", 1, in_flight()).await;
+    make_fail(&store, 0, 1);
+    let rule = RetentionRule { now: START, term_days: [9; 4], events_max: 9, step_max: 9 };
+    assert!(store.retain(rule).await.is_err());
+    let claimed = loop {
+        match store.claim_due(ask(START.plus_ms(LEASE_MS - 1))).await {
+            Ok(claims) => break claims,
+            Err(error) => assert!(error.is_worth_repeating()),
+        }
+    };
+    assert!(claimed.orders.is_empty(), "its owner is alive");
+    assert_eq!(claimed.next_due_at, Some(START.plus_ms(LEASE_MS)));
+    assert_eq!(claim_all(&*store, START.plus_ms(LEASE_MS)).await.len(), 1);
+}

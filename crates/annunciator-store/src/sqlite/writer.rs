@@ -112,7 +112,7 @@ pub(super) fn open(shared: &Shared) -> Result<Connection> {
 /// The writer's thread: works until the jobs are closed and done.
 pub(super) fn run(shared: &Shared, mut session: Session) {
     // However this thread ends, nobody may wait for it.
-    let _end = Abandon(&shared.jobs);
+    let _end = End(shared);
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     loop {
         shared.jobs.take(&mut group);
@@ -289,11 +289,13 @@ fn execute(connection: &Connection, text: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Refuses whatever waits when the thread ends.
-struct Abandon<'a>(&'a Jobs);
+/// Closes the store when the thread ends, however it ends.
+struct End<'a>(&'a Shared);
 
-impl Drop for Abandon<'_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.abandon();
+        self.0.jobs.abandon();
+        self.0.readers.close();
+        self.0.set_ailment(Some(StoreError::Closed));
     }
 }

@@ -189,7 +189,7 @@ fn row(delivery: &DeliveryView, zone: &TimeZone, now: Timestamp) -> Vec<Cell> {
 }
 
 /// Why a delivery is not delivered, and when it goes on.
-fn note(delivery: &DeliveryView, now: Timestamp) -> String {
+pub(crate) fn note(delivery: &DeliveryView, now: Timestamp) -> String {
     let mut parts = Vec::new();
     if delivery.state != "delivered" {
         parts.extend(delivery.last_failure.as_ref().map(story::failure_line));
@@ -216,7 +216,7 @@ async fn show(client: &Client, id: &str, message: bool, json: bool) -> Result<Ex
         let notification = percent_encode(&detail.delivery.notification);
         let path = format!("/api/v1/notifications/{notification}/message");
         let octets = client.fetch(Call::new(Method::GET, path)).await?;
-        output::print(&String::from_utf8_lossy(&octets));
+        output::print_message(&octets);
     } else if json {
         output::print_line(&serde_json::to_string_pretty(&detail)?);
     } else {

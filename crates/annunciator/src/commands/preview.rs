@@ -46,10 +46,10 @@ pub(crate) async fn run(client: &Client, args: PreviewArgs) -> Result<ExitCode> 
     let paint = Paint::for_output();
     let subject = annunciator_core::one_line(&result.subject, 1000);
     output::print_line(&format!("{} {subject}\n", paint.faint("Subject:")));
-    output::print_line(&printable(&result.text));
+    print_lines(&result.text);
     if let Some(html) = &result.html {
         output::print_line(&format!("\n{}", paint.faint("HTML:")));
-        output::print_line(&printable(html));
+        print_lines(html);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,9 +62,7 @@ fn template(text: Option<String>) -> Result<Option<String>> {
     read.map(Some).with_context(|| format!("{file} cannot be read"))
 }
 
-/// Lines as they are, without what would move a terminal's cursor.
-fn printable(text: &str) -> String {
-    let lines: Vec<String> =
-        text.lines().map(|line| line.replace(|c: char| c.is_control() && c != '\t', " ")).collect();
-    lines.join("\n")
+fn print_lines(text: &str) {
+    output::print_message(text.as_bytes());
+    output::print("\n");
 }

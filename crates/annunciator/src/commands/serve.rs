@@ -33,10 +33,10 @@ pub(crate) struct ServeArgs {
     /// A TOML file of settings and tokens for an empty store
     ///
     /// `[settings.email]` and its like are saved when no settings were saved yet; each `[[token]]`
-    /// (name, role, `token_file`) is made unless a token of that name exists. The server is ready
+    /// (name, role, `token_file`) is made unless a token of the same ID exists. The server is ready
     /// only when this is done. A token has the form `ann_ID_SECRET`: ID of 8 to 32 lower case
     /// letters and digits, SECRET of 32 or more letters and digits.
-    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    #[arg(long, value_name = "FILE")]
     bootstrap: Option<PathBuf>,
 }
 

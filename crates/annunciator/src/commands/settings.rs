@@ -111,7 +111,7 @@ async fn get(client: &Client, key: Option<&str>, json: bool) -> Result<ExitCode>
             output::print(&table(Paint::for_output(), &values, &origins));
         }
         Value::String(text) if !json => output::print_line(text),
-        value => output::print_line(&serde_json::to_string_pretty(value)?),
+        value => output::print_line(&value.to_string()),
     }
     Ok(ExitCode::SUCCESS)
 }

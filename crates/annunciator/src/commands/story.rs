@@ -123,8 +123,11 @@ fn of_attempt(paint: Paint, zone: &TimeZone, attempt: &AttemptView) -> String {
         facts.add("because", &failure_line(failure));
         facts.add("meaning", meaning(&attempt.outcome, failure));
     }
-    facts.add("reply", &attempt.reply);
-    facts.add("queue id", &attempt.queue_id);
+    // The reply to the final dot was for those whom the relay had accepted.
+    if attempt.failure.is_none() {
+        facts.add("reply", &attempt.reply);
+        facts.add("queue id", &attempt.queue_id);
+    }
     facts.add("times", &times_line(attempt));
     let mut text = format!("{title}  {outcome}\n{}", facts.text());
     for line in &attempt.dialogue {

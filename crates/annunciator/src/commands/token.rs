@@ -28,8 +28,8 @@ enum TokenCommand {
         /// Its name, such as the name of the source that will use it
         #[arg(long)]
         name: String,
-        /// What it may do: administrator (everything), operator (events, ledger, retry, cancel,
-        /// resend), viewer (read), ingest (hand in events, nothing else)
+        /// What it may do: administrator (everything), operator (read events and ledger; retry,
+        /// cancel, resend), viewer (read events and ledger), ingest (hand in events, nothing else)
         #[arg(long, value_parser = parse_role)]
         role: Role,
         /// When it ends: a time, a date, or how long it lasts (90d) [default: never]

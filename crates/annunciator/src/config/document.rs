@@ -124,9 +124,18 @@ pub(crate) fn nearest<S: AsRef<str>>(
 ) -> Option<String> {
     /// Names less alike than this are no help.
     const LIKENESS_MIN: f64 = 0.8;
+    /// `tls_cert_file` is short for `tls_certificate_file`.
+    const LIKENESS_SHORT: f64 = 0.95;
+    let likeness = |known: &str| {
+        let mut letters = known.chars();
+        let is_short =
+            name.len() * 2 >= known.len() && name.chars().all(|c| letters.any(|l| l == c));
+        let short = if is_short { LIKENESS_SHORT } else { 0.0 };
+        strsim::jaro_winkler(name, known).max(short)
+    };
     known
         .into_iter()
-        .map(|known| (strsim::jaro_winkler(name, known.as_ref()), known))
+        .map(|known| (likeness(known.as_ref()), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known.as_ref().to_owned())

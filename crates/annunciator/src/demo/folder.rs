@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::moment;
 
@@ -28,6 +28,9 @@ impl Folder {
                 std::env::temp_dir().join(name)
             }
         };
+        if path.join("data").exists() {
+            bail!("{} holds a demonstration already: remove it, or name another", path.display());
+        }
         let show = || format!("the folder {} cannot be made", path.display());
         // A folder among the temporary files that exists already belongs to somebody else.
         let made = DirBuilder::new().mode(0o700).recursive(kept.is_some()).create(&path);
@@ -102,5 +105,7 @@ mod tests {
         let kept = around.path().join("a/b");
         drop(Folder::make(Some(&kept)).unwrap());
         assert!(kept.exists());
+        std::fs::create_dir(kept.join("data")).unwrap();
+        assert!(Folder::make(Some(&kept)).is_err(), "an earlier one is not mixed with a new one");
     }
 }

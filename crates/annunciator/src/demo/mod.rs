@@ -22,6 +22,7 @@ use annunciator_api_types::{
 use annunciator_server::{RunningServer, ServerConfig};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 
@@ -83,7 +84,7 @@ struct Stage<'f> {
     server: RunningServer,
     /// With full rights, over the socket.
     owner: Client,
-    /// With a token, over HTTP.
+    /// With a token that may hand in events and nothing else, over HTTP.
     source: Client,
     token: String,
     relay_port: u16,
@@ -124,7 +125,7 @@ impl<'f> Stage<'f> {
         }});
         save(&owner, settings).await?;
         let request =
-            NewTokenRequest { name: "demo".to_owned(), role: Role::Operator, expires_at: None };
+            NewTokenRequest { name: "demo".to_owned(), role: Role::Ingest, expires_at: None };
         let token: NewToken = owner.post("/api/v1/tokens", &request).await?;
         let source = Client::for_url(&format!("http://{}", server.address()), &token.token)?;
         let token = token.token;
@@ -143,7 +144,7 @@ impl<'f> Stage<'f> {
         let mut missing = 0;
         for delivery in &deliveries {
             let path = format!("/api/v1/deliveries/{}", delivery.id);
-            let detail: DeliveryDetail = self.source.get(path).await?;
+            let detail: DeliveryDetail = self.owner.get(path).await?;
             output::print_line(&json_line(&detail));
             missing += usize::from(detail.delivery.state != "delivered");
         }
@@ -183,7 +184,8 @@ impl<'f> Stage<'f> {
             self.send(std::slice::from_ref(event)).await?;
             self.wait_for_mails(number).await?;
         }
-        let deliveries = self.settled(samples::COUNT + 2).await?;
+        let mut deliveries = self.settled(samples::COUNT + 2).await?;
+        deliveries.reverse();
         show::ledger(self.paint, &deliveries);
         show::closing(self.paint, &places, &deliveries);
         std::future::pending().await
@@ -210,7 +212,7 @@ impl<'f> Stage<'f> {
     async fn settled(&self, count: usize) -> Result<Vec<DeliveryView>> {
         let poll = async {
             loop {
-                let list: DeliveryList = self.source.get("/api/v1/deliveries?limit=100").await?;
+                let list: DeliveryList = self.owner.get("/api/v1/deliveries?limit=100").await?;
                 let is_settled = |delivery: &DeliveryView| match delivery.state.as_str() {
                     "queued" => delivery.last_failure.is_some(),
                     state => state != "in_flight",
@@ -251,17 +253,28 @@ async fn show_mails(
     }
 }
 
+/// What `--once` prints of a delivery.
+#[derive(Serialize)]
+struct DeliveryLine<'d> {
+    delivery: &'d str,
+    recipient: &'d str,
+    state: &'d str,
+    subject: &'d str,
+    attempts: u32,
+    reply: &'d str,
+}
+
 /// A delivery for programs.
 fn json_line(detail: &DeliveryDetail) -> String {
     let DeliveryDetail { delivery, attempts } = detail;
     let reply = attempts.last().map_or("", |attempt| attempt.reply.as_str());
-    json!({
-        "delivery": delivery.id,
-        "recipient": delivery.recipient.address,
-        "state": delivery.state,
-        "subject": delivery.subject,
-        "attempts": delivery.attempts,
-        "reply": reply,
-    })
-    .to_string()
+    let line = DeliveryLine {
+        delivery: &delivery.id,
+        recipient: &delivery.recipient.address,
+        state: &delivery.state,
+        subject: &delivery.subject,
+        attempts: delivery.attempts,
+        reply,
+    };
+    serde_json::to_string(&line).expect("texts and a number")
 }

@@ -8,7 +8,7 @@ use annunciator_core::one_line;
 use super::mail::Mail;
 use crate::commands::ledger;
 use crate::moment;
-use crate::output::{Paint, Tone, print, print_line};
+use crate::output::{Cell, Paint, Tone, columns, print, print_line, tone_of_state};
 
 /// Lines of a mail's text that are shown.
 const TEXT_LINES_MAX: usize = 12;
@@ -27,7 +27,7 @@ pub(super) struct Places<'a> {
     pub(super) folder: &'a Path,
     /// The config for other commands.
     pub(super) config: &'a Path,
-    /// A token of the API.
+    /// A token that may hand in events.
     pub(super) token: &'a str,
 }
 
@@ -91,11 +91,25 @@ pub(super) fn mail(paint: Paint, mail: &Mail) {
     print(&text);
 }
 
-/// The ledger.
+/// The ledger, narrow enough for any terminal: what did not go well stands below its delivery.
 pub(super) fn ledger(paint: Paint, deliveries: &[DeliveryView]) {
     heading(paint, "The ledger, recipient by recipient");
-    let zone = moment::local_zone();
-    print(&ledger::table(paint, &zone, moment::now(), deliveries, true));
+    let now = moment::now();
+    let row = |delivery: &DeliveryView| {
+        vec![
+            Cell::toned(&delivery.state, tone_of_state(&delivery.state)),
+            Cell::from(&delivery.recipient.address).at_most(32),
+            Cell::from(&delivery.subject).at_most(38),
+        ]
+    };
+    let text = columns(paint, &deliveries.iter().map(row).collect::<Vec<_>>());
+    for (line, delivery) in text.lines().zip(deliveries) {
+        print_line(&format!("  {line}"));
+        let note = ledger::note(delivery, now);
+        if !note.is_empty() {
+            print_line(&format!("             {}", paint.faint(&one_line(&note, LINE_CHARS_MAX))));
+        }
+    }
 }
 
 /// What to try next.
