@@ -98,27 +98,41 @@ impl PlannerInbox {
 }
 
 impl PlannerPermit {
-    /// Hands over events that were accepted as claimed. The room is given back when they are
-    /// taken for planning.
-    pub fn hand_over(self, events: Vec<Event>) {
+    /// Hands over events that were accepted as claimed. Their room is given back when they are
+    /// taken for planning, that of duplicates now.
+    pub fn hand_over(mut self, events: Vec<Event>) {
+        let Some(room) = self.room.split(events.len()) else { return };
         if events.is_empty() {
             return;
         }
-        self.room.forget();
+        room.forget();
         // The receiver lives as long as the server.
         let _ = self.inbox.sender.send(events);
     }
 }
 
-/// Runs until the stop, then plans what is left in memory.
+/// Turns an event into a plan; [`annunciator_planner::plan`] but for tests.
+type Planner = fn(
+    &Event,
+    &[&ChannelProfile],
+    &str,
+    Timestamp,
+    &dyn NotificationIds,
+) -> annunciator_planner::Plan;
+
+/// Runs until the stop.
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    run_with(shared, stop, annunciator_planner::plan).await;
+}
+
+async fn run_with(shared: Arc<Shared>, stop: CancellationToken, planner: Planner) {
     let inbox = shared.planner.inner.clone();
     let receiver = inbox.receiver.lock().expect("no panic while it is held").take();
     let mut receiver = receiver.expect("the planner task is started once");
     let mut gathered: Vec<Vec<Event>> = Vec::new();
     loop {
         if inbox.has_backlog.load(Ordering::Acquire) {
-            plan_backlog(&shared, &inbox).await;
+            plan_backlog(&shared, &inbox, planner).await;
         }
         tokio::select! {
             biased;
@@ -134,7 +148,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         let events: Vec<Event> = gathered.drain(..).flatten().collect();
         inbox.room.add_permits(events.len());
         for batch in chunks(events) {
-            plan_batch(&shared, batch).await;
+            plan_batch(&shared, batch, planner).await;
         }
     }
 }
@@ -152,7 +166,7 @@ fn chunks(mut events: Vec<Event>) -> Vec<Vec<Event>> {
 }
 
 /// Plans what waits in the store, until nothing does.
-async fn plan_backlog(shared: &Arc<Shared>, inbox: &Inbox) {
+async fn plan_backlog(shared: &Arc<Shared>, inbox: &Inbox, planner: Planner) {
     loop {
         // Cleared before the look, so that what is noted from here on is looked for again.
         inbox.has_backlog.store(false, Ordering::Release);
@@ -160,7 +174,7 @@ async fn plan_backlog(shared: &Arc<Shared>, inbox: &Inbox) {
             Ok(events) if events.is_empty() => return,
             Ok(events) => {
                 inbox.has_backlog.store(true, Ordering::Release);
-                plan_batch(shared, events).await;
+                plan_batch(shared, events, planner).await;
             }
             Err(error) => {
                 inbox.has_backlog.store(true, Ordering::Release);
@@ -180,14 +194,14 @@ struct Bound {
     is_handed_over: bool,
 }
 
-async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>) {
+async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) {
     let snapshot = shared.settings.current();
     let now = shared.clock.now();
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
     let mut has_failed = false;
     for event in &events {
-        let verdict = match plan_event(shared, &snapshot, event, now) {
+        let verdict = match plan_event(shared, &snapshot, event, now, planner) {
             Ok((notifications, decisions)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
@@ -238,14 +252,13 @@ fn plan_event(
     snapshot: &Snapshot,
     event: &Event,
     now: Timestamp,
+    planner: Planner,
 ) -> Result<Planned, String> {
     let profiles = snapshot.profiles(&Scope::of(event));
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let plan = catch_unwind(AssertUnwindSafe(|| {
-        annunciator_planner::plan(event, &profiles, domain, now, &ids)
-    }))
-    .map_err(|panic| panic_text(panic.as_ref()))?;
+    let plan = catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, domain, now, &ids)))
+        .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {
         let profile: &ChannelProfile = profiles[content.profile];
@@ -331,3 +344,6 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or("unknown cause");
     one_line(&format!("planning panicked: {text}"), 500)
 }
+
+#[cfg(test)]
+mod tests;

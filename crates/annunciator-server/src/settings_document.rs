@@ -319,8 +319,7 @@ mod tests {
             assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_str()), (pointer, code));
             assert!(errors[0].detail.contains(remedy), "{}", errors[0].detail);
         }
-        let errors =
-            patched(json!({"email": {"port": 0, "tls": 3, "x": 1}})).expect_err("refused");
+        let errors = patched(json!({"email": {"port": 0, "tls": 3, "x": 1}})).expect_err("refused");
         assert_eq!(errors.len(), 3, "all problems are told at once");
     }
 

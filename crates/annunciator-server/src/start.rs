@@ -197,12 +197,14 @@ async fn assemble(
     let tokens = TokenBook::load(store.as_ref()).await?;
     let ids = IdSource::new(clock.clone());
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
+    let planner = PlannerInbox::default();
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
+        planner: planner.clone(),
         tasks: tasks.clone(),
     });
     let shared = Arc::new(Shared {
@@ -212,7 +214,7 @@ async fn assemble(
         ids,
         settings,
         tokens,
-        planner: PlannerInbox::default(),
+        planner,
         dispatcher,
         tasks,
         sealer,

@@ -16,12 +16,15 @@ use std::pin::Pin;
 
 use crate::Store;
 
+/// What a check gives: it ends, or it panics.
+pub type Checking<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// A promise and its check.
 pub struct Promise {
     /// A sentence.
     pub name: &'static str,
     /// Panics when the store, empty at first, does not keep it.
-    pub check: for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+    pub check: for<'a> fn(&'a dyn Store) -> Checking<'a>,
 }
 
 macro_rules! promises {

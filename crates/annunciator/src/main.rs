@@ -15,6 +15,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// An event is some hundred small allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let code = commands::run(commands::Cli::parse()).unwrap_or_else(|error| {
         output::print_note(&format!("annunciator: {error:#}"));

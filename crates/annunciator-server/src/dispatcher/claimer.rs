@@ -4,11 +4,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use annunciator_core::{DeliveryState, EventUid, Lane, Timestamp};
 use annunciator_store::{ClaimAsk, ClaimedOrder, Settlement, StoreError};
 
-use super::lanes::{ClaimPlan, LANE_HELD_MAX, Work};
+use super::lanes::{ClaimPlan, LANE_CLAIM_MAX, Work};
 use super::{Inner, record, settle};
 
 /// Most deliveries that one call claims.
@@ -24,7 +25,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     let mut expiry_at = inner.clock.now();
     loop {
         let now = inner.clock.now();
-        if now >= expiry_at {
+        if inner.has_expired.swap(false, Ordering::AcqRel) || now >= expiry_at {
             expiry_at = now.plus_ms(EXPIRY_WAIT_MS);
             if let Err(error) = expire(&inner, now).await {
                 tracing::warn!(%error, "cannot look for deliveries whose lifetime has ended");
@@ -49,7 +50,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
 /// One turn: claims, probes, knocks. Answers when the next is due.
 async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreError> {
     let plan = inner.lanes.plan_claims(now);
-    let ask = ask(inner, now, plan.excluded.clone(), LANE_HELD_MAX, CLAIM_MAX);
+    let ask = ask(inner, now, plan.excluded.clone(), LANE_CLAIM_MAX, CLAIM_MAX);
     let claims = match inner.store.claim_due(ask).await {
         Ok(claims) => claims,
         Err(error) => {
@@ -149,13 +150,13 @@ fn knock(inner: &Arc<Inner>, lane: Lane) {
 
 /// Gives up deliveries whose lifetime has ended.
 async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
+    let mut raised: HashSet<EventUid> = HashSet::new();
     loop {
         let orders = inner.store.claim_expired(ask(inner, now, vec![], CLAIM_MAX, 512)).await?;
         if orders.is_empty() {
             return Ok(());
         }
         let count: usize = orders.iter().map(|order| order.deliveries.len()).sum();
-        let mut raised: HashSet<EventUid> = HashSet::new();
         for order in orders {
             for claimed in &order.deliveries {
                 let delivery = settle::expire(&claimed.delivery, now);
@@ -169,7 +170,8 @@ async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
                 .then(|| record::expiry_event(&inner.ids, &delivery, &order.notification, count))
                 .flatten();
                 let token = claimed.token;
-                inner.settle(Settlement { delivery, token, attempt: None, raise });
+                let settlement = Settlement { delivery, token, attempt: None, raise };
+                inner.settle(settlement, None);
             }
         }
     }

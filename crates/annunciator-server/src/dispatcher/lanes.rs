@@ -18,8 +18,15 @@ use annunciator_store::ClaimedOrder;
 pub const LANE_HELD_MAX: usize = 1_024;
 /// The store is asked for more when a lane holds no more than this.
 const LANE_HELD_LOW: usize = 256;
+/// Most deliveries of one lane that one claim takes from the store.
+pub const LANE_CLAIM_MAX: usize = LANE_HELD_MAX - LANE_HELD_LOW;
 /// Most content that is held in memory over all lanes. Unit: octets.
+///
+/// It is a bound for those that hold much: a lane below [`LANE_BYTES_LOW`] goes on, so that a
+/// relay which takes nothing cannot use up the room of the others (quality G6).
 pub const HELD_BYTES_MAX: usize = 16 << 20;
+/// What a lane may hold however much the others hold. Unit: octets.
+pub const LANE_BYTES_LOW: usize = 256 << 10;
 /// Waits between probes of a suspended lane; the last repeats (spec 4.7). Unit: seconds.
 const PROBE_WAITS_S: [i64; 8] = [1, 2, 5, 10, 30, 60, 120, 300];
 /// Between probes, a relay that did not even answer is knocked at this often. Unit: milliseconds.
@@ -42,6 +49,13 @@ impl Work {
         let words = content.subject.len() + content.text.len() + html;
         let bytes = 512 + words + 256 * order.deliveries.len();
         Self { order, bytes }
+    }
+
+    /// The part of the weight that ends with the delivery at a position: the content's goes with
+    /// the first.
+    #[must_use]
+    pub fn bytes_of(&self, position: usize) -> usize {
+        if position == 0 { self.bytes } else { 0 }
     }
 }
 
@@ -81,6 +95,7 @@ impl Suspension {
 struct LaneState {
     ready: VecDeque<Work>,
     held: usize,
+    bytes: usize,
     workers: usize,
     /// The store may hold due deliveries of this lane: new ones must not overtake them.
     has_backlog: bool,
@@ -134,15 +149,19 @@ impl LaneBook {
     /// Reserves room for fresh work that nobody may overtake; false when it must go to the store.
     pub fn reserve(&self, lane: &Lane, deliveries: usize, bytes: usize) -> bool {
         let mut lanes = self.lock();
-        if lanes.is_draining || lanes.bytes + bytes > HELD_BYTES_MAX {
+        let is_heavy = lanes.bytes + bytes > HELD_BYTES_MAX;
+        let is_draining = lanes.is_draining;
+        let state = lanes.lanes.entry(lane.clone()).or_default();
+        let is_light = state.held == 0 || state.bytes + bytes <= LANE_BYTES_LOW;
+        let has_room = state.held == 0 || state.held + deliveries <= LANE_HELD_MAX;
+        if is_draining || (is_heavy && !is_light) || !has_room {
             return false;
         }
-        let state = lanes.lanes.entry(lane.clone()).or_default();
-        let has_room = state.held == 0 || state.held + deliveries <= LANE_HELD_MAX;
-        if state.suspension.is_some() || state.has_backlog || !has_room {
+        if state.suspension.is_some() || state.has_backlog {
             return false;
         }
         state.held += deliveries;
+        state.bytes += bytes;
         lanes.bytes += bytes;
         true
     }
@@ -151,7 +170,9 @@ impl LaneBook {
     pub fn hold(&self, lane: &Lane, work: &Work) {
         let mut lanes = self.lock();
         lanes.bytes += work.bytes;
-        lanes.lanes.entry(lane.clone()).or_default().held += work.order.deliveries.len();
+        let state = lanes.lanes.entry(lane.clone()).or_default();
+        state.bytes += work.bytes;
+        state.held += work.order.deliveries.len();
     }
 
     /// Gives back room; true when the store should be asked for more.
@@ -160,6 +181,7 @@ impl LaneBook {
         lanes.bytes = lanes.bytes.saturating_sub(bytes);
         let Some(state) = lanes.lanes.get_mut(lane) else { return false };
         state.held = state.held.saturating_sub(deliveries);
+        state.bytes = state.bytes.saturating_sub(bytes);
         state.has_backlog && state.held <= LANE_HELD_LOW && state.suspension.is_none()
     }
 
@@ -278,6 +300,7 @@ impl LaneBook {
         let mut plan = ClaimPlan::default();
         for (lane, state) in &mut lanes.lanes {
             let Some(suspension) = &mut state.suspension else {
+                let is_heavy = is_heavy && state.bytes > LANE_BYTES_LOW;
                 if is_heavy || state.held > LANE_HELD_LOW {
                     plan.excluded.push(lane.clone());
                 } else {
@@ -314,10 +337,12 @@ impl LaneBook {
         self.lock().lanes.get(lane)?.transport.clone()
     }
 
-    /// A probe could not be made: the next one comes after the same wait.
+    /// A probe that is under way could not be made: the next one comes after the same wait.
     pub fn end_probe(&self, lane: &Lane, now: Timestamp) {
         let mut lanes = self.lock();
-        if let Some(suspension) = lanes.lanes.get_mut(lane).and_then(|s| s.suspension.as_mut()) {
+        if let Some(suspension) = lanes.lanes.get_mut(lane).and_then(|s| s.suspension.as_mut())
+            && suspension.is_probing
+        {
             suspension.is_probing = false;
             suspension.probe_at = now.plus_ms(probe_wait_ms(suspension.probes));
         }
@@ -348,6 +373,23 @@ impl LaneBook {
     /// Workers that run, over all lanes.
     pub fn workers(&self) -> usize {
         self.lock().lanes.values().map(|state| state.workers).sum()
+    }
+
+    /// Whether nothing happens before `wake_at`, when the claimer looks again.
+    #[cfg(test)]
+    pub fn is_at_rest(&self, wake_at: Timestamp) -> bool {
+        self.lock().lanes.values().all(|state| match &state.suspension {
+            _ if state.held > 0 || state.workers > 0 => false,
+            None => !state.has_backlog,
+            Some(suspension) => !suspension.is_probing && suspension.next_at() >= wake_at,
+        })
+    }
+
+    /// Deliveries in memory, and what they weigh, over all lanes.
+    #[cfg(test)]
+    pub fn held(&self) -> (usize, usize) {
+        let lanes = self.lock();
+        (lanes.lanes.values().map(|state| state.held).sum(), lanes.bytes)
     }
 }
 

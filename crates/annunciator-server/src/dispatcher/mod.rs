@@ -20,6 +20,7 @@ mod settler;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use annunciator_core::{Clock, Failure, Lane, Timestamp};
@@ -30,9 +31,11 @@ use tokio_util::sync::CancellationToken;
 use crate::ids::IdSource;
 use crate::lifecycle::Tasks;
 use crate::metrics::{LaneLabels, Metrics};
+use crate::planner_task::PlannerInbox;
 use crate::snapshot::SettingsBook;
 
 use lanes::{LaneBook, Work};
+use settler::Ended;
 
 /// What the API shows of a lane.
 #[derive(Debug, Clone)]
@@ -63,8 +66,11 @@ struct Inner {
     ids: IdSource,
     settings: SettingsBook,
     metrics: Metrics,
+    planner: PlannerInbox,
     wake: Notify,
-    settlements: mpsc::UnboundedSender<Settlement>,
+    /// Work was found in memory whose lifetime has ended: lifetimes are looked at now.
+    has_expired: AtomicBool,
+    settlements: mpsc::UnboundedSender<Ended>,
     tasks: Tasks,
     stop: CancellationToken,
 }
@@ -81,6 +87,8 @@ pub struct Surroundings {
     pub settings: SettingsBook,
     /// All metrics.
     pub metrics: Metrics,
+    /// Told of events of our own.
+    pub planner: PlannerInbox,
     /// Where tasks run.
     pub tasks: Tasks,
 }
@@ -89,7 +97,8 @@ impl Dispatcher {
     /// Starts claimer and settler.
     #[must_use]
     pub fn start(surroundings: Surroundings) -> Self {
-        // Unbounded, but what can be sent is bounded by what the lanes hold.
+        // Unbounded, but what can be sent is bounded by what the lanes hold: the settler gives
+        // their room back only after its commit.
         let (settlements, receiver) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
             lanes: LaneBook::default(),
@@ -98,7 +107,9 @@ impl Dispatcher {
             ids: surroundings.ids,
             settings: surroundings.settings,
             metrics: surroundings.metrics,
+            planner: surroundings.planner,
             wake: Notify::new(),
+            has_expired: AtomicBool::new(false),
             settlements,
             tasks: surroundings.tasks,
             stop: CancellationToken::new(),
@@ -197,21 +208,20 @@ impl Inner {
 
     /// Ends claims without an attempt: the deliveries keep their place in the queue.
     fn give_back(&self, work: &Work) {
-        for claimed in &work.order.deliveries {
+        for (position, claimed) in work.order.deliveries.iter().enumerate() {
             let mut delivery = claimed.delivery.clone();
             delivery.state = settle::give_back(&delivery);
-            self.settle(Settlement { delivery, token: claimed.token, attempt: None, raise: None });
-        }
-        if let Some(first) = work.order.deliveries.first() {
-            let lane = &first.delivery.lane;
-            self.lanes.release(lane, work.order.deliveries.len(), work.bytes);
+            let settlement =
+                Settlement { delivery, token: claimed.token, attempt: None, raise: None };
+            self.settle(settlement, Some(work.bytes_of(position)));
         }
     }
 
-    fn settle(&self, settlement: Settlement) {
+    /// Ends a claim. `held_bytes` is the room it takes in its lane, none when it takes none.
+    fn settle(&self, settlement: Settlement, held_bytes: Option<usize>) {
         // The settler ends after all workers; a closed channel means that the process ends and
         // the claim lapses.
-        let _ = self.settlements.send(settlement);
+        let _ = self.settlements.send(Ended { settlement, held_bytes });
     }
 
     /// The relay of a lane is in trouble: what waits in memory goes back to the store.
@@ -241,3 +251,6 @@ impl Inner {
 fn labels(lane: &Lane) -> LaneLabels {
     LaneLabels { lane: lane.as_str().to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

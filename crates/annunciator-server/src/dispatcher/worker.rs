@@ -7,12 +7,14 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use annunciator_channels::{AttemptReport, Order, OrderFeed, Transport};
 use annunciator_core::{
-    Attempt, AttemptFacts, EnhancedStatus, Failure, FailureScope, Lane, Outcome, Stage, Timestamp,
+    Attempt, AttemptFacts, DeliveryState, EnhancedStatus, Failure, FailureScope, Lane, Outcome,
+    Stage, Timestamp,
 };
 use annunciator_store::Settlement;
 use futures_util::FutureExt as _;
@@ -84,15 +86,27 @@ impl LaneFeed<'_> {
         self.order(work, prefer_server)
     }
 
-    /// Makes an order of work; none when its lifetime has ended.
+    /// Makes an order of work; none when its lifetime has ended, or when its claim would lapse
+    /// during the attempt: it waited in memory for so long that somebody else might repeat it.
     fn order(&self, work: Work, prefer_server: Option<String>) -> Option<Order> {
         let now = self.inner.clock.now();
-        if work.order.deliveries.iter().all(|claimed| claimed.delivery.expires_at <= now) {
-            // The claimer finds it by its lifetime and says so in the ledger.
+        let limit_s = self.inner.settings.current().delivery.attempt_s_max;
+        let attempt_ends_at = now.plus_ms(i64::from(limit_s) * 1_000);
+        let mut deliveries = work.order.deliveries.iter().map(|claimed| &claimed.delivery);
+        let lapses = deliveries.clone().any(|delivery| match delivery.state {
+            DeliveryState::InFlight { lease_until } => lease_until < attempt_ends_at,
+            _ => true,
+        });
+        let has_expired = deliveries.all(|delivery| delivery.expires_at <= now);
+        if lapses || has_expired {
+            // The claimer finds it again, or finds that its lifetime has ended and says so in the
+            // ledger; a probe that was to be made with it is made with another.
+            self.inner.has_expired.fetch_or(has_expired, Ordering::AcqRel);
             self.inner.give_back(&work);
+            self.inner.lanes.end_probe(self.lane, now);
+            self.inner.wake.notify_one();
             return None;
         }
-        let limit_s = self.inner.settings.current().delivery.attempt_s_max;
         let recipients =
             work.order.deliveries.iter().map(|claimed| claimed.delivery.recipient.clone());
         let mut running = self.running();
@@ -126,16 +140,8 @@ impl LaneFeed<'_> {
     fn settle_unreported(&self) {
         let left: Vec<u64> = self.running().works.keys().copied().collect();
         for tag in left {
-            let failure = Failure {
-                stage: Stage::Prepare,
-                scope: FailureScope::Delivery,
-                code: None,
-                status: EnhancedStatus::new(4, 3, 0),
-                diagnostic: "internal error: the attempt ended without a result".to_owned(),
-            };
-            let count = self.running().works.get(&tag).map_or(0, |w| w.0.order.deliveries.len());
-            let outcomes = vec![Outcome::TransientFailure(failure); count];
-            self.report(tag, AttemptReport { outcomes, facts: AttemptFacts::default() });
+            let report = AttemptReport { outcomes: Vec::new(), facts: AttemptFacts::default() };
+            self.report(tag, report);
         }
     }
 
@@ -149,7 +155,8 @@ impl LaneFeed<'_> {
             let facts = AttemptFacts::clone(&facts);
             Arc::new(AttemptFacts { reply: String::new(), queue_id: String::new(), ..facts })
         };
-        for (claimed, outcome) in work.order.deliveries.iter().zip(report.outcomes) {
+        for (position, claimed) in work.order.deliveries.iter().enumerate() {
+            let outcome = report.outcomes.get(position).cloned().unwrap_or_else(unreported);
             let chance = fastrand::f64();
             let next = settle::settle(&claimed.delivery, &outcome, &snapshot.delivery, now, chance);
             let is_delivered = outcome == Outcome::Delivered;
@@ -164,7 +171,9 @@ impl LaneFeed<'_> {
             record::log_attempt(&attempt, &next, &work.order.notification);
             record::count_attempt(&inner.metrics, &attempt, &work.order.notification);
             let token = claimed.token;
-            inner.settle(Settlement { delivery: next, token, attempt: Some(attempt), raise: None });
+            let settlement =
+                Settlement { delivery: next, token, attempt: Some(attempt), raise: None };
+            inner.settle(settlement, Some(work.bytes_of(position)));
         }
     }
 }
@@ -201,11 +210,18 @@ impl OrderFeed for LaneFeed<'_> {
             None => inner.resume(self.lane),
         }
         self.settle_order(&work, started_at, report);
-        let count = work.order.deliveries.len();
-        if inner.lanes.release(self.lane, count, work.bytes) {
-            inner.wake.notify_one();
-        }
     }
+}
+
+/// What a delivery gets that its channel did not report: it panicked.
+fn unreported() -> Outcome {
+    Outcome::TransientFailure(Failure {
+        stage: Stage::Prepare,
+        scope: FailureScope::Delivery,
+        code: None,
+        status: EnhancedStatus::new(4, 3, 0),
+        diagnostic: "internal error: the attempt ended without a result".to_owned(),
+    })
 }
 
 fn relay_failure(diagnostic: String) -> Failure {

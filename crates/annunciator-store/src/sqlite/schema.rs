@@ -19,7 +19,8 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_sta
 /// Name of the database file in its folder.
 pub(super) const FILE_NAME: &str = "annunciator.sqlite3";
 
-/// Unit: octets. Measured: 8 KiB makes a group of 16 events a third dearer than 4 KiB.
+/// Unit: octets. Measured with `examples/cycle.rs`: with 8 KiB an event that comes alone costs a
+/// sixth more CPU, and groups of 16 or 100 cost the same.
 pub(super) const PAGE_SIZE: u64 = 4096;
 
 /// How long a connection waits for another one's lock. Ours meet only while the log is emptied.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use annunciator_core::{Attempt, AttemptFacts, DeliveryId, DeliveryState};
 use rusqlite::{CachedStatement, Connection};
 
-
 use super::fault::Trouble;
 use super::inbox::Inbox;
 use super::rows::{outcome_number, state, to_json};

@@ -1,0 +1,158 @@
+//! A channel whose answers a test gives, and which remembers what it was asked.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use annunciator_channels::{
+    AttemptReport, Channel, Order, OrderFeed, RelaySettings, ServerStatus, Transport,
+    TransportFuture,
+};
+use annunciator_core::{
+    AttemptFacts, ChannelName, EnhancedStatus, Failure, FailureScope, Notification, Outcome, Stage,
+};
+use tokio::sync::Notify;
+
+/// One order as it arrived.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// Subject of its notification.
+    pub(super) subject: String,
+}
+
+/// What the script does with an order.
+pub(super) enum Answer {
+    /// An outcome for all its recipients.
+    Is(Outcome),
+    /// The same, when the test says so.
+    After(Arc<Notify>, Outcome),
+    /// Nothing, for ever.
+    Silence,
+    /// A fault in the channel's own code.
+    Panic,
+}
+
+type Script = Box<dyn Fn(&Order) -> Answer + Send + Sync>;
+
+/// The channel, and the transport that it makes.
+pub(super) struct ScriptedChannel {
+    book: Arc<Book>,
+}
+
+struct Book {
+    script: Script,
+    answers_knocks: AtomicBool,
+    concurrency_max: usize,
+    calls: Mutex<Vec<Call>>,
+}
+
+impl ScriptedChannel {
+    pub(super) fn new(
+        concurrency_max: usize,
+        script: impl Fn(&Order) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let book = Book {
+            script: Box::new(script),
+            answers_knocks: AtomicBool::new(false),
+            concurrency_max,
+            calls: Mutex::default(),
+        };
+        Self { book: Arc::new(book) }
+    }
+
+    /// Whether the next hop answers a knock.
+    pub(super) fn set_answers_knocks(&self, answers: bool) {
+        self.book.answers_knocks.store(answers, Ordering::Release);
+    }
+
+    /// What was tried so far, in order; forgotten by the call.
+    pub(super) fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.book.calls.lock().expect("no panic while it is held"))
+    }
+}
+
+impl Channel for ScriptedChannel {
+    fn name(&self) -> ChannelName {
+        ChannelName::from_static("email")
+    }
+
+    fn check_address(&self, _address: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn transport(&self, _settings: &RelaySettings) -> Arc<dyn Transport> {
+        Arc::new(ScriptedTransport(self.book.clone()))
+    }
+
+    fn message(&self, _notification: &Notification) -> Result<Vec<u8>, String> {
+        Err("a script has no messages".to_owned())
+    }
+
+    fn servers(&self) -> Vec<ServerStatus> {
+        Vec::new()
+    }
+
+    fn forget_failures(&self) {}
+
+    fn close_idle(&self) -> TransportFuture<'_> {
+        Box::pin(async {})
+    }
+}
+
+struct ScriptedTransport(Arc<Book>);
+
+impl Transport for ScriptedTransport {
+    fn concurrency_max(&self) -> usize {
+        self.0.concurrency_max
+    }
+
+    fn missing(&self) -> &'static str {
+        ""
+    }
+
+    fn attempt<'a>(&'a self, first: Order, feed: &'a dyn OrderFeed) -> TransportFuture<'a> {
+        Box::pin(async move {
+            let mut next = Some(first);
+            while let Some(order) = next {
+                let subject = order.notification.content.subject.clone();
+                self.0.calls.lock().expect("no panic while it is held").push(Call { subject });
+                let outcome = match (self.0.script)(&order) {
+                    Answer::Is(outcome) => outcome,
+                    Answer::After(gate, outcome) => {
+                        gate.notified().await;
+                        outcome
+                    }
+                    Answer::Silence => std::future::pending().await,
+                    Answer::Panic => panic!("as the script says"),
+                };
+                tokio::task::yield_now().await;
+                let is_good = outcome == Outcome::Delivered;
+                let outcomes = vec![outcome; order.recipients.len()];
+                let facts = AttemptFacts { server: "script".to_owned(), ..Default::default() };
+                feed.report(order.tag, AttemptReport { outcomes, facts });
+                // As with a real relay, a connection is used on while it is good.
+                next = if is_good { feed.next() } else { None };
+            }
+        })
+    }
+
+    fn knock(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async { self.0.answers_knocks.load(Ordering::Acquire) })
+    }
+}
+
+/// Nobody answers at the relay.
+pub(super) fn refused() -> Outcome {
+    let status = EnhancedStatus::new(4, 4, 1);
+    let diagnostic = "connection refused".to_owned();
+    let (stage, scope) = (Stage::Connect, FailureScope::Relay);
+    Outcome::TransientFailure(Failure { stage, scope, code: None, status, diagnostic })
+}
+
+/// The relay does not take this recipient now.
+pub(super) fn deferred() -> Outcome {
+    let status = EnhancedStatus::new(4, 2, 1);
+    let diagnostic = "mailbox busy".to_owned();
+    let (stage, scope) = (Stage::RcptTo, FailureScope::Delivery);
+    Outcome::TransientFailure(Failure { stage, scope, code: None, status, diagnostic })
+}

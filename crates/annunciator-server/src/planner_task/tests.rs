@@ -1,0 +1,115 @@
+//! The planner task over the real store: a poison event, and the room that events take.
+
+use annunciator_store::contract::samples;
+use annunciator_store::sqlite::SqliteStore;
+use annunciator_store::{Accept, EventRow, Store};
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::dispatcher::{Dispatcher, Surroundings};
+use crate::lifecycle::Tasks;
+use crate::metrics::Metrics;
+use crate::secrets::Sealer;
+use crate::snapshot::SettingsBook;
+use crate::tokens::TokenBook;
+
+/// Longest wait of a test for anything; it is met only by a failure.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Number of the event that cannot be planned.
+const POISON: u32 = 3;
+
+async fn shared(folder: &std::path::Path) -> Arc<Shared> {
+    let store: Arc<dyn Store> = SqliteStore::open(&folder.join("data")).expect("a store is opened");
+    let clock: Arc<dyn annunciator_core::Clock> = Arc::new(SystemClock);
+    let ids = IdSource::new(clock.clone());
+    let settings = SettingsBook::new("test.example");
+    let (tasks, metrics) = (Tasks::default(), Metrics::default());
+    let planner = PlannerInbox::default();
+    let dispatcher = Dispatcher::start(Surroundings {
+        store: store.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        settings: settings.clone(),
+        metrics: metrics.clone(),
+        planner: planner.clone(),
+        tasks: tasks.clone(),
+    });
+    Arc::new(Shared {
+        started_at: clock.now(),
+        tokens: TokenBook::load(store.as_ref()).await.expect("there are none"),
+        sealer: Sealer::open(&folder.join("key")).expect("a key is made"),
+        store,
+        clock,
+        ids,
+        settings,
+        planner,
+        dispatcher,
+        tasks,
+        metrics,
+        ready: AtomicBool::new(true),
+    })
+}
+
+/// The real planner, but for one event.
+fn poisoned(
+    event: &Event,
+    profiles: &[&ChannelProfile],
+    domain: &str,
+    now: Timestamp,
+    ids: &dyn NotificationIds,
+) -> annunciator_planner::Plan {
+    assert!(event.uid != samples::uid_of(POISON), "this event is poison");
+    annunciator_planner::plan(event, profiles, domain, now, ids)
+}
+
+async fn row(shared: &Shared, number: u32) -> EventRow {
+    let found = shared.store.event(samples::uid_of(number)).await;
+    found.expect("the ledger can be read").expect("it is there")
+}
+
+async fn until_no_event_waits(shared: &Shared) {
+    let wait = async {
+        while shared.store.queue_counts().await.expect("it can be counted").events_unplanned > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, wait).await.is_ok(), "waited in vain");
+}
+
+#[tokio::test]
+async fn a_poison_event_is_parked_after_three_tries_and_the_others_go_on() {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let shared = shared(folder.path()).await;
+    let events: Vec<Event> = (0..10).map(samples::event).collect();
+    let accept = Accept { events, idempotency: None, claimed: false, now: shared.clock.now() };
+    shared.store.accept(accept).await.expect("accepted");
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(run_with(shared.clone(), stop.clone(), poisoned));
+    until_no_event_waits(&shared).await;
+    for number in 0..10 {
+        let state = row(&shared, number).await.state;
+        let expected = if number == POISON { "parked" } else { "planned" };
+        assert_eq!(state.as_str(), expected, "event {number}");
+        if let annunciator_store::EventState::Parked { reason } = state {
+            assert_eq!(reason, "planning panicked: this event is poison");
+        }
+    }
+    let counted = |result| shared.metrics.plans.get_or_create(&ResultLabels { result }).get();
+    assert_eq!((counted("failed"), counted("planned")), (u64::from(TRIES_MAX), 9));
+    stop.cancel();
+    task.await.expect("the task lives on in spite of the panics");
+}
+
+#[tokio::test]
+async fn the_room_of_duplicates_is_given_back() {
+    let inbox = PlannerInbox::default();
+    inbox.inner.has_backlog.store(false, Ordering::Release);
+    for _ in 0..WAITING_MAX {
+        let permit = inbox.reserve(3).expect("there is room");
+        // Two of three were known already.
+        permit.hand_over(vec![samples::event(0)]);
+        inbox.inner.room.add_permits(1);
+    }
+    assert_eq!(inbox.inner.room.available_permits(), WAITING_MAX);
+    assert!(inbox.reserve(WAITING_MAX + 1).is_none());
+}

@@ -1,0 +1,14 @@
+//! The real binary as a whole: one file per behaviour, named by the sentence that it proves.
+
+mod support;
+
+mod a_relay_that_is_down_loses_no_event_and_gets_all_when_it_returns;
+mod a_reply_lost_after_the_final_dot_is_repeated_with_the_same_message_id;
+mod an_event_becomes_an_e_mail_and_the_ledger_proves_it;
+mod an_operator_retries_cancels_and_resends;
+mod bad_events_are_refused_with_field_pointers;
+mod crash_sigkill_cycles_lose_nothing;
+mod only_tokens_with_the_right_may;
+mod postfix_refuses_one_of_three_recipients_with_550;
+mod same_id_is_the_same_event;
+mod transient_and_permanent_refusals_are_told_apart;
