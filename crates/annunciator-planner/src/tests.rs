@@ -37,8 +37,8 @@ fn event(severity: Severity) -> Event {
     }
 }
 
-fn plan_with(document: serde_json::Value, severity: Severity, missing: &str) -> Plan {
-    let layer = NotifyLayer::from_json(&document).expect("valid settings");
+fn plan_with(document: &serde_json::Value, severity: Severity, missing: &str) -> Plan {
+    let layer = NotifyLayer::from_json(document).expect("valid settings");
     let settings = NotifySettings::resolve(&[(annunciator_settings::Origin::Server, &layer)]);
     let channel = ChannelName::from_static("email");
     let profile =
@@ -58,7 +58,7 @@ fn severity_and_completeness_decide_and_the_reason_is_kept() {
         (json!("all"), Severity::Info, "no servers", DecisionKind::Incomplete, "no servers"),
     ] {
         let document = json!({"notify_about": about, "recipients": "a@example.org"});
-        let plan = plan_with(document, severity, missing);
+        let plan = plan_with(&document, severity, missing);
         assert_eq!(plan.decisions.len(), 1);
         assert_eq!(plan.decisions[0].kind, kind, "{about}");
         assert!(plan.decisions[0].reason.contains(reason), "{}", plan.decisions[0].reason);
@@ -68,7 +68,7 @@ fn severity_and_completeness_decide_and_the_reason_is_kept() {
 
 #[test]
 fn without_recipients_nothing_is_planned_and_the_ledger_says_why() {
-    let plan = plan_with(json!({}), Severity::Critical, "no servers");
+    let plan = plan_with(&json!({}), Severity::Critical, "no servers");
     assert_eq!(plan.decisions[0].kind, DecisionKind::Incomplete);
     assert_eq!(plan.decisions[0].reason, "no recipients are set");
 }
@@ -76,7 +76,7 @@ fn without_recipients_nothing_is_planned_and_the_ledger_says_why() {
 #[test]
 fn an_address_is_told_once_in_its_first_role() {
     let plan = plan_with(
-        json!({
+        &json!({
             "recipients": "a@Example.org; b@example.org",
             "recipients_cc": "a@example.ORG; c@example.org",
             "recipients_bcc": "c@example.org; A@example.org",
@@ -103,7 +103,7 @@ fn an_address_is_told_once_in_its_first_role() {
 #[test]
 fn content_is_rendered_and_frozen_with_its_ids() {
     let plan = plan_with(
-        json!({"recipients": "a@example.org", "subject": "%DESCR%", "html_message": "<b>%DESCR%</b>"}),
+        &json!({"recipients": "a@example.org", "subject": "%DESCR%", "html_message": "<b>%DESCR%</b>"}),
         Severity::Critical,
         "",
     );

@@ -22,7 +22,11 @@ pub fn settings() -> String {
 /// Every template parameter, Markdown.
 #[must_use]
 pub fn parameters() -> String {
-    annunciator_template::reference_markdown()
+    let table = annunciator_template::reference_markdown();
+    format!(
+        "# Template parameters\n\nGenerated from the table in `parameters.rs` of the template crate.\n\
+         They are used in subjects and messages; `%%` is a percent sign.\n\n{table}"
+    )
 }
 
 /// Every metric, Markdown.

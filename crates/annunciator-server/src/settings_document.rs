@@ -48,7 +48,9 @@ impl Group {
     /// The Markdown table of its settings.
     #[must_use]
     pub fn reference(&self) -> String {
-        self.parts.iter().map(|part| reference_markdown(self.name, part())).collect()
+        let definitions: Vec<Definition> =
+            self.parts.iter().flat_map(|part| part().iter().cloned()).collect();
+        reference_markdown(&format!("{}.", self.name), &definitions)
     }
 }
 

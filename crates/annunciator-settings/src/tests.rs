@@ -165,6 +165,10 @@ fn all_problems_are_reported_at_once_with_place_and_remedy() {
             range at "/lifetime_s": must be from 0 to 18446744073709551615, not -1
         "#]],
     );
+}
+
+#[test]
+fn lists_and_secrets_and_wrong_kinds_are_told_with_place_and_remedy() {
     check_problems(
         &json!({"servers": ["a b", "x".repeat(21)]}),
         &expect![[r#"

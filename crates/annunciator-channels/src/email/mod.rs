@@ -89,7 +89,7 @@ impl Transport for EmailTransport {
     fn attempt<'a>(&'a self, first: Order, feed: &'a dyn OrderFeed) -> TransportFuture<'a> {
         Box::pin(async move {
             let parts = Parts::new(feed, self.missing);
-            parts.take(first);
+            parts.take(&first);
             // An order may become several submissions, and the client may end its session between
             // two of them: go on until nothing is left.
             while let Some(submission) = parts.next_taken() {

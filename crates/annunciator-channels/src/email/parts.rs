@@ -56,18 +56,18 @@ impl<'a> Parts<'a> {
     }
 
     /// Makes the submissions of an order; what cannot be made is reported at once.
-    pub(super) fn take(&self, order: Order) {
+    pub(super) fn take(&self, order: &Order) {
         if !self.missing.is_empty() {
             let failure = prepare_failure(FailureScope::Relay, self.missing);
             let outcome = Outcome::TransientFailure(failure);
-            self.report_whole(&order, outcome);
+            self.report_whole(order, outcome);
             return;
         }
-        let groups = match group(&order) {
+        let groups = match group(order) {
             Ok(groups) => groups,
             Err(reason) => {
                 let failure = prepare_failure(FailureScope::Delivery, &reason);
-                self.report_whole(&order, Outcome::PermanentFailure(failure));
+                self.report_whole(order, Outcome::PermanentFailure(failure));
                 return;
             }
         };
@@ -120,7 +120,7 @@ impl Feed for Parts<'_> {
         }
         // An order that cannot be carried out is reported by `take`; the next one gets its turn.
         for _ in 0..100 {
-            self.take(self.feed.next()?);
+            self.take(&self.feed.next()?);
             if let Some(submission) = self.next_taken() {
                 return Some(submission);
             }

@@ -24,6 +24,11 @@ const REFUSED_WAIT_MS: i64 = 1_000;
 pub(super) async fn run(inner: Arc<Inner>) {
     let mut expiry_at = inner.clock.now();
     loop {
+        if inner.lanes.is_draining() {
+            // What was given back is for the next process.
+            inner.stop.cancelled().await;
+            return;
+        }
         let now = inner.clock.now();
         if inner.has_expired.swap(false, Ordering::AcqRel) || now >= expiry_at {
             expiry_at = now.plus_ms(EXPIRY_WAIT_MS);
@@ -59,6 +64,12 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
         }
     };
     inner.lanes.set_backlog(&plan, &claims.lanes_with_more);
+    tracing::debug!(
+        orders = claims.orders.len(),
+        excluded = plan.excluded.len(),
+        lanes_with_more = claims.lanes_with_more.len(),
+        "looked for due deliveries"
+    );
     // Lanes that still have room are asked for the rest at once.
     let may_have_room = claims.orders.len() >= CLAIM_MAX / 2;
     for order in claims.orders {

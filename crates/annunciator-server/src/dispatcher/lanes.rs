@@ -370,6 +370,11 @@ impl LaneBook {
         left
     }
 
+    /// Whether no more work is given out.
+    pub fn is_draining(&self) -> bool {
+        self.lock().is_draining
+    }
+
     /// Workers that run, over all lanes.
     pub fn workers(&self) -> usize {
         self.lock().lanes.values().map(|state| state.workers).sum()

@@ -174,9 +174,12 @@ impl Dispatcher {
     /// them. What waits in memory goes back to the store.
     pub async fn drain(&self, limit: Duration) {
         let inner = &self.inner;
-        for (_, work) in inner.lanes.drain() {
-            inner.give_back(&work);
-        }
+        let give_back_rest = || {
+            for (_, work) in inner.lanes.drain() {
+                inner.give_back(&work);
+            }
+        };
+        give_back_rest();
         let idle = async {
             while inner.lanes.workers() > 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -186,6 +189,8 @@ impl Dispatcher {
             let workers = inner.lanes.workers();
             tracing::warn!(workers, "attempts are still under way; they will be repeated");
         }
+        // A claim or a plan may have been under way when the drain began.
+        give_back_rest();
         inner.stop.cancel();
         for channel in inner.settings.channels() {
             let _ = tokio::time::timeout(Duration::from_secs(2), channel.close_idle()).await;

@@ -17,14 +17,14 @@ use super::fault::unreadable;
 
 /// Numbers of the column `deliveries.state`; the SQL texts use them too.
 pub(super) mod state {
-    pub(in super::super) const QUEUED: i64 = 0;
+    pub(in crate::sqlite) const QUEUED: i64 = 0;
     /// Claimed in the commit of its plan; found at start by the floor, in no index.
-    pub(in super::super) const PLANNED_IN_FLIGHT: i64 = 1;
-    pub(in super::super) const DELIVERED: i64 = 2;
-    pub(in super::super) const FAILED: i64 = 3;
-    pub(in super::super) const CANCELLED: i64 = 4;
+    pub(in crate::sqlite) const PLANNED_IN_FLIGHT: i64 = 1;
+    pub(in crate::sqlite) const DELIVERED: i64 = 2;
+    pub(in crate::sqlite) const FAILED: i64 = 3;
+    pub(in crate::sqlite) const CANCELLED: i64 = 4;
     /// Claimed from the queue.
-    pub(in super::super) const CLAIMED_IN_FLIGHT: i64 = 5;
+    pub(in crate::sqlite) const CLAIMED_IN_FLIGHT: i64 = 5;
 }
 
 /// The API's word for a number of `deliveries.state`.

@@ -13,9 +13,8 @@ fn a_reply_lost_after_the_final_dot_is_repeated_with_the_same_message_id() {
     site.submit("disk.full");
 
     let messages = relay.wait_for_messages(2, PATIENCE).unwrap();
-    let detail = site.wait_for_the_delivery("delivered", |detail| {
-        detail["delivery"]["state"] == "delivered"
-    });
+    let detail = site
+        .wait_for_the_delivery("delivered", |detail| detail["delivery"]["state"] == "delivered");
     let [lost, repeated] = &messages[..] else { panic!("{} messages", messages.len()) };
     assert!(lost.header("Message-ID").is_some());
     assert_eq!(lost.raw, repeated.raw, "the copy is the same to the octet");

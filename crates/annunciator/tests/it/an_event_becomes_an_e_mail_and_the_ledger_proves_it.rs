@@ -25,7 +25,7 @@ fn an_event_becomes_an_e_mail_and_the_ledger_proves_it() {
     let [message] = &messages[..] else { panic!("one message") };
     assert_eq!(message.reverse_path, "annunciator@example.org");
     assert_eq!(message.forward_paths, [OPERATOR]);
-    let parsed = parse_with_python(&[message.raw.clone()]).remove(0);
+    let parsed = parse_with_python(std::slice::from_ref(&message.raw)).remove(0);
     assert_eq!(parsed.defects, [""; 0]);
     let field = |name: &str| parsed.header(name).unwrap_or_default().to_owned();
     assert_eq!(field("Subject"), "Critical: Disk full on pc-17");
@@ -45,7 +45,10 @@ fn an_event_becomes_an_e_mail_and_the_ledger_proves_it() {
 fn check_ledger(site: &Site, delivery: &Value, message_id: &str) -> Value {
     let uid = text(&delivery["event"]);
     let event = site.get(&format!("/api/v1/events/{uid}"));
-    assert_eq!((&event["event"]["id"], &event["event"]["state"]), (&json!("a1"), &json!("planned")));
+    assert_eq!(
+        (&event["event"]["id"], &event["event"]["state"]),
+        (&json!("a1"), &json!("planned"))
+    );
     assert_eq!(event["event"]["parameters"], json!({"free_percent": 1}));
     assert_eq!(event["event"]["decisions"][0]["decision"], "notified");
     assert_eq!(event["notifications"].as_array().map(Vec::len), Some(1));

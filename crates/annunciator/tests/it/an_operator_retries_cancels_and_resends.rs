@@ -71,9 +71,8 @@ fn an_operator_retries_cancels_and_resends_on_the_command_line() {
     relay.go_down();
     let site = Site::with_relay(&relay);
     site.submit("disk.full");
-    let waiting = site.wait_for_the_delivery("waits", |detail| {
-        detail["delivery"]["waiting_for"].is_string()
-    });
+    let waiting =
+        site.wait_for_the_delivery("waits", |detail| detail["delivery"]["waiting_for"].is_string());
     let id = id_of(&waiting["delivery"]);
     site.run(&["ledger", "cancel", id]);
     assert_eq!(site.delivery(id)["delivery"]["state"], "cancelled");

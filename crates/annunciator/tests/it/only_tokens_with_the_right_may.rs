@@ -97,9 +97,8 @@ fn only_tokens_with_the_right_may() {
 fn tokens_survive_a_restart_and_end_when_revoked() {
     let mut site = Site::start();
     let token = token(&site, "viewer");
-    let status = |site: &Site| {
-        answer(client_with(&site.server, &token).get("/api/v1/status")).status
-    };
+    let status =
+        |site: &Site| answer(client_with(&site.server, &token).get("/api/v1/status")).status;
     assert_eq!(status(&site), 200);
     site.server.restart();
     assert_eq!(status(&site), 200, "after a restart");

@@ -41,7 +41,10 @@ fn postfix_refuses_one_of_three_recipients_with_550() {
             assert_eq!(delivery["state"], "failed");
             let failure = &attempts[0]["failure"];
             assert_eq!((&failure["code"], &failure["status"]), (&json!(550), &json!("5.1.1")));
-            assert_eq!((&failure["stage"], &failure["scope"]), (&json!("rcpt_to"), &json!("delivery")));
+            assert_eq!(
+                (&failure["stage"], &failure["scope"]),
+                (&json!("rcpt_to"), &json!("delivery"))
+            );
             assert!(text(&failure["diagnostic"]).contains("no such user"), "{failure}");
         } else {
             assert_eq!(delivery["state"], "delivered");

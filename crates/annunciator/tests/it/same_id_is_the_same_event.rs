@@ -4,7 +4,7 @@ use annunciator_testkit::http::Response;
 use annunciator_testkit::relay::Relay;
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Site, answer, critical};
+use crate::support::{Site, answer, critical};
 
 #[test]
 fn same_id_is_the_same_event() {
@@ -17,7 +17,7 @@ fn same_id_is_the_same_event() {
     assert!(!post(&site, "Storage Guard"));
     assert!(post(&site, "Storage Guard"), "the same id again");
     assert!(!post(&site, "Backup Guard"), "an id is unique per application");
-    relay.wait_for_messages(2, PATIENCE).unwrap();
+    site.wait_for_deliveries(2, "delivered");
     site.server.restart();
     assert!(post(&site, "Storage Guard"), "after a restart");
     assert_eq!(site.events().len(), 2);

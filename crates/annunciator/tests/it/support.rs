@@ -31,22 +31,27 @@ pub(crate) const OPERATOR: &str = "operator@example.org";
 /// An installation: a server with its folder.
 pub(crate) struct Site {
     pub(crate) server: Server,
-    pub(crate) folder: TempDir,
-    expected_errors: Vec<String>,
+    /// Dropped after the server.
+    _folder: TempDir,
 }
 
 impl Site {
     /// A server without settings.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// A server without settings and with these lines of configuration.
+    pub(crate) fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let launch = Launch::new(Path::new(BINARY), folder.path());
+        let launch = Launch::new(Path::new(BINARY), folder.path()).configuration(configuration);
         Self::of(launch, folder)
     }
 
-    /// A server launched so, with its files in this folder.
+    /// A server launched so; its files are in this folder, which ends with it.
     pub(crate) fn of(launch: Launch, folder: TempDir) -> Self {
         let server = launch.configuration("hello_name = \"sender.test\"").start();
-        Self { server, folder, expected_errors: Vec::new() }
+        Self { server, _folder: folder }
     }
 
     /// A server that mails all events to [`OPERATOR`] through this relay.
@@ -56,14 +61,14 @@ impl Site {
         site
     }
 
-    /// A log line at level ERROR that holds this text is no reason to fail.
-    pub(crate) fn expect_error(&mut self, text: &str) {
-        self.expected_errors.push(text.to_owned());
-    }
-
     /// Gets a path and expects 200.
     pub(crate) fn get(&self, path: &str) -> Value {
         answer(self.server.client().get(path)).expect_status(200).json()
+    }
+
+    /// Gets a path and expects 200 with a text.
+    pub(crate) fn get_text(&self, path: &str) -> String {
+        answer(self.server.client().get(path)).expect_status(200).text()
     }
 
     /// Posts a document.
@@ -175,7 +180,9 @@ impl Site {
         let mut left: Vec<String> =
             counts.iter().map(|name| format!("{name}: {}", status[name])).collect();
         let lanes = status["lanes"].as_array().expect("a list of lanes");
-        left.extend(lanes.iter().map(|lane| format!("{}: {}", text(&lane["lane"]), lane["queued"])));
+        left.extend(
+            lanes.iter().map(|lane| format!("{}: {}", text(&lane["lane"]), lane["queued"])),
+        );
         left.retain(|line| !line.ends_with(": 0"));
         left
     }
@@ -187,17 +194,6 @@ impl Site {
             if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
         });
     }
-
-    fn unexpected_errors(&self) -> Vec<String> {
-        let log = self.server.log();
-        let is_error = |line: &&str| {
-            line.contains("level=error") || line.contains("ERROR") || line.contains("panicked at")
-        };
-        let is_expected =
-            |line: &&str| self.expected_errors.iter().any(|text| line.contains(text.as_str()));
-        let errors = log.lines().filter(is_error).filter(|line| !is_expected(line));
-        errors.map(str::to_owned).collect()
-    }
 }
 
 impl Drop for Site {
@@ -208,8 +204,7 @@ impl Drop for Site {
         if self.server.runs() {
             self.wait_until_idle();
         }
-        let errors = self.unexpected_errors();
-        assert!(errors.is_empty(), "errors in the log:\n{}", errors.join("\n"));
+        self.server.expect_no_errors_in_log();
     }
 }
 

@@ -82,7 +82,7 @@ fn delivered(count: usize) -> Report {
 fn with_a_sender_all_recipients_share_one_transaction() {
     let feed = Collected::default();
     let parts = Parts::new(&feed, "");
-    parts.take(order(7, "s@x.example", &["a@x.example", "b@bücher.example"]));
+    parts.take(&order(7, "s@x.example", &["a@x.example", "b@bücher.example"]));
     let submission = parts.next_taken().expect("one");
     let expected = vec!["a@x.example".to_owned(), "b@xn--bcher-kva.example".to_owned()];
     assert_eq!(paths(&submission), ("s@x.example".to_owned(), expected));
@@ -95,7 +95,7 @@ fn with_a_sender_all_recipients_share_one_transaction() {
 fn without_a_sender_each_recipient_gets_it_from_its_own_address() {
     let feed = Collected::default();
     let parts = Parts::new(&feed, "");
-    parts.take(order(7, "", &["a@x.example", "b@x.example"]));
+    parts.take(&order(7, "", &["a@x.example", "b@x.example"]));
     let first = parts.next_taken().expect("one");
     let second = Feed::next(&parts).expect("two");
     assert_eq!(paths(&first), ("a@x.example".into(), vec!["a@x.example".into()]));
@@ -118,7 +118,7 @@ fn without_a_sender_each_recipient_gets_it_from_its_own_address() {
 fn a_transport_without_servers_holds_the_lane_and_a_bad_address_fails_alone() {
     let feed = Collected::default();
     let parts = Parts::new(&feed, "no SMTP servers are set");
-    parts.take(order(1, "s@x.example", &["a@x.example"]));
+    parts.take(&order(1, "s@x.example", &["a@x.example"]));
     assert_eq!(*feed.reports.lock().unwrap(), [(1, vec!["transient_failure"])]);
     let feed = Collected::default();
     feed.waiting.lock().unwrap().push_back(order(2, "s@x.example", &["not an address"]));

@@ -59,7 +59,7 @@ async fn after_an_hour_without_a_relay_all_goes_out_oldest_first_and_the_ledger_
     is_up.store(true, Ordering::Release);
     stand.channel.set_answers_knocks(true);
     let back_at = stand.clock.now();
-    while stand.suspended() != [] {
+    while !stand.suspended().is_empty() {
         stand.step().await;
     }
     let waited_ms = stand.clock.now().ms_since(back_at);
@@ -84,7 +84,7 @@ async fn fresh_deliveries_wait_behind_a_suspended_lane_and_do_not_overtake() {
     dispatcher.note_queued(&lane);
     stand.channel.take_calls();
     is_up.store(true, Ordering::Release);
-    while stand.suspended() != [] {
+    while !stand.suspended().is_empty() {
         stand.step().await;
     }
     stand.rest().await;
@@ -109,7 +109,7 @@ async fn a_probe_whose_delivery_has_expired_does_not_leave_its_lane_suspended_fo
     stand.lifetime_ms = samples::LIFETIME_MS;
     stand.queue(LANE, 1..3).await;
     is_up.store(true, Ordering::Release);
-    while stand.suspended() != [] && stand.clock.now().ms_since(since) < 3_600_000 {
+    while !stand.suspended().is_empty() && stand.clock.now().ms_since(since) < 3_600_000 {
         stand.step().await;
     }
     stand.rest().await;

@@ -73,12 +73,12 @@ async fn when_a_write_finds_the_disk_full_only_what_takes_in_more_is_refused() {
     big.description = "x".repeat(50_000);
     let ask = Accept { events: vec![big], idempotency: None, claimed: true, now: START };
     let settled = settlement(&flying.deliveries[0], 1, DeliveryState::Delivered { at: START });
-    // The writer is held until both wait, so that they are one group.
+    // The writer is held until both wait, so that they are one group. A job may run twice.
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let hold = store.write(Kind::Flow, 1, move |_| Ok(held.recv().is_ok()));
+    let hold = store.write(Kind::Flow, 1, move |_| Ok(held.recv().is_err()));
     let (_, refused, stale, ()) =
-        tokio::join!(hold, store.accept(ask.clone()), store.settle(vec![settled]), async {
-            release.send(()).unwrap();
+        tokio::join!(hold, store.accept(ask.clone()), store.settle(vec![settled]), async move {
+            drop(release);
         });
     assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
     assert!(stale.unwrap().is_empty(), "the settlement went through");

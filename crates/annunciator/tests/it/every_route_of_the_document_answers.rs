@@ -1,0 +1,91 @@
+//! What the OpenAPI document describes is there, and what it does not describe is not.
+
+use annunciator_testkit::http::Response;
+use annunciator_testkit::relay::Relay;
+use serde_json::{Value, json};
+
+use crate::support::{Site, answer, critical, text};
+
+/// A path of the document with ids of things that are there.
+fn with_ids(site: &Site, path: &str) -> String {
+    let delivery = site.deliveries().remove(0);
+    let id = match path.split('/').nth(3) {
+        Some("events") => text(&delivery["event"]).to_owned(),
+        Some("deliveries") => text(&delivery["id"]).to_owned(),
+        Some("notifications") => text(&delivery["notification"]).to_owned(),
+        Some("tokens") => {
+            let made = site.post("/api/v1/tokens", &json!({"name": "n", "role": "viewer"}));
+            text(&made.expect_status(201).json()["record"]["id"]).to_owned()
+        }
+        _ => String::new(),
+    };
+    path.replace("{id}", &id)
+}
+
+/// A body that the operation takes.
+fn body_of(site: &Site, path: &str) -> Value {
+    match path {
+        "/api/v1/events" => critical("disk.full").json(),
+        "/api/v1/deliveries/retry" | "/api/v1/deliveries/cancel" => {
+            json!({"deliveries": [site.deliveries()[0]["id"]]})
+        }
+        "/api/v1/tokens" => json!({"name": "n", "role": "viewer"}),
+        _ => json!({}),
+    }
+}
+
+fn send(site: &Site, method: &str, path: &str, body: &Value) -> Response {
+    let json = [("Content-Type", "application/json")];
+    let (fields, octets) = match method {
+        "GET" | "DELETE" => (&json[..0], String::new()),
+        _ => (&json[..], body.to_string()),
+    };
+    answer(site.server.client().send(method, path, fields, octets.as_bytes()))
+}
+
+#[test]
+fn every_route_of_the_document_answers() {
+    let relay = Relay::builder().start();
+    let site = Site::with_relay(&relay);
+    site.submit("disk.full");
+    site.wait_for_deliveries(1, "delivered");
+    let document = site.get("/api/v1/openapi.json");
+    assert!(text(&document["openapi"]).starts_with("3.1"), "{}", document["openapi"]);
+    let printed = site_independent_document();
+    assert_eq!(printed, document, "the command line prints the same document");
+    let paths = document["paths"].as_object().unwrap();
+    let mut count = 0;
+    for (path, operations) in paths {
+        for method in ["get", "put", "post", "delete", "patch"] {
+            let at = with_ids(&site, path);
+            let upper = method.to_uppercase();
+            let response = send(&site, &upper, &at, &body_of(&site, path));
+            if operations.get(method).is_some() {
+                assert!(response.status < 300, "{upper} {at}: {response}");
+                let described = &operations[method]["responses"][response.status.to_string()];
+                assert!(
+                    described.is_object(),
+                    "{upper} {at}: {} is not described",
+                    response.status
+                );
+                count += 1;
+            } else {
+                assert_eq!(response.status, 405, "{upper} {at}: {response}");
+                assert!(response.header("Allow").is_some(), "{upper} {at}");
+            }
+        }
+    }
+    assert!(count >= 26, "{count} operations");
+    for path in ["/", "/api/v1", "/api/v2/events", "/api/v1/events/", "/api/v1/nothing"] {
+        assert_eq!(send(&site, "GET", path, &Value::Null).status, 404, "{path}");
+    }
+}
+
+/// The document as the command line prints it, without a server.
+fn site_independent_document() -> Value {
+    let printed = std::process::Command::new(crate::support::BINARY)
+        .args(["reference", "openapi"])
+        .output()
+        .expect("the binary starts");
+    serde_json::from_slice(&printed.stdout).expect("JSON")
+}
