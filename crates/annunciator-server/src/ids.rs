@@ -52,9 +52,33 @@ impl IdSource {
     fn parts(&self, now: Timestamp) -> (u64, [u8; 10]) {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let mut parts = [0; 10];
-        // The version nibble overwrites the top of the first octet: the counter starts behind it.
-        parts[1..5].copy_from_slice(&count.to_be_bytes());
+        // Version and variant overwrite the top four bits of octet 0 and the top two of octet 2:
+        // the counter goes around them, so that ids of one millisecond keep their order.
+        let [b0, b1, b2, b3] = count.to_be_bytes();
+        parts[0] = b0 >> 6;
+        parts[1] = b0 << 2 | b1 >> 6;
+        parts[2] = b1 & 0x3f;
+        parts[3] = b2;
+        parts[4] = b3;
         parts[5..].copy_from_slice(&fastrand::u64(..).to_be_bytes()[..5]);
         (u64::try_from(now.0).unwrap_or(0), parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    #[test]
+    fn ids_of_one_millisecond_keep_the_order_they_were_made_in() {
+        let source = IdSource::new(Arc::new(crate::clock::SystemClock));
+        let now = Timestamp(1_795_325_400_007);
+        for start in [0, 0x3f_fffa, 0xff_fffa, 0x3fff_fffa, u32::MAX - 8] {
+            source.counter.store(start, Ordering::Relaxed);
+            let made: Vec<_> = (0..8).map(|_| source.delivery(now)).collect();
+            assert!(made.is_sorted(), "from {start:#x}: {made:?}");
+        }
     }
 }

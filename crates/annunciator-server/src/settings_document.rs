@@ -48,9 +48,7 @@ impl Group {
     /// The Markdown table of its settings.
     #[must_use]
     pub fn reference(&self) -> String {
-        let definitions: Vec<Definition> =
-            self.parts.iter().flat_map(|part| part().iter().cloned()).collect();
-        reference_markdown(&format!("{}.", self.name), &definitions)
+        reference_markdown(&format!("{}.", self.name), self.definitions())
     }
 }
 

@@ -90,12 +90,17 @@ fn kind_schema(kind: &Kind) -> Value {
 
 /// The settings as a table of the reference, in Markdown, with a prefix such as `email.`.
 #[must_use]
-pub fn reference_markdown(prefix: &str, definitions: &[Definition]) -> String {
+pub fn reference_markdown<'a>(
+    prefix: &str,
+    definitions: impl IntoIterator<Item = &'a Definition>,
+) -> String {
     let mut page = String::from(
         "| setting | default | values | meaning |\n\
          |---|---|---|---|\n",
     );
-    push_rows(&mut page, prefix, definitions);
+    for definition in definitions {
+        push_rows(&mut page, prefix, std::slice::from_ref(definition));
+    }
     page
 }
 

@@ -22,7 +22,7 @@ const TEXT_CHARS_MAX: usize = 1_000;
 pub enum Malformed {
     /// More than [`REPLY_OCTETS_MAX`].
     TooLong,
-    /// More than [`REPLY_LINES_MAX`].
+    /// More lines than we read: 1,000.
     TooManyLines,
     /// A line does not begin with a reply code and a space or hyphen.
     Line,

@@ -2,7 +2,7 @@
 //!
 //! In: recipients to refuse, certificate. Out: a listening Postfix that delivers into a maildir.
 //! It needs root, as Postfix does, and leaves the system's own Postfix alone.
-//! Failure: [`Postfix::start`] tells what to install or what Postfix complained about.
+//! Failure: [`PostfixSetup::start`] tells what to install or what Postfix complained about.
 
 use std::fmt;
 use std::fs;

@@ -137,7 +137,7 @@ pub async fn retry(
 ) -> Result<Vec<(DeliveryId, Operated)>, AdminError> {
     let now = shared.clock.now();
     let lifetime_ms = shared.settings.current().delivery.lifetime_ms();
-    let audit = audit(shared, "deliveries.retry", &deliveries, author);
+    let audit = audit(shared, "delivery.retry", &deliveries, author);
     let requeue = Requeue { deliveries, due_at: now, expires_at: now.plus_ms(lifetime_ms) };
     let done = shared.store.requeue(requeue, audit).await.map_err(AdminError::Store)?;
     shared.dispatcher.wake();
@@ -154,7 +154,7 @@ pub async fn cancel(
     author: &str,
 ) -> Result<Vec<(DeliveryId, Operated)>, AdminError> {
     let now = shared.clock.now();
-    let audit = audit(shared, "deliveries.cancel", &deliveries, author);
+    let audit = audit(shared, "delivery.cancel", &deliveries, author);
     shared.store.cancel(deliveries, now, audit).await.map_err(AdminError::Store)
 }
 

