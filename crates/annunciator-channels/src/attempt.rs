@@ -34,8 +34,17 @@ pub struct Order {
 pub struct AttemptReport {
     /// One per recipient of the order, in its order.
     pub outcomes: Vec<Outcome>,
-    /// What was seen.
-    pub facts: AttemptFacts,
+    /// What was seen, one per outcome; recipients of one transaction share it.
+    pub facts: Vec<Arc<AttemptFacts>>,
+}
+
+impl AttemptReport {
+    /// A report of recipients that shared all that was seen.
+    #[must_use]
+    pub fn shared(outcomes: Vec<Outcome>, facts: AttemptFacts) -> Self {
+        let facts = Arc::new(facts);
+        Self { facts: outcomes.iter().map(|_| Arc::clone(&facts)).collect(), outcomes }
+    }
 }
 
 /// Hands on more orders for the same transport, and takes the reports.

@@ -11,6 +11,7 @@ pub mod email;
 mod relay_settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use annunciator_core::{ChannelName, Notification};
 
@@ -30,8 +31,9 @@ pub trait Channel: Send + Sync {
     fn check_address(&self, address: &str) -> Result<(), String>;
 
     /// Makes ready to send with these settings; connections are shared between transports of
-    /// equal settings.
-    fn transport(&self, settings: &RelaySettings) -> Arc<dyn Transport>;
+    /// equal settings. `first_retry` is the first wait of the retry schedule: not before it plain
+    /// text may follow failed TLS (spec 4.3).
+    fn transport(&self, settings: &RelaySettings, first_retry: Duration) -> Arc<dyn Transport>;
 
     /// The bytes that recipients get, for showing.
     ///

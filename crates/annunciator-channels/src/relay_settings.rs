@@ -41,19 +41,31 @@ choice! {
     }
 }
 
+/// A server is named without a port: one port holds for all of them.
+fn check_server(text: &str) -> Result<(), String> {
+    let has_port = match text.strip_prefix('[') {
+        Some(literal) => !literal.ends_with(']'),
+        None => text.matches(':').count() == 1,
+    };
+    if has_port {
+        return Err("must be a name or an address without a port: set the port as `port`".into());
+    }
+    Ok(())
+}
+
 settings! {
     /// How mail reaches its relay.
     pub struct RelaySettings / RelayLayer {
         /// SMTP servers, tried in the order given: IPv4 or IPv6 addresses or DNS names, separated
         /// by `;` or `,`.
         servers: TextList = TextList::default(), format(Format::HostName), chars_max(255),
-            items_max(20), leads_unit("relay");
+            items_max(20), check(check_server), leads_unit("relay");
         /// TCP port of the servers, one for all of them.
         port: u16 = 25, range(1, 65_535), unit("relay"), binds_secrets();
         /// When TLS is used.
         tls: TlsMode = TlsMode::IfSupported, unit("relay"), binds_secrets();
         /// Oldest TLS version that is accepted when TLS is required or implicit.
-        tls_version_min: TlsVersionMin = TlsVersionMin::Tls12, unit("relay"),
+        tls_version_min: TlsVersionMin = TlsVersionMin::Tls12, unit("relay"), binds_secrets(),
             only_when("tls", "required");
         /// How we authenticate to the relay.
         auth: AuthMode = AuthMode::Off, unit("relay");
@@ -106,9 +118,10 @@ impl RelaySettings {
         problems
     }
 
-    /// The relay they describe. `hello_name` is the argument of EHLO.
+    /// The relay they describe. `hello_name` is the argument of EHLO; not before `first_retry`
+    /// plain text may follow failed TLS.
     #[must_use]
-    pub fn to_relay(&self, hello_name: &str) -> Relay {
+    pub fn to_relay(&self, hello_name: &str, first_retry: Duration) -> Relay {
         let version_min = match self.tls_version_min {
             TlsVersionMin::Any => annunciator_smtp::TlsVersionMin::Any,
             TlsVersionMin::Tls12 => annunciator_smtp::TlsVersionMin::Tls12,
@@ -116,7 +129,7 @@ impl RelaySettings {
         let verify = Verify { ca: None, version_min };
         let tls = match self.tls {
             TlsMode::Off => TlsPolicy::Off,
-            TlsMode::IfSupported => TlsPolicy::default(),
+            TlsMode::IfSupported => TlsPolicy::IfSupported { plaintext_after: first_retry },
             TlsMode::Required => TlsPolicy::Required { verify },
             TlsMode::Implicit => TlsPolicy::Implicit { verify },
         };

@@ -24,6 +24,7 @@ use annunciator_store::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
 use crate::metrics::ResultLabels;
 use crate::shared::Shared;
@@ -173,13 +174,18 @@ async fn plan_backlog(shared: &Arc<Shared>, inbox: &Inbox, planner: Planner) {
         match shared.store.claim_events(BATCH_MAX).await {
             Ok(events) if events.is_empty() => return,
             Ok(events) => {
-                inbox.has_backlog.store(true, Ordering::Release);
+                // A batch that is not full emptied the inbox: what comes from now on may be
+                // handed over in memory again.
+                if events.len() == BATCH_MAX {
+                    inbox.has_backlog.store(true, Ordering::Release);
+                }
                 plan_batch(shared, events, planner).await;
             }
             Err(error) => {
                 inbox.has_backlog.store(true, Ordering::Release);
                 tracing::warn!(%error, "cannot claim events; asking again");
                 tokio::time::sleep(REFUSED_WAIT).await;
+                inbox.wake.notify_one();
                 return;
             }
         }
@@ -278,7 +284,7 @@ fn bind(
     let notification = Arc::new(content.notification);
     let lane = profile.lane.clone();
     let count = notification.content.recipients.len();
-    let bytes = 512 + notification.content.text.len() + 256 * count;
+    let bytes = weigh(&notification, count);
     let is_handed_over = shared.dispatcher.reserve(&lane, count, bytes);
     let lease_until = now.plus_ms(shared.settings.current().claim_ms());
     let state = if is_handed_over {

@@ -47,6 +47,10 @@ impl Sealer {
     /// [`SecretError::KeyFile`] when it cannot be read or made, is readable by others, or is no
     /// key.
     pub fn open(path: &Path) -> Result<Self, SecretError> {
+        if !path.exists() {
+            tracing::warn!(key_file = %path.display(), "there is no key file: a new key is made; \
+                secrets that were sealed with another one do not open any more");
+        }
         let error =
             |reason: String| SecretError::KeyFile { path: path.display().to_string(), reason };
         let text = match fs::read_to_string(path) {

@@ -4,6 +4,7 @@
 //! Failure: everything that can fail happens before the swap; the old snapshot stays in force.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use annunciator_api_types::FieldError;
 use annunciator_channels::{CHANNELS, Channel, RelayLayer, RelaySettings, Transport};
@@ -52,10 +53,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Compiles a layer.
+    /// Compiles a layer that was saved; for one that is to be saved see [`Self::check`].
     ///
     /// # Errors
-    /// What does not fit together, with pointers such as `/email/tls`.
+    /// What cannot be used, with pointers such as `/email/recipients/0`.
     pub fn compile(
         channels: &[Arc<dyn Channel>],
         layer: ServerLayer,
@@ -65,12 +66,14 @@ impl Snapshot {
         let email_relay = RelaySettings::resolve(&[(Origin::Server, &layer.email_relay)]);
         let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &layer.delivery)]);
         let retention = RetentionSettings::resolve(&[(Origin::Server, &layer.retention)]);
-        let mut errors = field_errors("email", email_relay.values.find_conflicts());
+        let mut errors = Vec::new();
+        let first_retry_ms = delivery_resolved.values.retry_wait_ms(0);
+        let first_retry = Duration::from_millis(first_retry_ms.unsigned_abs());
         let mut profiles = Vec::new();
         let mut transports = Vec::new();
         for channel in channels {
             errors.extend(check_addresses(channel.as_ref(), &email_notify.values));
-            let transport = channel.transport(&email_relay.values);
+            let transport = channel.transport(&email_relay.values, first_retry);
             let lane = Lane::new(&format!("{}/server", channel.name()));
             let missing = transport.missing().to_owned();
             match ChannelProfile::compile(channel.name(), lane, &email_notify.values, &missing) {
@@ -96,6 +99,20 @@ impl Snapshot {
             profiles,
             transports,
         })
+    }
+
+    /// Compiles a layer that somebody wants to save or to test.
+    ///
+    /// # Errors
+    /// As [`Self::compile`], and settings that contradict each other.
+    pub fn check(
+        channels: &[Arc<dyn Channel>],
+        layer: ServerLayer,
+        revision: i64,
+    ) -> Result<Self, Vec<FieldError>> {
+        let snapshot = Self::compile(channels, layer, revision)?;
+        let conflicts = snapshot.email_relay.values.find_conflicts();
+        if conflicts.is_empty() { Ok(snapshot) } else { Err(field_errors("email", conflicts)) }
     }
 
     /// The profiles that hold for an event, one per channel. All events share the server-wide

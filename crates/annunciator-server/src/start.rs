@@ -88,10 +88,10 @@ pub struct BootstrapToken {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The store cannot be opened.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The key file cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Secret(#[from] crate::secrets::SecretError),
     /// Nothing can listen there.
     #[error("cannot listen on {at}: {reason}")]
@@ -176,9 +176,19 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     tasks.spawn("upkeep", upkeep::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("http", http::serve(shared.clone(), listener, tls, stop_listening.clone()));
     tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
+    warn_of_silence(&shared);
     shared.ready.store(!config.wait_for_bootstrap, Ordering::Release);
     tracing::info!(%address, data_dir = %config.data_dir.display(), "listening");
     Ok(RunningServer { shared, address, socket_path, stop_listening, stop_planning })
+}
+
+/// A server that can tell nobody must not look healthy in its log.
+fn warn_of_silence(shared: &Shared) {
+    for warning in admin::settings::find_warnings(&shared.settings.current()) {
+        if warning.code == "incomplete" {
+            tracing::warn!(setting = %warning.pointer, reason = %warning.detail, "not set up yet");
+        }
+    }
 }
 
 fn listen_error(at: &str, reason: &str) -> StartError {

@@ -336,8 +336,12 @@ impl Entry<'_> {
             return Err(Trouble::new(Stage::Tls, Cause::reply(reply)));
         }
         self.shake_hands().await?;
-        // What was announced before TLS may have been forged (RFC 3207 section 4.2).
-        self.hello().await
+        // What was announced before TLS may have been forged (RFC 3207 section 4.2). With TLS 1.3
+        // a server that refuses our certificate, or its absence, says so only now.
+        self.hello().await.map_err(|trouble| match trouble.cause {
+            Cause::Lost(words) => Trouble::new(Stage::Tls, Cause::Handshake(words)),
+            cause => Trouble::new(trouble.stage, cause),
+        })
     }
 
     async fn shake_hands(&mut self) -> Result<(), Trouble> {

@@ -9,6 +9,7 @@ mod parts;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annunciator_core::{ChannelName, Notification};
 use annunciator_mail::Mailbox;
@@ -35,13 +36,17 @@ impl Channel for Email {
     }
 
     fn check_address(&self, address: &str) -> Result<(), String> {
-        Mailbox::parse(address).map(drop).map_err(|error| error.to_string())
+        let mailbox = Mailbox::parse(address).map_err(|error| error.to_string())?;
+        // The envelope takes less than the header does, such as no escapes in a quoted local part.
+        annunciator_smtp::Mailbox::new(&mailbox.to_ascii())
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
-    fn transport(&self, settings: &RelaySettings) -> Arc<dyn Transport> {
+    fn transport(&self, settings: &RelaySettings, first_retry: Duration) -> Arc<dyn Transport> {
         Arc::new(EmailTransport {
             client: self.client.clone(),
-            relay: settings.to_relay(&self.hello_name),
+            relay: settings.to_relay(&self.hello_name, first_retry),
             missing: if settings.servers.is_empty() { "no SMTP servers are set" } else { "" },
         })
     }

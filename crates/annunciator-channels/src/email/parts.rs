@@ -4,7 +4,7 @@
 //! gets the message from its own address, in a transaction of its own (ADR 0011).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use annunciator_core::{
     AttemptFacts, EnhancedStatus, Failure, FailureScope, Notification, Outcome, Recipient,
@@ -38,6 +38,31 @@ struct State {
     orders: HashMap<u64, Gathering>,
 }
 
+impl State {
+    /// Notes what came back for one part.
+    fn gather(&mut self, part: Part, outcomes: Vec<Outcome>, facts: &Arc<AttemptFacts>) {
+        let Some(gathering) = self.orders.get_mut(&part.order) else { return };
+        for (recipient, outcome) in part.recipients.into_iter().zip(outcomes) {
+            gathering.outcomes[recipient] = Some(outcome);
+            gathering.facts[recipient] = Arc::clone(facts);
+        }
+        gathering.parts_left -= 1;
+    }
+
+    /// The relay is in trouble: the parts of the order that were not begun would only meet it
+    /// again, one after the other.
+    fn give_up(&mut self, order: u64, failure: &Failure) {
+        let is_of_order = |tag: &u64| self.parts.get(tag).is_some_and(|part| part.order == order);
+        let left: Vec<u64> = self.taken.iter().map(|s| s.tag).filter(is_of_order).collect();
+        self.taken.retain(|submission| !left.contains(&submission.tag));
+        for tag in left {
+            let Some(part) = self.parts.remove(&tag) else { continue };
+            let outcomes = vec![Outcome::TransientFailure(failure.clone()); part.recipients.len()];
+            self.gather(part, outcomes, &Arc::default());
+        }
+    }
+}
+
 struct Part {
     order: u64,
     recipients: Vec<usize>,
@@ -46,8 +71,8 @@ struct Part {
 /// What came back for one order so far.
 struct Gathering {
     outcomes: Vec<Option<Outcome>>,
+    facts: Vec<Arc<AttemptFacts>>,
     parts_left: usize,
-    facts: AttemptFacts,
 }
 
 impl<'a> Parts<'a> {
@@ -76,8 +101,8 @@ impl<'a> Parts<'a> {
             order.tag,
             Gathering {
                 outcomes: vec![None; order.recipients.len()],
+                facts: vec![Arc::default(); order.recipients.len()],
                 parts_left: groups.len(),
-                facts: AttemptFacts::default(),
             },
         );
         for group in groups {
@@ -105,7 +130,7 @@ impl<'a> Parts<'a> {
 
     fn report_whole(&self, order: &Order, outcome: Outcome) {
         let outcomes = vec![outcome; order.recipients.len()];
-        self.feed.report(order.tag, AttemptReport { outcomes, facts: AttemptFacts::default() });
+        self.feed.report(order.tag, AttemptReport::shared(outcomes, AttemptFacts::default()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -129,19 +154,25 @@ impl Feed for Parts<'_> {
     }
 
     fn report(&self, tag: u64, report: Report) {
+        let relay_failure = report
+            .outcomes
+            .iter()
+            .filter_map(Outcome::failure)
+            .find(|failure| failure.scope == FailureScope::Relay)
+            .cloned();
         let finished = {
             let mut state = self.state();
             let Some(part) = state.parts.remove(&tag) else { return };
-            let Some(gathering) = state.orders.get_mut(&part.order) else { return };
-            for (recipient, outcome) in part.recipients.into_iter().zip(report.outcomes) {
-                gathering.outcomes[recipient] = Some(outcome);
+            let order = part.order;
+            state.gather(part, report.outcomes, &Arc::new(report.facts));
+            if let Some(failure) = relay_failure {
+                state.give_up(order, &failure);
             }
-            gathering.facts = report.facts;
-            gathering.parts_left -= 1;
-            if gathering.parts_left > 0 {
+            let is_finished = state.orders.get(&order).is_some_and(|one| one.parts_left == 0);
+            if !is_finished {
                 return;
             }
-            state.orders.remove(&part.order).map(|gathering| (part.order, gathering))
+            state.orders.remove(&order).map(|gathering| (order, gathering))
         };
         if let Some((order, gathering)) = finished {
             let lost = || {
@@ -180,8 +211,22 @@ fn group(order: &Order) -> Result<Vec<Group>, String> {
         };
         return all.iter().map(own).collect();
     }
-    all.chunks(Envelope::RECIPIENTS_MAX)
-        .map(|chunk| make_group(order, &content.sender, &content.recipients, chunk.to_vec()))
+    // A relay without SMTPUTF8 takes no address that is not ASCII: such recipients get a
+    // transaction of their own, and are not named to the others.
+    let is_plain = |recipient: &Recipient| {
+        recipient.address.is_ascii() || {
+            Mailbox::parse(&recipient.address).is_ok_and(|mailbox| mailbox.is_ascii_local())
+        }
+    };
+    let (plain, other): (Vec<usize>, Vec<usize>) =
+        all.into_iter().partition(|at| is_plain(&order.recipients[*at]));
+    let named_to_plain: Vec<Recipient> =
+        content.recipients.iter().filter(|one| is_plain(one)).cloned().collect();
+    let plain = plain.chunks(Envelope::RECIPIENTS_MAX).map(|chunk| (chunk, &named_to_plain));
+    let other = other.chunks(Envelope::RECIPIENTS_MAX).map(|chunk| (chunk, &content.recipients));
+    plain
+        .chain(other)
+        .map(|(chunk, named)| make_group(order, &content.sender, named, chunk.to_vec()))
         .collect()
 }
 

@@ -42,7 +42,7 @@ pub async fn run(
         request.email.map(|email| Map::from_iter([("email".to_owned(), Value::Object(email))]));
     let layer =
         document::merge(&saved.layer, &patch.unwrap_or_default()).map_err(AdminError::Invalid)?;
-    let snapshot = Snapshot::compile(shared.settings.channels(), layer, saved.revision)
+    let snapshot = Snapshot::check(shared.settings.channels(), layer, saved.revision)
         .map_err(AdminError::Invalid)?;
     let now = shared.clock.now();
     let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
@@ -157,7 +157,14 @@ fn result(
     let seen = watch.seen.into_inner().expect("no panic while it is held");
     let mut stages = vec![settings_stage];
     stages.extend(seen.stages);
-    let facts = seen.report.as_ref().map(|report| report.facts.clone()).unwrap_or_default();
+    // With several transactions the one that delivered is shown.
+    let facts = seen
+        .report
+        .iter()
+        .flat_map(|report| report.facts.iter().zip(&report.outcomes))
+        .max_by_key(|(_, outcome)| **outcome == Outcome::Delivered)
+        .map(|(facts, _)| facts.as_ref().clone())
+        .unwrap_or_default();
     let outcomes: Vec<Option<Outcome>> = match seen.report {
         Some(report) => report.outcomes.into_iter().map(Some).collect(),
         None => vec![None; recipients.len()],

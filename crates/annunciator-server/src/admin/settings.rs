@@ -81,7 +81,7 @@ pub async fn patch(
     }
     let current = shared.settings.current();
     let layer = document::merge(&current.layer, &patch).map_err(AdminError::Invalid)?;
-    let checked = Snapshot::compile(shared.settings.channels(), layer.clone(), current.revision)
+    let checked = Snapshot::check(shared.settings.channels(), layer.clone(), current.revision)
         .map_err(AdminError::Invalid)?;
     let warnings = find_warnings(&checked);
     let now = shared.clock.now();
@@ -127,7 +127,11 @@ pub async fn reload(shared: &Shared) -> Result<(), AdminError> {
             document::from_stored(&saved.document, &shared.sealer).map_err(AdminError::Invalid)?;
         let snapshot = Snapshot::compile(shared.settings.channels(), layer, saved.revision)
             .map_err(AdminError::Invalid)?;
-        shared.settings.swap(snapshot);
+        // Another save may have put a newer one in force meanwhile.
+        if saved.revision > shared.settings.current().revision {
+            shared.settings.swap(snapshot);
+            shared.dispatcher.settings_changed();
+        }
     }
     Ok(())
 }
@@ -218,7 +222,7 @@ pub async fn preview(
 }
 
 /// What works but deserves a look.
-fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
+pub(crate) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
     let mut warnings = Vec::new();
     let mut warn = |key: &str, code: &str, detail: &str| {
         warnings.push(FieldError::new(format!("/email/{key}"), code, detail));

@@ -176,10 +176,15 @@ async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
                 inner.metrics.expired.inc();
                 // One event of our own per event whose delivery was given up; none about ours
                 // (quality G20).
-                let raise = (raised.len() < record::RAISED_PER_TURN_MAX
-                    && raised.insert(order.notification.event))
-                .then(|| record::expiry_event(&inner.ids, &delivery, &order.notification, count))
-                .flatten();
+                let notification = &order.notification;
+                let may_raise = raised.len() < record::RAISED_PER_TURN_MAX
+                    && !raised.contains(&notification.event);
+                let raise = may_raise
+                    .then(|| record::expiry_event(&inner.ids, &delivery, notification, count))
+                    .flatten();
+                if raise.is_some() {
+                    raised.insert(notification.event);
+                }
                 let token = claimed.token;
                 let settlement = Settlement { delivery, token, attempt: None, raise };
                 inner.settle(settlement, None);

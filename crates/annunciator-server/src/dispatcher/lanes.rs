@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use annunciator_channels::Transport;
-use annunciator_core::{Failure, Lane, Stage, Timestamp};
+use annunciator_core::{Failure, Lane, Notification, Stage, Timestamp};
 use annunciator_store::ClaimedOrder;
 
 /// Most deliveries of one lane that are held in memory (a notification is never cut).
@@ -44,10 +44,7 @@ impl Work {
     /// Weighs an order.
     #[must_use]
     pub fn new(order: ClaimedOrder) -> Self {
-        let content = &order.notification.content;
-        let html = content.html.as_ref().map_or(0, String::len);
-        let words = content.subject.len() + content.text.len() + html;
-        let bytes = 512 + words + 256 * order.deliveries.len();
+        let bytes = weigh(&order.notification, order.deliveries.len());
         Self { order, bytes }
     }
 
@@ -57,6 +54,14 @@ impl Work {
     pub fn bytes_of(&self, position: usize) -> usize {
         if position == 0 { self.bytes } else { 0 }
     }
+}
+
+/// What a notification with so many deliveries weighs in memory. Unit: octets.
+#[must_use]
+pub fn weigh(notification: &Notification, deliveries: usize) -> usize {
+    let content = &notification.content;
+    let html = content.html.as_ref().map_or(0, String::len);
+    512 + content.subject.len() + content.text.len() + html + 256 * deliveries
 }
 
 /// Why and until when a lane takes no work.
@@ -99,6 +104,8 @@ struct LaneState {
     workers: usize,
     /// The store may hold due deliveries of this lane: new ones must not overtake them.
     has_backlog: bool,
+    /// Somebody looks after a while whether the workers are held up.
+    is_watched: bool,
     /// Counts the marks of backlog, so that a claim that began before one does not clear it.
     backlog_marks: u64,
     suspension: Option<Suspension>,
@@ -218,6 +225,27 @@ impl LaneBook {
             state.workers = state.workers.saturating_sub(1);
         }
         work
+    }
+
+    /// Whether somebody must look after a while at what waits: work waits, and all workers may be
+    /// held up by a stalled server. True once until [`Self::add_worker`] says that it is over.
+    pub fn begin_watch(&self, lane: &Lane, workers_max: usize) -> bool {
+        let mut lanes = self.lock();
+        let Some(state) = lanes.lanes.get_mut(lane) else { return false };
+        let must = !state.is_watched && !state.ready.is_empty() && state.workers < workers_max;
+        state.is_watched |= must;
+        must
+    }
+
+    /// A worker more for work that has waited, and whether to go on watching.
+    pub fn add_worker(&self, lane: &Lane, workers_max: usize) -> (bool, bool) {
+        let mut lanes = self.lock();
+        let is_draining = lanes.is_draining;
+        let Some(state) = lanes.lanes.get_mut(lane) else { return (false, false) };
+        let adds = !is_draining && !state.ready.is_empty() && state.workers < workers_max;
+        state.workers += usize::from(adds);
+        state.is_watched = adds;
+        (adds, adds)
     }
 
     /// Puts work back that a worker cannot take along.

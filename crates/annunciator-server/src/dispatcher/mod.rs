@@ -37,6 +37,9 @@ use crate::snapshot::SettingsBook;
 use lanes::{LaneBook, Work};
 use settler::Ended;
 
+/// How long work may wait behind busy workers before another one is started.
+const WATCH_WAIT: Duration = Duration::from_millis(100);
+
 /// What the API shows of a lane.
 #[derive(Debug, Clone)]
 pub struct LaneStatus {
@@ -208,6 +211,27 @@ impl Inner {
             .map_or(1, |transport| transport.concurrency_max());
         if self.lanes.push(lane, work, workers_max) {
             self.tasks.spawn("worker", worker::run(self.clone(), lane.clone()));
+        } else if self.lanes.begin_watch(lane, workers_max) {
+            let (inner, lane) = (self.clone(), lane.clone());
+            self.tasks.spawn("watch", async move { inner.watch(&lane, workers_max).await });
+        }
+    }
+
+    /// Starts further workers while work waits although a server holds up those that run: one
+    /// stalled transaction must not stop the others (quality G6).
+    async fn watch(self: Arc<Self>, lane: &Lane, workers_max: usize) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_WAIT) => {}
+                () = self.stop.cancelled() => return,
+            }
+            let (adds, goes_on) = self.lanes.add_worker(lane, workers_max);
+            if adds {
+                self.tasks.spawn("worker", worker::run(self.clone(), lane.clone()));
+            }
+            if !goes_on {
+                return;
+            }
         }
     }
 

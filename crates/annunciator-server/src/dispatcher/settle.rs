@@ -15,8 +15,8 @@ const JITTER: f64 = 0.1;
 
 /// The state that an outcome leads to. `chance` is random, 0 to 1.
 ///
-/// Trouble with the relay before any transaction uses up nothing of the schedule: the delivery
-/// keeps its place in the lane. Trouble within a transaction does, so that a delivery which upsets
+/// Trouble with the relay up to MAIL (no connection, 421) uses up nothing of the schedule: the
+/// delivery keeps its place in the lane. Trouble after that does, so that a delivery which upsets
 /// its relay each time cannot hold up the lane (quality G6).
 #[must_use]
 pub fn settle(
@@ -46,7 +46,7 @@ pub fn settle(
 #[must_use]
 pub fn keeps_its_place(failure: &Failure) -> bool {
     failure.scope == FailureScope::Relay
-        && (failure.stage < Stage::MailFrom || failure.stage == Stage::Prepare)
+        && (failure.stage <= Stage::MailFrom || failure.stage == Stage::Prepare)
 }
 
 /// Back to the queue with its place in it: due since it was planned.
@@ -140,6 +140,7 @@ mod tests {
             (Outcome::TransientFailure(relay(Stage::Connect)), queued(1_000), 0, false),
             (Outcome::TransientFailure(relay(Stage::Auth)), queued(1_000), 0, false),
             (Outcome::TransientFailure(relay(Stage::Prepare)), queued(1_000), 0, false),
+            (Outcome::TransientFailure(relay(Stage::MailFrom)), queued(1_000), 0, false),
             (Outcome::TransientFailure(relay(Stage::Data)), queued(70_000), 1, false),
             (Outcome::Uncertain(own(Stage::DataEnd)), queued(70_000), 1, true),
         ] {

@@ -140,25 +140,20 @@ impl LaneFeed<'_> {
     fn settle_unreported(&self) {
         let left: Vec<u64> = self.running().works.keys().copied().collect();
         for tag in left {
-            let report = AttemptReport { outcomes: Vec::new(), facts: AttemptFacts::default() };
+            let report = AttemptReport { outcomes: Vec::new(), facts: Vec::new() };
             self.report(tag, report);
         }
     }
 
-    fn settle_order(&self, work: &Work, started_at: Timestamp, report: AttemptReport) {
+    fn settle_order(&self, work: &Work, started_at: Timestamp, report: &AttemptReport) {
         let inner = self.inner;
         let now = inner.clock.now();
         let snapshot = inner.settings.current();
-        let facts = Arc::new(report.facts);
-        // The reply to the final dot is about those it was accepted for, not about the others.
-        let facts_of_others = || {
-            let facts = AttemptFacts::clone(&facts);
-            Arc::new(AttemptFacts { reply: String::new(), queue_id: String::new(), ..facts })
-        };
         for (position, claimed) in work.order.deliveries.iter().enumerate() {
             let outcome = report.outcomes.get(position).cloned().unwrap_or_else(unreported);
             let chance = fastrand::f64();
             let next = settle::settle(&claimed.delivery, &outcome, &snapshot.delivery, now, chance);
+            let seen = report.facts.get(position).cloned().unwrap_or_default();
             let is_delivered = outcome == Outcome::Delivered;
             let attempt = Attempt {
                 delivery: next.id,
@@ -166,7 +161,7 @@ impl LaneFeed<'_> {
                 started_at,
                 ended_at: now,
                 outcome,
-                facts: if is_delivered { facts.clone() } else { facts_of_others() },
+                facts: if is_delivered { seen } else { without_reply(seen) },
             };
             record::log_attempt(&attempt, &next, &work.order.notification);
             record::count_attempt(&inner.metrics, &attempt, &work.order.notification);
@@ -207,10 +202,27 @@ impl OrderFeed for LaneFeed<'_> {
                 inner.lanes.set_transport(self.lane, &self.transport);
                 inner.suspend(self.lane, &failure, inner.clock.now());
             }
+            // What failed before any connection says nothing about the relay.
+            None if report.outcomes.iter().all(never_left) => {
+                inner.lanes.end_probe(self.lane, inner.clock.now());
+            }
             None => inner.resume(self.lane),
         }
-        self.settle_order(&work, started_at, report);
+        self.settle_order(&work, started_at, &report);
     }
+}
+
+fn never_left(outcome: &Outcome) -> bool {
+    outcome.failure().is_some_and(|failure| failure.stage == Stage::Prepare)
+}
+
+/// The reply to the final dot is about those it was accepted for, not about the others.
+fn without_reply(facts: Arc<AttemptFacts>) -> Arc<AttemptFacts> {
+    if facts.reply.is_empty() && facts.queue_id.is_empty() {
+        return facts;
+    }
+    let facts = AttemptFacts::clone(&facts);
+    Arc::new(AttemptFacts { reply: String::new(), queue_id: String::new(), ..facts })
 }
 
 /// What a delivery gets that its channel did not report: it panicked.

@@ -136,7 +136,12 @@ async fn commit(
     let claimed = permit.is_some();
     let kept = if claimed { events.clone() } else { Vec::new() };
     let accept = Accept { events, idempotency, claimed, now };
-    match shared.store.accept(accept).await.map_err(Refusal::Store)? {
+    let answer = shared.store.accept(accept).await;
+    if answer.is_err() {
+        // A commit that failed may have reached the disk: then the events wait there for a claim.
+        shared.planner.note_backlog();
+    }
+    match answer.map_err(Refusal::Store)? {
         Acceptance::Accepted(accepted) => {
             match permit {
                 Some(permit) => {

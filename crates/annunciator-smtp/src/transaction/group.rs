@@ -169,7 +169,9 @@ impl Carrier<'_, '_> {
                 Some(trouble) => {
                     // 452: too many recipients (RFC 5321 section 4.5.3.1.10); asking for each of
                     // the others would only repeat it.
-                    if code == 452 && !grouped && !self.accepted.is_empty() {
+                    // With another enhanced code it is about this recipient alone.
+                    let is_too_many = code == 452 && says_too_many(&trouble);
+                    if is_too_many && !grouped && !self.accepted.is_empty() {
                         too_many = Some(trouble.clone());
                     }
                     self.refused.push((index, trouble));
@@ -255,5 +257,16 @@ fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &str {
         if number == 0 {
             return std::str::from_utf8(&digits[at..]).expect("digits are ASCII");
         }
+    }
+}
+
+/// Whether a 452 says that the transaction has too many recipients: by its enhanced code 4.5.3
+/// (RFC 3463 section 3.6), or by having none.
+fn says_too_many(trouble: &Trouble) -> bool {
+    match &trouble.cause {
+        Cause::Reply { status, .. } => {
+            status.is_none_or(|status| (status.subject, status.detail) == (5, 3))
+        }
+        _ => false,
     }
 }

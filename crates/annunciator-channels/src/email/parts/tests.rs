@@ -128,3 +128,28 @@ fn a_transport_without_servers_holds_the_lane_and_a_bad_address_fails_alone() {
     assert_eq!(paths(&next).1, ["a@x.example"]);
     assert_eq!(*feed.reports.lock().unwrap(), [(2, vec!["permanent_failure"])]);
 }
+
+#[test]
+fn recipients_that_need_smtputf8_get_a_transaction_of_their_own() {
+    let feed = Collected::default();
+    let parts = Parts::new(&feed, "");
+    parts.take(&order(7, "s@x.example", &["a@x.example", "пётр@x.example", "b@x.example"]));
+    let first = parts.next_taken().expect("one");
+    assert_eq!(paths(&first).1, ["a@x.example", "b@x.example"]);
+    assert!(first.content.is_ascii(), "the others are not named to a relay without SMTPUTF8");
+    let second = parts.next_taken().expect("two");
+    assert_eq!(paths(&second).1, ["пётр@x.example"]);
+}
+
+#[test]
+fn a_relay_in_trouble_is_asked_once_for_an_order_of_several_transactions() {
+    let feed = Collected::default();
+    let parts = Parts::new(&feed, "");
+    parts.take(&order(7, "", &["a@x.example", "b@x.example", "c@x.example"]));
+    let first = parts.next_taken().expect("one");
+    let failure = prepare_failure(FailureScope::Relay, "connection refused");
+    let outcomes = vec![Outcome::TransientFailure(failure)];
+    Feed::report(&parts, first.tag, Report { outcomes, facts: AttemptFacts::default() });
+    assert!(parts.next_taken().is_none());
+    assert_eq!(*feed.reports.lock().unwrap(), [(7, vec!["transient_failure"; 3])]);
+}

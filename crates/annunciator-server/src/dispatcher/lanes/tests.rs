@@ -187,3 +187,18 @@ fn a_drain_gives_out_nothing_more() {
     assert!(!book.reserve(&lane(), 1, 1));
     assert!(book.pop_or_end(&lane()).is_none());
 }
+
+#[test]
+fn work_that_waits_behind_a_stalled_worker_gets_another_one_after_a_while() {
+    let book = LaneBook::default();
+    assert!(book.push(&lane(), work(1), 2));
+    assert_eq!(subject(book.pop_or_end(&lane())).as_deref(), Some("1"), "it stalls here");
+    assert!(!book.push(&lane(), work(2), 2), "one waits behind one");
+    assert!(book.begin_watch(&lane(), 2));
+    assert!(!book.begin_watch(&lane(), 2), "one watch at a time");
+    assert_eq!(book.add_worker(&lane(), 2), (true, true));
+    assert_eq!(book.workers(), 2);
+    assert_eq!(subject(book.pop_or_end(&lane())).as_deref(), Some("2"));
+    assert_eq!(book.add_worker(&lane(), 2), (false, false), "nothing waits any more");
+    assert!(!book.begin_watch(&lane(), 2));
+}

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use annunciator_channels::{
     AttemptReport, Channel, Order, OrderFeed, RelaySettings, ServerStatus, Transport,
@@ -80,7 +81,7 @@ impl Channel for ScriptedChannel {
         Ok(())
     }
 
-    fn transport(&self, _settings: &RelaySettings) -> Arc<dyn Transport> {
+    fn transport(&self, _settings: &RelaySettings, _: Duration) -> Arc<dyn Transport> {
         Arc::new(ScriptedTransport(self.book.clone()))
     }
 
@@ -129,7 +130,7 @@ impl Transport for ScriptedTransport {
                 let is_good = outcome == Outcome::Delivered;
                 let outcomes = vec![outcome; order.recipients.len()];
                 let facts = AttemptFacts { server: "script".to_owned(), ..Default::default() };
-                feed.report(order.tag, AttemptReport { outcomes, facts });
+                feed.report(order.tag, AttemptReport::shared(outcomes, facts));
                 // As with a real relay, a connection is used on while it is good.
                 next = if is_good { feed.next() } else { None };
             }
