@@ -185,6 +185,12 @@ impl SettingsBook {
         &self.channels
     }
 
+    /// Channels of their own, for a test: what a test meets is not remembered of the relays.
+    #[must_use]
+    pub fn new_channels(&self) -> Vec<Arc<dyn Channel>> {
+        CHANNELS.iter().map(|(_, make)| make(&self.hello_name)).collect()
+    }
+
     /// What this host calls itself.
     #[must_use]
     pub fn hello_name(&self) -> &str {

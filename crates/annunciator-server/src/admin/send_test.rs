@@ -42,7 +42,7 @@ pub async fn run(
         request.email.map(|email| Map::from_iter([("email".to_owned(), Value::Object(email))]));
     let layer =
         document::merge(&saved.layer, &patch.unwrap_or_default()).map_err(AdminError::Invalid)?;
-    let snapshot = Snapshot::check(shared.settings.channels(), layer, saved.revision)
+    let snapshot = Snapshot::check(&shared.settings.new_channels(), layer, saved.revision)
         .map_err(AdminError::Invalid)?;
     let now = shared.clock.now();
     let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());

@@ -60,7 +60,7 @@ fn an_operator_retries_cancels_and_resends_through_the_api() {
     let audit = site.get("/api/v1/audit");
     let actions: Vec<&str> =
         audit["entries"].as_array().unwrap().iter().map(|one| text(&one["action"])).collect();
-    for action in ["deliveries.retry", "deliveries.cancel", "delivery.resend"] {
+    for action in ["delivery.retry", "delivery.cancel", "delivery.resend"] {
         assert!(actions.contains(&action), "{action} is not in {actions:?}");
     }
 }
