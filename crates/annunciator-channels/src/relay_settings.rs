@@ -194,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_named_without_its_port() {
+        for (server, valid) in [
+            ("mail.example.org", true),
+            ("192.0.2.1", true),
+            ("2001:db8::1", true),
+            ("[2001:db8::1]", true),
+            ("mail.example.org:587", false),
+            ("192.0.2.1:587", false),
+            ("[2001:db8::1]:587", false),
+        ] {
+            let read = RelayLayer::from_json(&json!({ "servers": [server] }));
+            assert_eq!(read.is_ok(), valid, "{server}: {read:?}");
+        }
+    }
+
+    #[test]
     fn a_stored_password_is_typed_again_for_a_changed_server() {
         let mut layer = RelayLayer::from_json(&json!({
             "servers": "a.example", "auth": "password", "username": "u", "password": "p"}))

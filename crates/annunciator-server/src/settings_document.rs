@@ -346,4 +346,25 @@ mod tests {
         let audit = difference(&ServerLayer::default(), &layer).to_string();
         assert!(audit.contains("email.password") && !audit.contains("canary"));
     }
+
+    #[test]
+    fn a_lost_key_loses_the_secret_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealer = Sealer::open(&folder.path().join("key")).unwrap();
+        let layer = patched(json!({
+            "email": {"servers": "mail.example.org", "auth": "password", "username": "u",
+                      "password": "canary"},
+        }))
+        .unwrap();
+        let stored = to_stored(&layer, &sealer);
+        let other = Sealer::open(&folder.path().join("other")).unwrap();
+        let opened = from_stored(&stored, &other).unwrap();
+        let mut expected = layer;
+        expected.email_relay.password = Some(annunciator_settings::Secret::default());
+        assert_eq!(opened, expected);
+        let channels = [annunciator_channels::email::make("localhost")];
+        assert!(Snapshot::compile(&channels, opened.clone(), 1).is_ok(), "the server starts");
+        let refused = Snapshot::check(&channels, opened, 1).err().expect("nobody can save it");
+        assert_eq!(refused[0].pointer, "/email/password");
+    }
 }

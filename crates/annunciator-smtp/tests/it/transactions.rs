@@ -53,6 +53,7 @@ async fn one_refused_recipient_harms_no_other() {
     for (answer, expected) in [
         ("550 5.1.1 unknown", "permanent rcpt_to Delivery 550 5.1.1"),
         ("450 4.2.1 later", "transient rcpt_to Delivery 450 4.2.1"),
+        ("452 4.2.2 mailbox full", "transient rcpt_to Delivery 452 4.2.2"),
     ] {
         let make = || Server::builder().on(Stage::Rcpt, for_address("b@*"), reply(answer));
         for server in both(make) {
