@@ -215,6 +215,31 @@ async fn a_failed_handshake_leads_to_plain_text_only_after_a_while() {
     }
 }
 
+/// With TLS 1.3 the server says so only after the client's handshake has ended.
+#[tokio::test]
+async fn a_missing_client_certificate_is_a_failed_handshake() {
+    let ca = Authority::new("ca");
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let setup = TlsSetup::new(&ca.server(&NAMES)).versions(version, version);
+        let server = Server::builder().starttls(&setup.require_client_certificate(&ca)).start();
+        let relay = |tls| Relay { tls, ..relay_to(&server) };
+        let client = Client::new();
+        let after = Duration::from_millis(50);
+        for (tls, expected) in [
+            (required(&ca), "transient tls Relay"),
+            (TlsPolicy::IfSupported { plaintext_after: after }, "transient tls Relay"),
+            (TlsPolicy::IfSupported { plaintext_after: after }, "delivered"),
+        ] {
+            let mail = vec![submission(1, &["a@x.test"])];
+            let report = deliver(&client, &relay(tls), mail).await.remove(0);
+            let _ = server.violations();
+            assert!(words(&report)[0].starts_with(expected), "{version:?}: {report:?}");
+            tokio::time::sleep(after + Duration::from_millis(10)).await;
+        }
+        assert!(!server.messages()[0].tls);
+    }
+}
+
 #[tokio::test]
 async fn a_good_handshake_is_remembered() {
     let ca = Authority::new("ca");
