@@ -17,11 +17,20 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("annunciator-mail", &["annunciator-core"]),
     ("annunciator-api-types", &["annunciator-core"]),
     ("annunciator-planner", &["annunciator-core", "annunciator-settings", "annunciator-template"]),
-    ("annunciator-smtp", &["annunciator-core"]),
+    ("annunciator-names", &[]),
+    ("annunciator-certificates", &["annunciator-core"]),
+    ("annunciator-smtp", &["annunciator-core", "annunciator-names", "annunciator-certificates"]),
     ("annunciator-store", &["annunciator-core"]),
     (
         "annunciator-channels",
-        &["annunciator-core", "annunciator-settings", "annunciator-mail", "annunciator-smtp"],
+        &[
+            "annunciator-core",
+            "annunciator-settings",
+            "annunciator-mail",
+            "annunciator-names",
+            "annunciator-certificates",
+            "annunciator-smtp",
+        ],
     ),
     (
         "annunciator-server",
@@ -32,6 +41,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "annunciator-mail",
             "annunciator-api-types",
             "annunciator-planner",
+            "annunciator-names",
+            "annunciator-certificates",
             "annunciator-smtp",
             "annunciator-store",
             "annunciator-channels",
@@ -48,14 +59,15 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("libsqlite3-sys", &["annunciator-store"], "only the store knows SQL"),
     (
         "openssl",
-        &["annunciator-smtp", "annunciator-server", TESTKIT],
-        "TLS lives in the SMTP client and in our own listener",
+        &["annunciator-certificates", "annunciator-smtp", "annunciator-server", TESTKIT],
+        "TLS lives in the SMTP client and in our own listener; certificates are read in one place",
     ),
     (
         "tokio-openssl",
         &["annunciator-smtp", "annunciator-server", TESTKIT],
         "TLS lives in the SMTP client and in our own listener",
     ),
+    ("hickory-resolver", &["annunciator-names"], "names are resolved in one place"),
     ("anyhow", &["annunciator", "xtask"], "libraries have error types that can be acted upon"),
 ];
 

@@ -8,16 +8,20 @@
 
 mod attempt;
 pub mod email;
+mod names_settings;
 mod relay_settings;
 
+mod transport_parts;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use annunciator_core::{ChannelName, Notification};
 
-pub use annunciator_smtp::StageReport;
+pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
+pub use names_settings::{NamesLayer, NamesSettings};
 pub use relay_settings::{AuthMode, RelayLayer, RelaySettings, TlsMode, TlsVersionMin};
+pub use transport_parts::TransportParts;
 
 /// A way out.
 pub trait Channel: Send + Sync {
@@ -31,9 +35,8 @@ pub trait Channel: Send + Sync {
     fn check_address(&self, address: &str) -> Result<(), String>;
 
     /// Makes ready to send with these settings; connections are shared between transports of
-    /// equal settings. `first_retry` is the first wait of the retry schedule: not before it plain
-    /// text may follow failed TLS (spec 4.3).
-    fn transport(&self, settings: &RelaySettings, first_retry: Duration) -> Arc<dyn Transport>;
+    /// equal settings.
+    fn transport(&self, parts: TransportParts<'_>) -> Arc<dyn Transport>;
 
     /// The bytes that recipients get, for showing.
     ///
@@ -51,8 +54,17 @@ pub trait Channel: Send + Sync {
     fn close_idle(&self) -> TransportFuture<'_>;
 }
 
-/// Makes a channel; `hello_name` is what this host calls itself.
-pub type MakeChannel = fn(hello_name: &str) -> Arc<dyn Channel>;
+/// What a channel is made with.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What this host calls itself.
+    pub hello_name: Arc<str>,
+    /// Keeps small texts over restarts, and passes notices on.
+    pub keeper: Arc<dyn Keeper>,
+}
+
+/// Makes a channel.
+pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
 pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make)];

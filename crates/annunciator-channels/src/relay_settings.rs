@@ -2,10 +2,9 @@
 //!
 //! Servers, port, TLS and credentials resolve as one unit, the *relay* (spec 4.3).
 
-use std::time::Duration;
-
+use annunciator_certificates::{CertificateBook, CertificateKind};
+use annunciator_core::Timestamp;
 use annunciator_settings::{Format, Problem, Secret, TextList, choice, settings};
-use annunciator_smtp::{Auth, Limits, Relay, SecretText, Timeouts, TlsPolicy, Verify};
 
 choice! {
     /// When TLS is used.
@@ -38,6 +37,54 @@ choice! {
         Off = "off",
         /// With user name and password (ESMTP AUTH, RFC 4954).
         Password = "password",
+        /// With an OAuth 2.0 access token (XOAUTH2 or OAUTHBEARER).
+        OAuth2 = "oauth2",
+        /// With the client certificate (EXTERNAL).
+        External = "external",
+    }
+}
+
+choice! {
+    /// The mechanism that proves a password.
+    pub enum AuthMechanism {
+        /// The strongest that the server offers.
+        Automatic = "automatic",
+        /// PLAIN.
+        Plain = "plain",
+        /// LOGIN.
+        Login = "login",
+        /// CRAM-MD5.
+        CramMd5 = "cram_md5",
+        /// SCRAM-SHA-1, with channel binding where TLS gives it.
+        ScramSha1 = "scram_sha_1",
+        /// SCRAM-SHA-256, with channel binding where TLS gives it.
+        ScramSha256 = "scram_sha_256",
+    }
+}
+
+choice! {
+    /// How access tokens are obtained.
+    pub enum OAuthFlow {
+        /// With a refresh token that was obtained once.
+        RefreshToken = "refresh_token",
+        /// With the client's own secret.
+        ClientCredentials = "client_credentials",
+    }
+}
+
+choice! {
+    /// About what the relay is asked to report to the sender.
+    pub enum DsnNotify {
+        /// Nothing is asked: the relay does as it always does.
+        Unasked = "unasked",
+        /// Nothing at all.
+        Never = "never",
+        /// Final failure.
+        Failure = "failure",
+        /// Final failure and delay.
+        FailureDelay = "failure_delay",
+        /// Final failure, delay, and delivery.
+        All = "all",
     }
 }
 
@@ -53,107 +100,214 @@ fn check_server(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn check_day(text: &str) -> Result<(), String> {
+    let midnight: Result<Timestamp, _> = format!("{text}T00:00:00Z").parse();
+    midnight.map(drop).map_err(|_| "must be a day as YYYY-MM-DD".into())
+}
+
+fn check_url(text: &str) -> Result<(), String> {
+    match text.strip_prefix("https://") {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(()),
+        _ => Err("must be an address that begins with https://".into()),
+    }
+}
+
 settings! {
     /// How mail reaches its relay.
     pub struct RelaySettings / RelayLayer {
-        /// SMTP servers, tried in the order given: IPv4 or IPv6 addresses or DNS names, separated
-        /// by `;` or `,`.
+        /// SMTP servers, tried in the order given: IPv4 or IPv6 addresses, DNS or Windows names,
+        /// separated by `;` or `,`.
         servers: TextList = TextList::default(), format(Format::HostName), chars_max(255),
             items_max(20), check(check_server), leads_unit("relay");
         /// TCP port of the servers, one for all of them.
         port: u16 = 25, range(1, 65_535), unit("relay"), binds_secrets();
+        /// Take each server for a domain, and use its mail exchangers (MX records).
+        mx_lookup: bool = false, unit("relay"), binds_secrets();
+        /// With MX lookup: let the TLSA records of signed zones decide about TLS (DANE, RFC 7672).
+        dane: bool = true, unit("relay"), binds_secrets(), only_when("mx_lookup", "true");
+        /// With MX lookup: fetch the domain's MTA-STS policy over HTTPS and keep to it (RFC 8461).
+        mta_sts: bool = false, unit("relay"), binds_secrets(), only_when("mx_lookup", "true");
         /// When TLS is used.
         tls: TlsMode = TlsMode::IfSupported, unit("relay"), binds_secrets();
         /// Oldest TLS version that is accepted when TLS is required or implicit.
         tls_version_min: TlsVersionMin = TlsVersionMin::Tls12, unit("relay"), binds_secrets(),
             only_when("tls", "required");
+        /// Certificate object with the authorities that are trusted instead of the system's.
+        ca_certificates: String = String::new(), chars_max(64), unit("relay"), binds_secrets();
+        /// Certificate object, a certificate with its key, that is shown to a server that asks.
+        client_certificate: String = String::new(), chars_max(64), unit("relay");
         /// How we authenticate to the relay.
         auth: AuthMode = AuthMode::Off, unit("relay");
-        /// User name for ESMTP authentication.
-        username: String = String::new(), chars_max(255), unit("relay"),
-            only_when("auth", "password");
+        /// User name for ESMTP authentication; with `oauth2` the mailbox; with `external` it may
+        /// be empty.
+        username: String = String::new(), chars_max(255), unit("relay");
         /// Password for ESMTP authentication; it is stored sealed and never shown.
         password: Secret = Secret::default(), chars_max(1_024), unit("relay"),
             only_when("auth", "password");
-        /// Send credentials even where there is no TLS: whoever listens can read them.
-        allow_auth_without_tls: bool = false, unit("relay"), binds_secrets(),
+        /// The mechanism that proves the password.
+        auth_mechanism: AuthMechanism = AuthMechanism::Automatic, unit("relay"), binds_secrets(),
             only_when("auth", "password");
+        /// Send credentials even where there is no TLS: whoever listens can read them.
+        allow_auth_without_tls: bool = false, unit("relay"), binds_secrets();
         /// Send credentials, with TLS `if_supported`, to a server whose certificate does not
         /// verify: whoever stands between can read them.
-        allow_auth_unverified: bool = false, unit("relay"), binds_secrets(),
-            only_when("auth", "password");
+        allow_auth_unverified: bool = false, unit("relay"), binds_secrets();
+        /// How access tokens are obtained.
+        oauth_flow: OAuthFlow = OAuthFlow::RefreshToken, unit("relay"),
+            only_when("auth", "oauth2");
+        /// Token endpoint, such as `https://login.microsoftonline.com/<tenant>/oauth2/v2.0/token`.
+        oauth_token_url: String = String::new(), chars_max(1_000), check(check_url),
+            unit("relay"), binds_secrets(), only_when("auth", "oauth2");
+        /// Client id of the application that is registered with the provider.
+        oauth_client_id: String = String::new(), chars_max(255), unit("relay"), binds_secrets(),
+            only_when("auth", "oauth2");
+        /// Secret of the application; it is stored sealed and never shown.
+        oauth_client_secret: Secret = Secret::default(), chars_max(1_024), unit("relay"),
+            only_when("auth", "oauth2");
+        /// Day on which the client secret ends, `YYYY-MM-DD`, as the provider shows it: an event
+        /// warns 30, 7 and 1 days before.
+        oauth_secret_expires: String = String::new(), chars_max(10), check(check_day),
+            unit("relay"), only_when("auth", "oauth2");
+        /// Refresh token; it is stored sealed and never shown.
+        oauth_refresh_token: Secret = Secret::default(), chars_max(4_096), unit("relay"),
+            only_when("auth", "oauth2");
+        /// Scope that is asked for.
+        oauth_scope: String = String::new(), chars_max(1_000), unit("relay"), binds_secrets(),
+            only_when("auth", "oauth2");
         /// Most connections to the relay at the same time.
         connections_max: u32 = 4, range(1, 100), unit("relay");
         /// Messages after which a connection is closed; 0 = no limit.
         messages_per_connection_max: u32 = 0, range(0, 1_000_000), unit("relay");
+        /// Most messages that are begun in any minute; 0 = no limit.
+        messages_per_minute_max: u32 = 0, range(0, 1_000_000), unit("relay");
         /// How long an unused connection is kept open.
         idle_s: u32 = 30, range(0, 300), measure("seconds"), unit("relay");
+        /// Send content with BDAT where the server offers CHUNKING (RFC 3030): several messages
+        /// are then under way on one connection.
+        chunking: bool = true, unit("relay");
+        /// About what the relay is asked to report to the sender, where it offers DSN (RFC 3461).
+        dsn: DsnNotify = DsnNotify::Unasked;
+        /// Ask that every further hop uses verified TLS (REQUIRETLS, RFC 8689); a relay that does
+        /// not offer it gets nothing.
+        require_tls: bool = false;
+        /// Certificate object, a key alone, that signs messages (DKIM, RFC 6376); empty = they
+        /// are not signed.
+        dkim_key: String = String::new(), chars_max(64);
+        /// Domain that signs; empty = the sender's.
+        dkim_domain: String = String::new(), format(Format::HostName), chars_max(253);
+        /// Selector: the public key stands in DNS at `<selector>._domainkey.<domain>`.
+        dkim_selector: String = String::new(), format(Format::HostName), chars_max(63);
+        /// Keep the SMTP dialogue of each attempt, without secrets, in the ledger.
+        trace: bool = false;
     }
 }
 
 impl RelaySettings {
     /// What does not fit together, with pointers below the group.
     #[must_use]
-    pub fn find_conflicts(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut add = |key: &str, code: &'static str, detail: &str| {
-            problems.push(Problem::new(code, detail).under(key));
-        };
-        if self.auth == AuthMode::Password {
-            if self.username.is_empty() {
-                add("username", "required", "authentication is on: give the user name");
-            }
-            if self.password.is_empty() {
-                add("password", "required", "authentication is on: give the password");
-            }
-            if self.tls == TlsMode::Off && !self.allow_auth_without_tls {
-                add(
-                    "tls",
-                    "conflict",
-                    "credentials would cross the network in clear: choose another TLS mode, or \
-                     turn on `allow_auth_without_tls` if you accept that",
-                );
-            }
-        }
-        problems
+    pub fn find_conflicts(&self, certificates: &CertificateBook) -> Vec<Problem> {
+        let mut found = Conflicts(Vec::new());
+        self.check_auth(&mut found);
+        self.check_objects(certificates, &mut found);
+        found.0
     }
 
-    /// The relay they describe. `hello_name` is the argument of EHLO; not before `first_retry`
-    /// plain text may follow failed TLS.
-    #[must_use]
-    pub fn to_relay(&self, hello_name: &str, first_retry: Duration) -> Relay {
-        let version_min = match self.tls_version_min {
-            TlsVersionMin::Any => annunciator_smtp::TlsVersionMin::Any,
-            TlsVersionMin::Tls12 => annunciator_smtp::TlsVersionMin::Tls12,
-        };
-        let verify = Verify { ca: None, version_min };
-        let tls = match self.tls {
-            TlsMode::Off => TlsPolicy::Off,
-            TlsMode::IfSupported => TlsPolicy::IfSupported { plaintext_after: first_retry },
-            TlsMode::Required => TlsPolicy::Required { verify },
-            TlsMode::Implicit => TlsPolicy::Implicit { verify },
-        };
-        let auth = match self.auth {
-            AuthMode::Off => Auth::None,
-            AuthMode::Password => Auth::Password {
-                username: self.username.clone(),
-                password: SecretText::new(self.password.reveal().to_owned()),
-                allow_without_tls: self.allow_auth_without_tls,
-                allow_unverified: self.allow_auth_unverified,
-            },
-        };
-        Relay {
-            hosts: self.servers.as_slice().to_vec(),
-            port: self.port,
-            tls,
-            auth,
-            hello_name: hello_name.to_owned(),
-            limits: Limits {
-                connections_max: self.connections_max as usize,
-                messages_per_connection_max: self.messages_per_connection_max,
-                idle: Duration::from_secs(u64::from(self.idle_s)),
-            },
-            timeouts: Timeouts::default(),
+    fn check_auth(&self, found: &mut Conflicts) {
+        match self.auth {
+            AuthMode::Off => return,
+            AuthMode::Password => {
+                found.require(
+                    "username",
+                    &self.username,
+                    "authentication is on: give the user name",
+                );
+                let password = self.password.reveal();
+                found.require("password", password, "authentication is on: give the password");
+            }
+            AuthMode::OAuth2 => self.check_oauth(found),
+            AuthMode::External => {
+                let words = "authentication is by certificate: name the client certificate";
+                found.require("client_certificate", &self.client_certificate, words);
+                if self.tls == TlsMode::Off {
+                    let words = "a client certificate needs TLS: choose another TLS mode";
+                    found.add("tls", "conflict", words);
+                }
+                return;
+            }
+        }
+        if self.tls == TlsMode::Off && !self.allow_auth_without_tls {
+            found.add(
+                "tls",
+                "conflict",
+                "credentials would cross the network in clear: choose another TLS mode, or \
+                 turn on `allow_auth_without_tls` if you accept that",
+            );
+        }
+    }
+
+    fn check_oauth(&self, found: &mut Conflicts) {
+        for (key, value, words) in [
+            ("username", self.username.as_str(), "OAuth 2.0 is on: give the mailbox"),
+            ("oauth_token_url", &self.oauth_token_url, "OAuth 2.0 is on: give the token endpoint"),
+            ("oauth_client_id", &self.oauth_client_id, "OAuth 2.0 is on: give the client id"),
+        ] {
+            found.require(key, value, words);
+        }
+        match self.oauth_flow {
+            OAuthFlow::RefreshToken => {
+                let words = "this flow needs a refresh token";
+                found.require("oauth_refresh_token", self.oauth_refresh_token.reveal(), words);
+            }
+            OAuthFlow::ClientCredentials => {
+                let words = "this flow needs the client secret";
+                found.require("oauth_client_secret", self.oauth_client_secret.reveal(), words);
+            }
+        }
+    }
+
+    fn check_objects(&self, certificates: &CertificateBook, found: &mut Conflicts) {
+        let wanted = [
+            ("ca_certificates", &self.ca_certificates, CertificateKind::Authorities),
+            ("client_certificate", &self.client_certificate, CertificateKind::Client),
+            ("dkim_key", &self.dkim_key, CertificateKind::SigningKey),
+        ];
+        for (key, id, kind) in wanted {
+            if id.is_empty() {
+                continue;
+            }
+            match certificates.get(id) {
+                None => {
+                    let words = format!("there is no certificate object `{id}`: upload it first");
+                    found.add(key, "unknown_certificate", &words);
+                }
+                Some(object) if object.kind() != kind => {
+                    let (is, wants) = (object.kind().as_str(), kind.as_str());
+                    let words = format!(
+                        "certificate object `{id}` is of kind `{is}`; this \
+                                         setting takes one of kind `{wants}`"
+                    );
+                    found.add(key, "wrong_kind", &words);
+                }
+                Some(_) => {}
+            }
+        }
+        if !self.dkim_key.is_empty() {
+            let words = "messages are signed: give the selector of the key";
+            found.require("dkim_selector", &self.dkim_selector, words);
+        }
+    }
+}
+
+struct Conflicts(Vec<Problem>);
+
+impl Conflicts {
+    fn add(&mut self, key: &str, code: &'static str, words: &str) {
+        self.0.push(Problem::new(code, words).under(key));
+    }
+
+    fn require(&mut self, key: &str, value: &str, words: &str) {
+        if value.is_empty() {
+            self.add(key, "required", words);
         }
     }
 }
@@ -168,7 +322,11 @@ mod tests {
     fn conflicts(document: &Value) -> Vec<String> {
         let layer = RelayLayer::from_json(document).expect("valid");
         let settings = RelaySettings::resolve(&[(Origin::Server, &layer)]).values;
-        settings.find_conflicts().into_iter().map(|problem| problem.pointer).collect()
+        settings
+            .find_conflicts(&CertificateBook::default())
+            .into_iter()
+            .map(|problem| problem.pointer)
+            .collect()
     }
 
     #[test]

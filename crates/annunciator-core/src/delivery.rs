@@ -127,9 +127,18 @@ pub struct TlsFacts {
     /// Issuer of the server's certificate.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub issuer: String,
+    /// Serial number of the server's certificate, lower-case hex.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub serial: String,
+    /// Begin of its validity, as OpenSSL prints it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub not_before: String,
     /// End of its validity, as OpenSSL prints it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub not_after: String,
+    /// Its key, such as `RSA 2048`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
     /// SHA-256 of the certificate, lower-case hex.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint_sha256: String,
@@ -138,6 +147,70 @@ pub struct TlsFacts {
     /// Why not, when it is not verified.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub verify_error: String,
+    /// Whether an earlier session was resumed: the certificate is the one of then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub resumed: bool,
+    /// The chain as it was presented, one line for each certificate, its own first; only in a
+    /// test message and with a trace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What DANE said of a server (RFC 7672 section 2; quality G15).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DaneOutcome {
+    /// Usable TLSA records, and the certificate matched one.
+    Ok,
+    /// TLSA records that are secure, none of them usable: TLS without authentication.
+    Unusable,
+    /// No TLSA records, proven to be absent, or no TLS asked for.
+    NotApplicable,
+    /// The zone is not signed, or nobody checked: TLSA records count for nothing.
+    Insecure,
+    /// The answer was bogus or missing, or the certificate matched none: nothing was sent.
+    Tempfail,
+}
+
+impl DaneOutcome {
+    /// The word of API, ledger, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unusable => "unusable",
+            Self::NotApplicable => "not_applicable",
+            Self::Insecure => "insecure",
+            Self::Tempfail => "tempfail",
+        }
+    }
+}
+
+/// How the server was found.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RouteFacts {
+    /// The domain whose mail exchanger it is; empty when it was named directly.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub domain: String,
+    /// Preference of that mail exchanger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preference: Option<u16>,
+    /// DNSSEC: `secure`, `insecure` or `unchecked`, of all that led to the address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub dnssec: String,
+    /// DANE, when it was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dane: Option<DaneOutcome>,
+    /// MTA-STS: `enforce`, `testing`, `none`, when it was looked for; with what it said of this
+    /// server.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mta_sts: String,
 }
 
 /// Time spent in the stages of an attempt. Unit: microseconds; absent when the stage was not run
@@ -166,6 +239,9 @@ pub struct AttemptFacts {
     /// The address that was used, such as `192.0.2.1:25`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub address: String,
+    /// How the server was found, when that says more than the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteFacts>,
     /// TLS, when the session had it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsFacts>,

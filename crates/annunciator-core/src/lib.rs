@@ -41,7 +41,9 @@ mod text;
 mod time;
 
 pub use decision::{Decision, DecisionKind};
-pub use delivery::{Attempt, AttemptFacts, Delivery, DeliveryState, Lane, Stages, TlsFacts};
+pub use delivery::{
+    Attempt, AttemptFacts, DaneOutcome, Delivery, DeliveryState, Lane, RouteFacts, Stages, TlsFacts,
+};
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
 pub use id::{DeliveryId, EventUid, NotificationId};
 pub use notification::{ChannelName, Content, Notification, Recipient, RecipientRole, Scope};

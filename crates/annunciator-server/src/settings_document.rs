@@ -4,8 +4,11 @@
 //! Out: [`ServerLayer`], or every problem with its pointer.
 //! Failure: a document is taken whole or not at all.
 
+use std::sync::Arc;
+
 use annunciator_api_types::FieldError;
-use annunciator_channels::RelayLayer;
+use annunciator_certificates::CertificateBook;
+use annunciator_channels::{MemoryKeeper, NamesLayer, RelayLayer};
 use annunciator_planner::NotifyLayer;
 use annunciator_settings::{
     Definition, Problem, SECRET_MASK, SettingsLayer, group_schema, reference_markdown,
@@ -14,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dispatcher::settings::DeliveryLayer;
 use crate::secrets::Sealer;
-use crate::snapshot::{ServerLayer, Snapshot, field_errors};
+use crate::snapshot::{ServerLayer, SettingsBook, Snapshot, field_errors};
 use crate::upkeep::RetentionLayer;
 
 /// A group of the document.
@@ -60,6 +63,11 @@ pub const GROUPS: &[Group] = &[
         parts: &[NotifyLayer::definitions, RelayLayer::definitions],
     },
     Group {
+        name: "names",
+        doc: "How names of servers are resolved, for every relay.",
+        parts: &[NamesLayer::definitions],
+    },
+    Group {
         name: "delivery",
         doc: "How long and how often deliveries are tried.",
         parts: &[DeliveryLayer::definitions],
@@ -100,6 +108,7 @@ pub fn merge(
                 keep(next.email_notify.merge_patch(&only::<NotifyLayer>(value)));
                 keep(next.email_relay.merge_patch(&only::<RelayLayer>(value)));
             }
+            "names" => keep(next.names.merge_patch(&only::<NamesLayer>(value))),
             "delivery" => keep(next.delivery.merge_patch(&only::<DeliveryLayer>(value))),
             "retention" => keep(next.retention.merge_patch(&only::<RetentionLayer>(value))),
             _ => {}
@@ -114,6 +123,7 @@ fn clear_group(layer: &mut ServerLayer, name: &str) {
             layer.email_notify = NotifyLayer::default();
             layer.email_relay = RelayLayer::default();
         }
+        "names" => layer.names = NamesLayer::default(),
         "delivery" => layer.delivery = DeliveryLayer::default(),
         "retention" => layer.retention = RetentionLayer::default(),
         _ => {}
@@ -178,6 +188,7 @@ pub fn to_stored(layer: &ServerLayer, sealer: &Sealer) -> String {
     }
     json!({
         "email": email,
+        "names": layer.names.to_json(),
         "delivery": layer.delivery.to_json(),
         "retention": layer.retention.to_json(),
     })
@@ -206,6 +217,7 @@ pub fn from_stored(document: &str, sealer: &Sealer) -> Result<ServerLayer, Vec<F
     let layer = ServerLayer {
         email_notify: read("email", &only::<NotifyLayer>(email), &mut open, &mut errors),
         email_relay: read("email", &only::<RelayLayer>(email), &mut open, &mut errors),
+        names: read("names", document.get("names").unwrap_or(&empty), &mut open, &mut errors),
         delivery: read(
             "delivery",
             document.get("delivery").unwrap_or(&empty),
@@ -271,8 +283,12 @@ pub fn difference(before: &ServerLayer, after: &ServerLayer) -> Value {
             }
         }
     }
-    if before.email_relay.password != after.email_relay.password {
-        changes.insert("email.password".to_owned(), json!("changed"));
+    let clear = |layer: &ServerLayer| layer.email_relay.to_stored_json(&mut |_, text| text.into());
+    let (old, new) = (clear(before), clear(after));
+    for definition in RelayLayer::definitions().iter().filter(|row| row.is_secret()) {
+        if old[definition.key] != new[definition.key] {
+            changes.insert(format!("email.{}", definition.key), json!("changed"));
+        }
     }
     Value::Object(changes)
 }
@@ -285,6 +301,7 @@ fn shown(layer: &ServerLayer) -> Value {
     }
     json!({
         "email": email,
+        "names": layer.names.to_json(),
         "delivery": layer.delivery.to_json(),
         "retention": layer.retention.to_json(),
     })
@@ -293,10 +310,9 @@ fn shown(layer: &ServerLayer) -> Value {
 /// Checks a settings document without a server; nothing is stored and nobody is asked.
 #[must_use]
 pub fn check(document: &Map<String, Value>) -> Vec<FieldError> {
-    let channels: Vec<_> =
-        annunciator_channels::CHANNELS.iter().map(|(_, make)| make("localhost")).collect();
+    let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
     let compiled = merge(&ServerLayer::default(), document)
-        .and_then(|layer| Snapshot::check(&channels, layer, 0));
+        .and_then(|layer| Snapshot::check(book.channels(), &CertificateBook::default(), layer, 0));
     compiled.err().unwrap_or_default()
 }
 
@@ -362,9 +378,11 @@ mod tests {
         let mut expected = layer;
         expected.email_relay.password = Some(annunciator_settings::Secret::default());
         assert_eq!(opened, expected);
-        let channels = [annunciator_channels::email::make("localhost")];
-        assert!(Snapshot::compile(&channels, opened.clone(), 1).is_ok(), "the server starts");
-        let refused = Snapshot::check(&channels, opened, 1).err().expect("nobody can save it");
+        let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+        let (channels, none) = (book.channels(), CertificateBook::default());
+        assert!(Snapshot::compile(channels, &none, opened.clone(), 1).is_ok(), "the server starts");
+        let refused =
+            Snapshot::check(channels, &none, opened, 1).err().expect("nobody can save it");
         assert_eq!(refused[0].pointer, "/email/password");
     }
 }

@@ -7,7 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_api_types::FieldError;
-use annunciator_channels::{CHANNELS, Channel, RelayLayer, RelaySettings, Transport};
+use annunciator_certificates::CertificateBook;
+use annunciator_channels::{
+    CHANNELS, Channel, Keeper, MemoryKeeper, NamesLayer, NamesSettings, RelayLayer, RelaySettings,
+    Surroundings, Transport, TransportParts,
+};
 use annunciator_core::{ChannelName, Lane, Scope};
 use annunciator_planner::{ChannelProfile, NotifyLayer, NotifySettings};
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
@@ -26,6 +30,8 @@ pub struct ServerLayer {
     pub email_notify: NotifyLayer,
     /// How its mail reaches the relay.
     pub email_relay: RelayLayer,
+    /// How names are resolved.
+    pub names: NamesLayer,
     /// Retry and lifetime.
     pub delivery: DeliveryLayer,
     /// What is kept.
@@ -38,10 +44,14 @@ pub struct Snapshot {
     pub revision: i64,
     /// The layer itself.
     pub layer: ServerLayer,
+    /// The certificate objects.
+    pub certificates: CertificateBook,
     /// E-mail: whom and how.
     pub email_notify: Resolved<NotifySettings>,
     /// E-mail: the relay.
     pub email_relay: Resolved<RelaySettings>,
+    /// How names are resolved.
+    pub names: Resolved<NamesSettings>,
     /// Retry and lifetime.
     pub delivery: DeliverySettings,
     /// Origins of retry and lifetime.
@@ -59,9 +69,11 @@ impl Snapshot {
     /// What cannot be used, with pointers such as `/email/recipients/0`.
     pub fn compile(
         channels: &[Arc<dyn Channel>],
+        certificates: &CertificateBook,
         layer: ServerLayer,
         revision: i64,
     ) -> Result<Self, Vec<FieldError>> {
+        let names = NamesSettings::resolve(&[(Origin::Server, &layer.names)]);
         let email_notify = NotifySettings::resolve(&[(Origin::Server, &layer.email_notify)]);
         let email_relay = RelaySettings::resolve(&[(Origin::Server, &layer.email_relay)]);
         let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &layer.delivery)]);
@@ -73,7 +85,12 @@ impl Snapshot {
         let mut transports = Vec::new();
         for channel in channels {
             errors.extend(check_addresses(channel.as_ref(), &email_notify.values));
-            let transport = channel.transport(&email_relay.values, first_retry);
+            let transport = channel.transport(TransportParts {
+                relay: &email_relay.values,
+                names: &names.values,
+                certificates,
+                first_retry,
+            });
             let lane = Lane::new(&format!("{}/server", channel.name()));
             let missing = transport.missing().to_owned();
             match ChannelProfile::compile(channel.name(), lane, &email_notify.values, &missing) {
@@ -91,8 +108,10 @@ impl Snapshot {
         Ok(Self {
             revision,
             layer,
+            certificates: certificates.clone(),
             email_notify,
             email_relay,
+            names,
             delivery: delivery_resolved.values.clone(),
             delivery_resolved,
             retention,
@@ -107,12 +126,15 @@ impl Snapshot {
     /// As [`Self::compile`], and settings that contradict each other.
     pub fn check(
         channels: &[Arc<dyn Channel>],
+        certificates: &CertificateBook,
         layer: ServerLayer,
         revision: i64,
     ) -> Result<Self, Vec<FieldError>> {
-        let snapshot = Self::compile(channels, layer, revision)?;
-        let conflicts = snapshot.email_relay.values.find_conflicts();
-        if conflicts.is_empty() { Ok(snapshot) } else { Err(field_errors("email", conflicts)) }
+        let snapshot = Self::compile(channels, certificates, layer, revision)?;
+        let email = snapshot.email_relay.values.find_conflicts(certificates);
+        let mut conflicts = field_errors("email", email);
+        conflicts.extend(field_errors("names", snapshot.names.values.find_conflicts()));
+        if conflicts.is_empty() { Ok(snapshot) } else { Err(conflicts) }
     }
 
     /// The profiles that hold for an event, one per channel. All events share the server-wide
@@ -145,19 +167,25 @@ pub struct SettingsBook {
     hello_name: Arc<str>,
 }
 
+fn make_channels(hello_name: &Arc<str>, keeper: &Arc<dyn Keeper>) -> Vec<Arc<dyn Channel>> {
+    let surroundings = Surroundings { hello_name: hello_name.clone(), keeper: keeper.clone() };
+    CHANNELS.iter().map(|(_, make)| make(&surroundings)).collect()
+}
+
 impl SettingsBook {
     /// A book that begins with the compiled defaults.
     #[must_use]
-    pub fn new(hello_name: &str) -> Self {
-        let channels: Arc<[_]> = CHANNELS.iter().map(|(_, make)| make(hello_name)).collect();
-        Self::with_channels(channels, hello_name)
+    pub fn new(hello_name: &str, keeper: &Arc<dyn Keeper>) -> Self {
+        let channels = make_channels(&hello_name.into(), keeper);
+        Self::with_channels(channels.into(), hello_name)
     }
 
     /// A book over given channels, for tests with a scripted channel.
     #[must_use]
     pub fn with_channels(channels: Arc<[Arc<dyn Channel>]>, hello_name: &str) -> Self {
-        let snapshot = Snapshot::compile(&channels, ServerLayer::default(), 0)
-            .unwrap_or_else(|errors| panic!("the compiled defaults are valid: {errors:?}"));
+        let snapshot =
+            Snapshot::compile(&channels, &CertificateBook::default(), ServerLayer::default(), 0)
+                .unwrap_or_else(|errors| panic!("the compiled defaults are valid: {errors:?}"));
         Self {
             current: Arc::new(ArcSwap::from_pointee(snapshot)),
             channels,
@@ -188,7 +216,8 @@ impl SettingsBook {
     /// Channels of their own, for a test: what a test meets is not remembered of the relays.
     #[must_use]
     pub fn new_channels(&self) -> Vec<Arc<dyn Channel>> {
-        CHANNELS.iter().map(|(_, make)| make(&self.hello_name)).collect()
+        let keeper: Arc<dyn Keeper> = Arc::new(MemoryKeeper::default());
+        make_channels(&self.hello_name, &keeper)
     }
 
     /// What this host calls itself.

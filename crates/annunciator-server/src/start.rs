@@ -203,7 +203,9 @@ async fn assemble(
 ) -> Result<Arc<Shared>, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hello_name = config.hello_name.clone().unwrap_or_else(host_name);
-    let settings = SettingsBook::new(&hello_name);
+    let keeper: Arc<dyn annunciator_channels::Keeper> =
+        Arc::new(annunciator_channels::MemoryKeeper::default());
+    let settings = SettingsBook::new(&hello_name, &keeper);
     let tokens = TokenBook::load(store.as_ref()).await?;
     let ids = IdSource::new(clock.clone());
     let (tasks, metrics) = (Tasks::default(), Metrics::default());

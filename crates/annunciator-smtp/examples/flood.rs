@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use annunciator_core::Outcome;
 use annunciator_smtp::{
-    Auth, Client, Envelope, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath,
-    Submission, Timeouts, TlsPolicy,
+    Client, Envelope, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath, Submission,
+    TlsPolicy,
 };
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -36,6 +36,7 @@ impl Feed for Flood {
             needs_8bit: false,
             prefer_server: None,
             deadline: Instant::now() + Duration::from_secs(60),
+            envelope_id: String::new(),
             dry_run: false,
             trace: false,
             fresh_connection: false,
@@ -80,12 +81,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         hosts: vec![host.to_owned()],
         port: port.parse()?,
         tls: TlsPolicy::Off,
-        auth: Auth::None,
         hello_name: "flood.example.org".into(),
         limits: Limits { connections_max: connections, ..Limits::default() },
-        timeouts: Timeouts::default(),
+        ..Relay::default()
     });
-    let (client, begun) = (Client::new(), Instant::now());
+    let (client, begun) = (Client::default(), Instant::now());
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
         let (client, feed, relay) = (client.clone(), Arc::clone(&feed), Arc::clone(&relay));

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::job::{Job, Tried};
+use crate::keeper::{Keeper, MemoryKeeper};
 use crate::knock::knock;
 use crate::pool::{Pool, quit, retire};
 use crate::relay::{Auth, Relay, TlsPolicy};
@@ -32,13 +33,13 @@ const POOL_UNUSED_MAX: Duration = Duration::from_secs(15 * 60);
 const POOLS_MAX: usize = 1_024;
 
 /// An SMTP client: connections, breakers and the memory of TLS failures. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
+    keeper: Arc<dyn Keeper>,
     pools: Mutex<HashMap<Relay, Arc<Pool>>>,
     /// Whether the task that closes idle connections has begun.
     reaps: AtomicBool,
@@ -58,11 +59,19 @@ impl Inner {
     }
 }
 
+impl Default for Client {
+    /// A client that keeps nothing over restarts.
+    fn default() -> Self {
+        Self::new(Arc::new(MemoryKeeper::default()))
+    }
+}
+
 impl Client {
     /// A client without connections.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(keeper: Arc<dyn Keeper>) -> Self {
+        let inner = Inner { keeper, pools: Mutex::default(), reaps: AtomicBool::new(false) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Makes one attempt for `first` and, while sessions stay good, for what `feed` hands on.
@@ -315,12 +324,15 @@ impl<'a> Delivery<'a, '_> {
 
     /// After a failure of TLS: remembers it; says whether plain text may be used by now.
     fn may_fall_back(&self, server: &Server) -> bool {
-        let TlsPolicy::IfSupported { plaintext_after } = self.pool.relay.tls else { return false };
+        let TlsPolicy::IfSupported { plaintext_after, .. } = self.pool.relay.tls else {
+            return false;
+        };
         let now = Instant::now();
         let first = server.record_tls_failure(now);
-        let may_be_plain = match self.pool.relay.auth {
+        let may_be_plain = match &self.pool.relay.auth {
             Auth::None => true,
-            Auth::Password { allow_without_tls, .. } => allow_without_tls,
+            Auth::Password { guard, .. } | Auth::OAuth2 { guard, .. } => guard.allow_without_tls,
+            Auth::External { .. } => false,
         };
         may_be_plain && now.duration_since(first) >= plaintext_after
     }

@@ -66,10 +66,8 @@ mod tests {
             hosts: vec!["127.0.0.1".into()],
             port,
             tls: TlsPolicy::Off,
-            auth: crate::relay::Auth::None,
             hello_name: "localhost".into(),
-            limits: crate::relay::Limits::default(),
-            timeouts: crate::timeouts::Timeouts::default(),
+            ..Relay::default()
         };
         assert_eq!(knock(&relay).await, expected);
     }

@@ -11,6 +11,9 @@
 mod envelope;
 mod timeouts;
 
+mod keeper;
+mod oauth;
+
 mod relay;
 
 mod submission;
@@ -47,7 +50,12 @@ pub use client::Client;
 pub use envelope::{
     Envelope, EnvelopeError, ForwardPath, Mailbox, MailboxError, PATH_OCTETS_MAX, ReversePath,
 };
-pub use relay::{Auth, Limits, Relay, SecretText, TlsPolicy, TlsVersionMin, Verify};
+pub use keeper::{Keeper, MemoryKeeper, Notice};
+pub use oauth::{Grant, OAuth2};
+pub use relay::{
+    Auth, AuthGuard, DsnRequest, Extensions, Limits, MxPolicy, PasswordMechanism, Relay,
+    SecretText, TlsPolicy, TlsVersionMin, Verify,
+};
 pub use reply::{Malformed, REPLY_OCTETS_MAX, Reply, Scanner};
 pub use server::ServerHealth;
 pub use submission::{Feed, Report, StageReport, Submission};

@@ -215,8 +215,6 @@ mod tests {
     use annunciator_core::Stage;
 
     use super::*;
-    use crate::relay::{Auth, Limits};
-    use crate::timeouts::Timeouts;
     use crate::trouble::Trouble;
 
     fn pool(hosts: &[&str]) -> Pool {
@@ -224,10 +222,8 @@ mod tests {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             port: 25,
             tls: TlsPolicy::Off,
-            auth: Auth::None,
             hello_name: "test".into(),
-            limits: Limits::default(),
-            timeouts: Timeouts::default(),
+            ..Relay::default()
         })
     }
 

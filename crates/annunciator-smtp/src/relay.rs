@@ -7,21 +7,33 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use annunciator_certificates::ClientCertificate;
+use annunciator_names::NamesPolicy;
 use zeroize::Zeroizing;
 
+use crate::oauth::OAuth2;
 use crate::timeouts::Timeouts;
 
 /// The SMTP server, or the list of servers, that mail is handed to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Relay {
-    /// Tried in order: IPv4, IPv6 (with or without brackets), DNS name.
+    /// Tried in order: IPv4, IPv6 (with or without brackets), DNS or NetBIOS name; with `mx` each
+    /// is a domain.
     pub hosts: Vec<String>,
     /// One port for all of them.
     pub port: u16,
+    /// Whether the hosts are domains whose mail exchangers are used (spec 4.2).
+    pub mx: Option<MxPolicy>,
+    /// How names are resolved.
+    pub names: NamesPolicy,
     /// When and how TLS is used.
     pub tls: TlsPolicy,
+    /// Shown to a server that asks for one.
+    pub client_certificate: Option<ClientCertificate>,
     /// Credentials.
     pub auth: Auth,
+    /// What is asked of the relay for each message, where it offers it.
+    pub extensions: Extensions,
     /// Argument of EHLO: a domain or an address literal.
     pub hello_name: String,
     /// Limits of its connections.
@@ -38,6 +50,62 @@ impl Relay {
     }
 }
 
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            port: 25,
+            mx: None,
+            names: NamesPolicy::default(),
+            tls: TlsPolicy::default(),
+            client_certificate: None,
+            auth: Auth::None,
+            extensions: Extensions::default(),
+            hello_name: "localhost".to_owned(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// What is looked for beside the mail exchangers of a domain.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MxPolicy {
+    /// TLSA records of secure zones decide about TLS (DANE, RFC 7672).
+    pub dane: bool,
+    /// The domain's MTA-STS policy is fetched and kept to (RFC 8461).
+    pub mta_sts: bool,
+}
+
+/// SMTP extensions that are used where the server offers them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Extensions {
+    /// Use BDAT (CHUNKING, RFC 3030).
+    pub chunking: bool,
+    /// About what the relay is asked to report, where it offers DSN.
+    pub dsn: DsnRequest,
+    /// Ask that every further hop uses verified TLS (REQUIRETLS, RFC 8689); where it is not
+    /// offered, or the session is not verified TLS, nothing is sent.
+    pub require_tls: bool,
+}
+
+/// About what a relay is asked to report (NOTIFY of RFC 3461 section 4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum DsnRequest {
+    /// Nothing is said: the relay does as it always does.
+    #[default]
+    Unasked,
+    /// About these, and about nothing else; all false = NEVER.
+    About {
+        /// Final failure.
+        failure: bool,
+        /// Delay.
+        delay: bool,
+        /// Delivery.
+        success: bool,
+    },
+}
+
 /// How many connections, how long.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Limits {
@@ -47,11 +115,18 @@ pub struct Limits {
     pub messages_per_connection_max: u32,
     /// How long an unused connection stays open.
     pub idle: Duration,
+    /// Most messages that are begun in any 60 s, over all connections; 0 = no limit.
+    pub messages_per_minute_max: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections_max: 16, messages_per_connection_max: 0, idle: Duration::from_secs(30) }
+        Self {
+            connections_max: 16,
+            messages_per_connection_max: 0,
+            idle: Duration::from_secs(30),
+            messages_per_minute_max: 0,
+        }
     }
 }
 
@@ -64,6 +139,9 @@ pub enum TlsPolicy {
     IfSupported {
         /// After the first TLS failure of a server: when plain text may be used instead.
         plaintext_after: Duration,
+        /// What a certificate is compared with before credentials are sent to it; nothing else
+        /// depends on it, and every protocol version is taken.
+        ca: Option<Vec<Vec<u8>>>,
     },
     /// STARTTLS and a certificate that verifies, or nothing is sent.
     Required {
@@ -79,7 +157,7 @@ pub enum TlsPolicy {
 
 impl Default for TlsPolicy {
     fn default() -> Self {
-        Self::IfSupported { plaintext_after: Duration::from_secs(60) }
+        Self::IfSupported { plaintext_after: Duration::from_secs(60), ca: None }
     }
 }
 
@@ -114,12 +192,49 @@ pub enum Auth {
         username: String,
         /// Password.
         password: SecretText,
-        /// Whether they may be sent without TLS.
-        allow_without_tls: bool,
-        /// Whether they may be sent, with TLS if supported, to a server whose certificate does
-        /// not verify.
-        allow_unverified: bool,
+        /// The mechanism that is used whatever else is offered; `None` = the strongest.
+        mechanism: Option<PasswordMechanism>,
+        /// Where they may be sent.
+        guard: AuthGuard,
     },
+    /// User name and an OAuth 2.0 access token (XOAUTH2, RFC 7628).
+    OAuth2 {
+        /// The mailbox.
+        username: String,
+        /// How tokens are obtained.
+        source: OAuth2,
+        /// Where they may be sent.
+        guard: AuthGuard,
+    },
+    /// By the client certificate (EXTERNAL, RFC 4422 appendix A).
+    External {
+        /// Authorization identity; may be empty.
+        username: String,
+    },
+}
+
+/// Where credentials may be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct AuthGuard {
+    /// Without TLS.
+    pub allow_without_tls: bool,
+    /// With TLS if supported, to a server whose certificate does not verify.
+    pub allow_unverified: bool,
+}
+
+/// A SASL mechanism that proves a password.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PasswordMechanism {
+    /// RFC 4616.
+    Plain,
+    /// draft-murchison-sasl-login.
+    Login,
+    /// RFC 2195.
+    CramMd5,
+    /// RFC 5802, with channel binding where TLS gives it (-PLUS).
+    ScramSha1,
+    /// RFC 7677, likewise.
+    ScramSha256,
 }
 
 /// Text that is never shown and is wiped when dropped.
@@ -167,8 +282,8 @@ mod tests {
         let auth = Auth::Password {
             username: "u".into(),
             password: SecretText::new("canary".into()),
-            allow_without_tls: false,
-            allow_unverified: false,
+            mechanism: None,
+            guard: AuthGuard::default(),
         };
         assert!(!format!("{auth:?}").contains("canary"));
     }

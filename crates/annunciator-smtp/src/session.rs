@@ -105,7 +105,8 @@ impl Watch<'_> {
         since: Instant,
         how: Result<Vec<String>, &Trouble>,
     ) {
-        let (ok, advice) = (how.is_ok(), how.as_ref().err().map_or("", |trouble| trouble.advice()));
+        let (ok, advice) =
+            (how.is_ok(), how.as_ref().err().map_or("", |trouble| trouble.advice()).to_owned());
         let detail = how.unwrap_or_else(|trouble| vec![trouble.failure().diagnostic]);
         let server = server.to_owned();
         let report = StageReport { stage, server, ok, detail, advice, elapsed: since.elapsed() };
@@ -359,16 +360,14 @@ impl Entry<'_> {
     }
 
     async fn auth(&mut self) -> Result<(), Trouble> {
-        let Auth::Password { username, password, allow_without_tls, allow_unverified } =
-            &self.opening.relay.auth
-        else {
+        let Auth::Password { username, password, guard, .. } = &self.opening.relay.auth else {
             return Ok(());
         };
         let refusal = match &self.tls {
-            None if !allow_without_tls => Some(
+            None if !guard.allow_without_tls => Some(
                 "credentials are not sent without TLS, and the server does not offer it".to_owned(),
             ),
-            Some(facts) if !facts.verified && !allow_unverified => Some(format!(
+            Some(facts) if !facts.verified && !guard.allow_unverified => Some(format!(
                 "credentials are not sent to a server that is not verified: {}",
                 facts.verify_error
             )),

@@ -24,6 +24,9 @@ pub struct Submission {
     pub prefer_server: Option<String>,
     /// When the attempt must end, whatever the timeouts say.
     pub deadline: Instant,
+    /// Identifies the envelope in reports of the relay (ENVID, RFC 3461 section 4.4): printable
+    /// ASCII, at most 100 octets; empty = none is given.
+    pub envelope_id: String,
     /// Stop before DATA.
     pub dry_run: bool,
     /// Whether the dialogue is collected.
@@ -54,7 +57,7 @@ pub struct StageReport {
     /// What was seen or said, line by line.
     pub detail: Vec<String>,
     /// What an administrator can do when it failed; empty when nothing is known.
-    pub advice: &'static str,
+    pub advice: String,
     /// How long it took.
     pub elapsed: Duration,
 }

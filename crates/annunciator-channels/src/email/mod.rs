@@ -9,25 +9,28 @@ mod parts;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use annunciator_core::{ChannelName, Notification};
 use annunciator_mail::Mailbox;
 use annunciator_smtp::{BreakerState, Client, Relay};
 
 use crate::email::parts::Parts;
-use crate::{Channel, Order, OrderFeed, RelaySettings, ServerStatus, Transport, TransportFuture};
+use crate::{
+    Channel, Order, OrderFeed, ServerStatus, Surroundings, Transport, TransportFuture,
+    TransportParts,
+};
 
 /// The e-mail channel.
 struct Email {
     client: Client,
-    hello_name: String,
+    hello_name: Arc<str>,
 }
 
 /// Makes the channel; see [`crate::MakeChannel`].
 #[must_use]
-pub fn make(hello_name: &str) -> Arc<dyn Channel> {
-    Arc::new(Email { client: Client::new(), hello_name: hello_name.to_owned() })
+pub fn make(surroundings: &Surroundings) -> Arc<dyn Channel> {
+    let client = Client::new(surroundings.keeper.clone());
+    Arc::new(Email { client, hello_name: surroundings.hello_name.clone() })
 }
 
 impl Channel for Email {
@@ -43,11 +46,12 @@ impl Channel for Email {
             .map_err(|error| error.to_string())
     }
 
-    fn transport(&self, settings: &RelaySettings, first_retry: Duration) -> Arc<dyn Transport> {
+    fn transport(&self, parts: TransportParts<'_>) -> Arc<dyn Transport> {
         Arc::new(EmailTransport {
             client: self.client.clone(),
-            relay: settings.to_relay(&self.hello_name, first_retry),
-            missing: if settings.servers.is_empty() { "no SMTP servers are set" } else { "" },
+            relay: parts.to_relay(&self.hello_name),
+            trace: parts.relay.trace,
+            missing: parts.missing(),
         })
     }
 
@@ -79,7 +83,9 @@ impl Channel for Email {
 struct EmailTransport {
     client: Client,
     relay: Relay,
-    missing: &'static str,
+    /// Whether the dialogue of every attempt is kept.
+    trace: bool,
+    missing: String,
 }
 
 impl Transport for EmailTransport {
@@ -88,12 +94,12 @@ impl Transport for EmailTransport {
     }
 
     fn missing(&self) -> &str {
-        self.missing
+        &self.missing
     }
 
     fn attempt<'a>(&'a self, first: Order, feed: &'a dyn OrderFeed) -> TransportFuture<'a> {
         Box::pin(async move {
-            let parts = Parts::new(feed, self.missing);
+            let parts = Parts::new(feed, &self.missing, self.trace);
             parts.take(&first);
             // An order may become several submissions, and the client may end its session between
             // two of them: go on until nothing is left.

@@ -24,7 +24,9 @@ const PRODUCT: &str = concat!("Annunciator ", env!("CARGO_PKG_VERSION"));
 /// The orders of one run: what of them is under way, and what came back.
 pub(super) struct Parts<'a> {
     feed: &'a dyn OrderFeed,
-    missing: &'static str,
+    missing: &'a str,
+    /// Whether every dialogue is kept.
+    trace: bool,
     state: Mutex<State>,
 }
 
@@ -76,8 +78,8 @@ struct Gathering {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(feed: &'a dyn OrderFeed, missing: &'static str) -> Self {
-        Self { feed, missing, state: Mutex::default() }
+    pub(super) fn new(feed: &'a dyn OrderFeed, missing: &'a str, trace: bool) -> Self {
+        Self { feed, missing, trace, state: Mutex::default() }
     }
 
     /// Makes the submissions of an order; what cannot be made is reported at once.
@@ -117,7 +119,8 @@ impl<'a> Parts<'a> {
                 prefer_server: order.prefer_server.clone(),
                 deadline: order.deadline,
                 dry_run: order.dry_run,
-                trace: order.trace,
+                envelope_id: order.notification.id.to_string(),
+                trace: order.trace || self.trace,
                 fresh_connection: order.fresh_connection,
             });
         }

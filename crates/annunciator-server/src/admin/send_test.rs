@@ -42,8 +42,13 @@ pub async fn run(
         request.email.map(|email| Map::from_iter([("email".to_owned(), Value::Object(email))]));
     let layer =
         document::merge(&saved.layer, &patch.unwrap_or_default()).map_err(AdminError::Invalid)?;
-    let snapshot = Snapshot::check(&shared.settings.new_channels(), layer, saved.revision)
-        .map_err(AdminError::Invalid)?;
+    let snapshot = Snapshot::check(
+        &shared.settings.new_channels(),
+        &saved.certificates,
+        layer,
+        saved.revision,
+    )
+    .map_err(AdminError::Invalid)?;
     let now = shared.clock.now();
     let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
     let scope = Scope::of(&event);
@@ -112,7 +117,7 @@ impl OrderFeed for Watch {
             server: stage.server.clone(),
             ok: stage.ok,
             detail: detail.join("\n"),
-            advice: (!stage.advice.is_empty()).then(|| stage.advice.to_owned()),
+            advice: (!stage.advice.is_empty()).then(|| stage.advice.clone()),
             duration_us: u64::try_from(stage.elapsed.as_micros()).unwrap_or(u64::MAX),
         });
     }

@@ -30,6 +30,7 @@ pub async fn show(shared: &Shared) -> SettingsView {
     let (mut values, mut origins) = (Map::new(), Map::new());
     add_group(&mut values, &mut origins, "email", &snapshot.email_notify);
     add_group(&mut values, &mut origins, "email", &snapshot.email_relay);
+    add_group(&mut values, &mut origins, "names", &snapshot.names);
     add_group(&mut values, &mut origins, "delivery", &snapshot.delivery_resolved);
     add_group(&mut values, &mut origins, "retention", &snapshot.retention);
     SettingsView {
@@ -81,8 +82,13 @@ pub async fn patch(
     }
     let current = shared.settings.current();
     let layer = document::merge(&current.layer, &patch).map_err(AdminError::Invalid)?;
-    let checked = Snapshot::check(shared.settings.channels(), layer.clone(), current.revision)
-        .map_err(AdminError::Invalid)?;
+    let checked = Snapshot::check(
+        shared.settings.channels(),
+        &current.certificates,
+        layer.clone(),
+        current.revision,
+    )
+    .map_err(AdminError::Invalid)?;
     let warnings = find_warnings(&checked);
     let now = shared.clock.now();
     let change = SettingsChange {
@@ -108,8 +114,13 @@ pub async fn patch(
             )))
         }
         SettingsSave::Saved(revision) => {
-            let snapshot = Snapshot::compile(shared.settings.channels(), layer, revision)
-                .map_err(AdminError::Invalid)?;
+            let snapshot = Snapshot::compile(
+                shared.settings.channels(),
+                &current.certificates,
+                layer,
+                revision,
+            )
+            .map_err(AdminError::Invalid)?;
             shared.settings.swap(snapshot);
             shared.dispatcher.settings_changed();
             Ok(SettingsSaved { revision, warnings })
@@ -125,8 +136,13 @@ pub async fn reload(shared: &Shared) -> Result<(), AdminError> {
     if let Some(saved) = shared.store.settings(SERVER_LAYER).await? {
         let layer =
             document::from_stored(&saved.document, &shared.sealer).map_err(AdminError::Invalid)?;
-        let snapshot = Snapshot::compile(shared.settings.channels(), layer, saved.revision)
-            .map_err(AdminError::Invalid)?;
+        let snapshot = Snapshot::compile(
+            shared.settings.channels(),
+            &shared.settings.current().certificates,
+            layer,
+            saved.revision,
+        )
+        .map_err(AdminError::Invalid)?;
         // Another save may have put a newer one in force meanwhile.
         if saved.revision > shared.settings.current().revision {
             shared.settings.swap(snapshot);

@@ -22,7 +22,13 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     let store: Arc<dyn Store> = SqliteStore::open(&folder.join("data")).expect("a store is opened");
     let clock: Arc<dyn annunciator_core::Clock> = Arc::new(SystemClock);
     let ids = IdSource::new(clock.clone());
-    let settings = SettingsBook::new("test.example");
+    let settings = SettingsBook::with_channels(
+        Arc::from([annunciator_channels::email::make(&annunciator_channels::Surroundings {
+            hello_name: "test.example".into(),
+            keeper: Arc::new(annunciator_channels::MemoryKeeper::default()),
+        })]),
+        "test.example",
+    );
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
     let planner = PlannerInbox::default();
     let dispatcher = Dispatcher::start(Surroundings {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use annunciator_smtp::{Auth, Client, Relay, SecretText, TlsPolicy, TlsVersionMin, Verify};
+use annunciator_smtp::{
+    Auth, AuthGuard, Client, Relay, SecretText, TlsPolicy, TlsVersionMin, Verify,
+};
 use annunciator_testkit::certificates::{Authority, self_signed};
 use annunciator_testkit::relay::{Action, RelayBuilder, Stage, TlsSetup, When, reply};
 
@@ -12,11 +14,12 @@ const PASSWORD: &str = "pass word \u{e9}";
 
 fn credentials(allow_without_tls: bool, allow_unverified: bool) -> Auth {
     let password = SecretText::new(PASSWORD.to_owned());
-    Auth::Password { username: "user".into(), password, allow_without_tls, allow_unverified }
+    let guard = AuthGuard { allow_without_tls, allow_unverified };
+    Auth::Password { username: "user".into(), password, mechanism: None, guard }
 }
 
 fn if_supported() -> TlsPolicy {
-    TlsPolicy::IfSupported { plaintext_after: Duration::ZERO }
+    TlsPolicy::IfSupported { plaintext_after: Duration::ZERO, ca: None }
 }
 
 fn server(mechanisms: &[&str]) -> RelayBuilder {
@@ -28,7 +31,7 @@ async fn check(server: &Server, tls: TlsPolicy, auth: Auth, expected: &str) {
     let relay = Relay { tls, auth, ..relay_to(server) };
     let mut traced = submission(1, &["a@x.test"]);
     traced.trace = true;
-    let report = deliver(&Client::new(), &relay, vec![traced]).await.remove(0);
+    let report = deliver(&Client::default(), &relay, vec![traced]).await.remove(0);
     let all = format!("{report:?}");
     let encoded = openssl::base64::encode_block(PASSWORD.as_bytes());
     assert!(!all.contains(PASSWORD) && !all.contains(&encoded), "{all}");
@@ -64,8 +67,8 @@ async fn a_long_password_goes_after_the_command() {
     let auth = Auth::Password {
         username: "user".into(),
         password,
-        allow_without_tls: true,
-        allow_unverified: false,
+        mechanism: None,
+        guard: AuthGuard { allow_without_tls: true, allow_unverified: false },
     };
     check(&server, TlsPolicy::Off, auth, "delivered").await;
 }
@@ -114,7 +117,7 @@ async fn a_broken_starttls_never_leads_to_credentials_in_clear() {
         .starttls(&TlsSetup::new(&identity))
         .on(Stage::Handshake, When::Always, Action::Close)
         .start();
-    let (client, auth) = (Client::new(), credentials(false, true));
+    let (client, auth) = (Client::default(), credentials(false, true));
     let relay = Relay { tls: if_supported(), auth, ..relay_to(&breaking) };
     for _ in 0..3 {
         let report = deliver(&client, &relay, vec![submission(1, &["a@x.test"])]).await.remove(0);

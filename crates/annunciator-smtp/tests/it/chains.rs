@@ -15,7 +15,7 @@ fn many(count: u64) -> Vec<annunciator_smtp::Submission> {
 async fn a_thousand_messages_go_over_one_connection_each_exactly_once() {
     for pipelining in [true, false] {
         let server = Server::builder().pipelining(pipelining).start();
-        let reports = deliver(&Client::new(), &relay_to(&server), many(1_000)).await;
+        let reports = deliver(&Client::default(), &relay_to(&server), many(1_000)).await;
         assert_eq!(reports.len(), 1_000);
         assert!(reports.iter().all(|report| words(report) == ["delivered"]));
         let ids: Vec<_> =
@@ -32,7 +32,7 @@ async fn a_connection_is_changed_after_its_number_of_messages() {
     let server = Server::builder().start();
     let limits = Limits { messages_per_connection_max: 3, ..Limits::default() };
     let relay = Relay { limits, ..relay_to(&server) };
-    let reports = deliver(&Client::new(), &relay, many(8)).await;
+    let reports = deliver(&Client::default(), &relay, many(8)).await;
     assert!(reports.iter().all(|report| words(report) == ["delivered"]));
     let counts: Vec<u64> = server.connections().iter().map(|c| c.messages).collect();
     assert_eq!(counts, [3, 3, 2]);
@@ -41,7 +41,7 @@ async fn a_connection_is_changed_after_its_number_of_messages() {
 #[tokio::test]
 async fn a_server_that_ends_the_session_after_some_messages_loses_and_doubles_none() {
     let server = Server::builder().messages_per_connection(2).start();
-    let reports = deliver(&Client::new(), &relay_to(&server), many(7)).await;
+    let reports = deliver(&Client::default(), &relay_to(&server), many(7)).await;
     assert!(reports.iter().all(|report| words(report) == ["delivered"]));
     assert_eq!(server.message_count(), 7);
 }
@@ -52,7 +52,7 @@ async fn a_pipelined_envelope_that_falls_with_the_session_is_sent_anew() {
     let server = Server::builder()
         .on(Stage::DataEnd, When::Times(1), Action::ReplyThenClose("250 2.0.0 taken".into()))
         .start();
-    let reports = deliver(&Client::new(), &relay_to(&server), many(3)).await;
+    let reports = deliver(&Client::default(), &relay_to(&server), many(3)).await;
     assert!(reports.iter().all(|report| words(report) == ["delivered"]));
     assert_eq!((server.message_count(), server.connection_count()), (3, 2));
 }
@@ -64,7 +64,7 @@ async fn the_answer_that_is_lost_after_the_dot_is_uncertain_for_that_message_alo
             .pipelining(pipelining)
             .on(Stage::DataEnd, When::Times(1), Action::CloseAfterReading)
             .start();
-        let client = Client::new();
+        let client = Client::default();
         let reports = deliver(&client, &relay_to(&server), many(2)).await;
         assert_eq!(words(&reports[0]), ["uncertain data_end Delivery - 4.4.2"]);
         // With PIPELINING the second was announced already, so it is this call's to carry.
@@ -77,7 +77,7 @@ async fn the_answer_that_is_lost_after_the_dot_is_uncertain_for_that_message_alo
 #[tokio::test]
 async fn a_stale_connection_is_replaced_silently() {
     let server = Server::builder().start();
-    let (client, relay) = (Client::new(), relay_to(&server));
+    let (client, relay) = (Client::default(), relay_to(&server));
     let first = deliver(&client, &relay, many(1)).await;
     // The relay restarts: the idle connection is dead, the client may or may not have noticed.
     server.go_down();
@@ -97,7 +97,7 @@ async fn a_connection_that_dies_at_the_next_mail_is_replaced_silently() {
         let server = Server::builder()
             .on(Stage::Mail, When::After(1).and(When::OnConnection(1)), action)
             .start();
-        let (client, relay) = (Client::new(), relay_to(&server));
+        let (client, relay) = (Client::default(), relay_to(&server));
         for _ in 0..2 {
             assert_eq!(words(&deliver(&client, &relay, many(1)).await[0]), ["delivered"]);
         }
@@ -109,7 +109,7 @@ async fn a_connection_that_dies_at_the_next_mail_is_replaced_silently() {
 async fn idle_connections_are_reused_and_closed_in_time() {
     let server = Server::builder().start();
     let limits = Limits { idle: Duration::from_millis(200), ..Limits::default() };
-    let (client, relay) = (Client::new(), Relay { limits, ..relay_to(&server) });
+    let (client, relay) = (Client::default(), Relay { limits, ..relay_to(&server) });
     deliver(&client, &relay, many(1)).await;
     let reports = deliver(&client, &relay, many(1)).await;
     assert!(reports[0].facts.reused);
@@ -126,7 +126,7 @@ async fn idle_connections_are_reused_and_closed_in_time() {
 #[tokio::test]
 async fn close_idle_says_quit() {
     let server = Server::builder().start();
-    let (client, relay) = (Client::new(), relay_to(&server));
+    let (client, relay) = (Client::default(), relay_to(&server));
     deliver(&client, &relay, many(1)).await;
     assert_eq!((client.health()[0].connections_open, client.health()[0].connections_idle), (1, 1));
     client.close_idle().await;
@@ -141,7 +141,7 @@ async fn close_idle_says_quit() {
 async fn no_more_connections_are_open_than_allowed() {
     let server = Server::builder().start();
     let limits = Limits { connections_max: 2, ..Limits::default() };
-    let (client, relay) = (Client::new(), Relay { limits, ..relay_to(&server) });
+    let (client, relay) = (Client::default(), Relay { limits, ..relay_to(&server) });
     let mut tasks = tokio::task::JoinSet::new();
     for tag in 0..20 {
         let (client, relay) = (client.clone(), relay.clone());
@@ -161,7 +161,7 @@ async fn no_more_connections_are_open_than_allowed() {
 async fn a_cancelled_delivery_still_reports() {
     let server = Server::builder().on(Stage::Mail, When::Always, Action::Silence).start();
     let basket = Basket::default();
-    let (client, relay) = (Client::new(), relay_to(&server));
+    let (client, relay) = (Client::default(), relay_to(&server));
     let delivery = client.deliver(&relay, submission(1, &["a@x.test"]), &basket);
     let asked = server.wait_until_in_task("MAIL", Duration::from_secs(10), |server| {
         server.connections().iter().any(|connection| connection.commands.len() > 1)
@@ -178,7 +178,7 @@ async fn submissions_that_want_to_be_alone_fit_into_a_chain() {
     let server = Server::builder().start();
     let mut all = many(9);
     (all[2].trace, all[4].fresh_connection, all[6].dry_run) = (true, true, true);
-    let reports = deliver(&Client::new(), &relay_to(&server), all).await;
+    let reports = deliver(&Client::default(), &relay_to(&server), all).await;
     assert!(reports.iter().all(|report| words(report) == ["delivered"]));
     assert_eq!(server.message_count(), 8);
     let traced: Vec<bool> = reports.iter().map(|r| !r.facts.dialogue.is_empty()).collect();

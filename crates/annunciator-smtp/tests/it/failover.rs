@@ -12,7 +12,7 @@ const DEAD: &str = "127.0.0.9";
 async fn another_server_is_tried_within_the_attempt_when_one_is_dead() {
     let server = Server::builder().start();
     let relay = relay_at(&[DEAD, "127.0.0.1"], server.port());
-    let client = Client::new();
+    let client = Client::default();
     let report = deliver(&client, &relay, vec![submission(1, &["a@x.test"])]).await.remove(0);
     assert_eq!(words(&report), ["delivered"]);
     let [(label, failure)] = &report.facts.tried_before[..] else { panic!("one was tried before") };
@@ -35,7 +35,7 @@ async fn a_refusal_for_now_is_taken_to_another_server() {
     ] {
         let server = Server::builder().on(stage, When::OnConnection(1), reply(answer)).start();
         let relay = relay_at(&["127.0.0.1", "localhost"], server.port());
-        let report = deliver(&Client::new(), &relay, vec![submission(1, &["a@x.test"])]).await;
+        let report = deliver(&Client::default(), &relay, vec![submission(1, &["a@x.test"])]).await;
         assert_eq!(words(&report[0]), ["delivered"], "{stage:?} {answer}: {}", server.transcript());
         assert_eq!(report[0].facts.tried_before.len(), 1);
     }
@@ -52,7 +52,7 @@ async fn a_refusal_for_good_or_after_the_dot_is_not_taken_to_another_server() {
     ] {
         let server = Server::builder().on(stage, When::OnConnection(1), reply(answer)).start();
         let relay = relay_at(&["127.0.0.1", "localhost"], server.port());
-        let report = deliver(&Client::new(), &relay, vec![submission(1, &["a@x.test"])]).await;
+        let report = deliver(&Client::default(), &relay, vec![submission(1, &["a@x.test"])]).await;
         assert_ne!(words(&report[0]), ["delivered"]);
         assert_eq!(server.connection_count(), 1, "{stage:?} {answer}");
     }
@@ -62,7 +62,7 @@ async fn a_refusal_for_good_or_after_the_dot_is_not_taken_to_another_server() {
 async fn the_words_of_a_server_about_the_message_outweigh_a_dead_one() {
     let server = Server::builder().on(Stage::Mail, When::Always, reply("451 4.7.1 wait")).start();
     let relay = relay_at(&["127.0.0.1", DEAD], server.port());
-    let report = deliver(&Client::new(), &relay, vec![submission(1, &["a@x.test"])]).await;
+    let report = deliver(&Client::default(), &relay, vec![submission(1, &["a@x.test"])]).await;
     assert_eq!(words(&report[0]), ["transient mail_from Delivery 451 4.7.1"]);
 }
 
@@ -70,7 +70,7 @@ async fn the_words_of_a_server_about_the_message_outweigh_a_dead_one() {
 async fn all_servers_dead_is_trouble_with_the_relay() {
     let server = Server::builder().start();
     let relay = relay_at(&[DEAD, "127.0.0.8"], server.port());
-    let report = deliver(&Client::new(), &relay, vec![submission(1, &["a@x.test"])]).await;
+    let report = deliver(&Client::default(), &relay, vec![submission(1, &["a@x.test"])]).await;
     assert_eq!(words(&report[0]), ["transient connect Relay - 4.4.1"]);
     assert_eq!(report[0].facts.tried_before.len(), 1);
 }
@@ -78,7 +78,7 @@ async fn all_servers_dead_is_trouble_with_the_relay() {
 #[tokio::test]
 async fn an_unknown_name_is_trouble_with_the_relay() {
     let report = deliver(
-        &Client::new(),
+        &Client::default(),
         &relay_at(&["no-such-host.invalid"], 25),
         vec![submission(1, &["a@x.test"])],
     )
@@ -92,7 +92,7 @@ async fn the_server_of_an_uncertain_attempt_is_tried_first() {
     let relay = relay_at(&["127.0.0.1", "localhost"], server.port());
     let mut again = submission(1, &["a@x.test"]);
     again.prefer_server = Some(format!("localhost:{}", server.port()));
-    let report = deliver(&Client::new(), &relay, vec![again]).await.remove(0);
+    let report = deliver(&Client::default(), &relay, vec![again]).await.remove(0);
     assert_eq!(report.facts.server, format!("localhost:{}", server.port()));
 }
 
@@ -100,7 +100,7 @@ async fn the_server_of_an_uncertain_attempt_is_tried_first() {
 async fn a_server_that_keeps_failing_is_skipped_until_settings_change() {
     let server = Server::builder().start();
     let relay = relay_at(&[DEAD, "127.0.0.1"], server.port());
-    let client = Client::new();
+    let client = Client::default();
     let mut tried = Vec::new();
     for tag in 1..=5 {
         client.close_idle().await;
@@ -120,7 +120,7 @@ async fn a_server_that_keeps_failing_is_skipped_until_settings_change() {
 #[tokio::test]
 async fn one_success_closes_the_breaker_of_the_only_server() {
     let server = Server::builder().on(Stage::Greeting, When::Times(4), reply("421 busy")).start();
-    let (client, relay) = (Client::new(), relay_to(&server));
+    let (client, relay) = (Client::default(), relay_to(&server));
     for tag in 1..=4 {
         let report = deliver(&client, &relay, vec![submission(tag, &["a@x.test"])]).await;
         assert_eq!(words(&report[0]), ["transient greeting Relay 421 4.0.0"]);

@@ -23,7 +23,7 @@ async fn run(stage: Stage, action: Action, limit: Duration) -> (Vec<String>, Dur
     let mut message = submission(1, &["a@x.test"]);
     message.deadline = Instant::now() + limit * 4;
     let begun = Instant::now();
-    let report = deliver(&Client::new(), &relay, vec![message]).await.remove(0);
+    let report = deliver(&Client::default(), &relay, vec![message]).await.remove(0);
     let _ = server.violations();
     (words(&report), begun.elapsed())
 }
@@ -122,7 +122,7 @@ async fn a_submission_whose_time_is_over_is_not_begun() {
     let server = Server::builder().start();
     let mut late = submission(1, &["a@x.test"]);
     late.deadline = Instant::now();
-    let report = deliver(&Client::new(), &relay_to(&server), vec![late]).await.remove(0);
+    let report = deliver(&Client::default(), &relay_to(&server), vec![late]).await.remove(0);
     assert_eq!(words(&report), ["transient prepare Relay - 4.4.5"]);
     assert_eq!(server.connection_count(), 0);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use annunciator_core::Outcome;
 use annunciator_smtp::{
-    Auth, Client, Envelope, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath,
-    StageReport, Submission, Timeouts, TlsPolicy,
+    Client, Envelope, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath, StageReport,
+    Submission, TlsPolicy,
 };
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -26,10 +26,9 @@ pub(crate) fn relay_at(hosts: &[&str], port: u16) -> Relay {
         hosts: hosts.iter().map(ToString::to_string).collect(),
         port,
         tls: TlsPolicy::Off,
-        auth: Auth::None,
         hello_name: "client.test".into(),
         limits: Limits { connections_max: 4, ..Limits::default() },
-        timeouts: Timeouts::default(),
+        ..Relay::default()
     }
 }
 
@@ -46,6 +45,7 @@ pub(crate) fn submission(tag: u64, to: &[&str]) -> Submission {
         needs_8bit: false,
         prefer_server: None,
         deadline: Instant::now() + Duration::from_secs(20),
+        envelope_id: String::new(),
         dry_run: false,
         trace: false,
         fresh_connection: false,
@@ -108,7 +108,7 @@ pub(crate) async fn deliver(
 
 /// Delivers one message to these recipients with a client of its own.
 pub(crate) async fn deliver_to(relay: &Relay, to: &[&str]) -> Report {
-    deliver(&Client::new(), relay, vec![submission(1, to)]).await.remove(0)
+    deliver(&Client::default(), relay, vec![submission(1, to)]).await.remove(0)
 }
 
 /// `delivered`, or kind, stage, scope, code and status of the failure.

@@ -15,7 +15,7 @@ fn off() -> TlsPolicy {
 }
 
 fn if_supported() -> TlsPolicy {
-    TlsPolicy::IfSupported { plaintext_after: Duration::from_secs(3_600) }
+    TlsPolicy::IfSupported { plaintext_after: Duration::from_secs(3_600), ca: None }
 }
 
 fn trusting(authority: &Authority, version_min: TlsVersionMin) -> Verify {
@@ -48,7 +48,7 @@ async fn way(client: &Client, server: &Server, tls: TlsPolicy) -> String {
 }
 
 async fn check(server: &Server, tls: TlsPolicy, expected: &str) {
-    let found = way(&Client::new(), server, tls).await;
+    let found = way(&Client::default(), server, tls).await;
     match expected.strip_prefix("defer") {
         Some(words) => assert!(found.starts_with("defer") && found.contains(words), "{found}"),
         None => assert_eq!(found, expected),
@@ -116,7 +116,7 @@ async fn a_name_is_checked_against_the_alternative_names() {
         let hosts = vec!["localhost".to_owned()];
         let relay = Relay { hosts, tls: required(&ca), ..relay_to(&server) };
         let report =
-            deliver(&Client::new(), &relay, vec![submission(1, &["a@x.test"])]).await.remove(0);
+            deliver(&Client::default(), &relay, vec![submission(1, &["a@x.test"])]).await.remove(0);
         match expected {
             "tls" => assert!(report.facts.tls.is_some_and(|tls| tls.verified)),
             words => assert_eq!(diagnostic(&report), words),
@@ -129,7 +129,7 @@ async fn what_was_presented_stands_in_the_facts() {
     let server = offering(&self_signed(&NAMES)).start();
     let relay = Relay { tls: if_supported(), ..relay_to(&server) };
     let report =
-        deliver(&Client::new(), &relay, vec![submission(1, &["a@x.test"])]).await.remove(0);
+        deliver(&Client::default(), &relay, vec![submission(1, &["a@x.test"])]).await.remove(0);
     let tls = report.facts.tls.unwrap();
     assert_eq!((tls.protocol.as_str(), tls.verified), ("TLSv1.3", false));
     assert!(tls.verify_error.contains("self-signed"), "{}", tls.verify_error);
@@ -172,7 +172,7 @@ async fn check_fallback(stage: Stage, action: Action) {
             tls: Duration::from_millis(300),
             ..annunciator_smtp::Timeouts::default()
         };
-        (TlsPolicy::IfSupported { plaintext_after }, timeouts)
+        (TlsPolicy::IfSupported { plaintext_after, ca: None }, timeouts)
     };
     let run = async |client: &Client, server: &Server, tls: TlsPolicy, timeouts| {
         let relay = Relay { tls, timeouts, ..relay_to(server) };
@@ -180,7 +180,7 @@ async fn check_fallback(stage: Stage, action: Action) {
         let _ = server.violations();
         words(&report).remove(0)
     };
-    let (server, client) = (make(), Client::new());
+    let (server, client) = (make(), Client::default());
     let (tls, timeouts) = patience(Duration::from_millis(50));
     let first = run(&client, &server, tls.clone(), timeouts.clone()).await;
     assert!(first.starts_with("transient tls Relay"), "{action:?}: {first}");
@@ -223,12 +223,12 @@ async fn a_missing_client_certificate_is_a_failed_handshake() {
         let setup = TlsSetup::new(&ca.server(&NAMES)).versions(version, version);
         let server = Server::builder().starttls(&setup.require_client_certificate(&ca)).start();
         let relay = |tls| Relay { tls, ..relay_to(&server) };
-        let client = Client::new();
+        let client = Client::default();
         let after = Duration::from_millis(50);
         for (tls, expected) in [
             (required(&ca), "transient tls Relay"),
-            (TlsPolicy::IfSupported { plaintext_after: after }, "transient tls Relay"),
-            (TlsPolicy::IfSupported { plaintext_after: after }, "delivered"),
+            (TlsPolicy::IfSupported { plaintext_after: after, ca: None }, "transient tls Relay"),
+            (TlsPolicy::IfSupported { plaintext_after: after, ca: None }, "delivered"),
         ] {
             let mail = vec![submission(1, &["a@x.test"])];
             let report = deliver(&client, &relay(tls), mail).await.remove(0);
@@ -245,8 +245,8 @@ async fn a_good_handshake_is_remembered() {
     let ca = Authority::new("ca");
     let server =
         offering(&ca.server(&NAMES)).on(Stage::StartTls, When::Times(2), reply("454 no")).start();
-    let client = Client::new();
-    let tls = || TlsPolicy::IfSupported { plaintext_after: Duration::from_millis(300) };
+    let client = Client::default();
+    let tls = || TlsPolicy::IfSupported { plaintext_after: Duration::from_millis(300), ca: None };
     assert!(way(&client, &server, tls()).await.starts_with("defer"));
     tokio::time::sleep(Duration::from_millis(310)).await;
     assert_eq!(way(&client, &server, tls()).await, "plain");
@@ -261,9 +261,9 @@ async fn a_421_to_starttls_never_leads_to_plain_text() {
     let ca = Authority::new("ca");
     let server =
         offering(&ca.server(&NAMES)).on(Stage::StartTls, When::Always, reply("421 busy")).start();
-    let client = Client::new();
+    let client = Client::default();
     for _ in 0..2 {
-        let tls = TlsPolicy::IfSupported { plaintext_after: Duration::ZERO };
+        let tls = TlsPolicy::IfSupported { plaintext_after: Duration::ZERO, ca: None };
         assert!(way(&client, &server, tls).await.starts_with("defer: 421"));
     }
 }
@@ -284,10 +284,10 @@ async fn injected_octets_always_end_the_session() {
     for action in actions {
         let server =
             offering(&ca.server(&NAMES)).on(Stage::StartTls, When::Always, action.clone()).start();
-        let client = Client::new();
+        let client = Client::default();
         for tls in [
-            TlsPolicy::IfSupported { plaintext_after: Duration::ZERO },
-            TlsPolicy::IfSupported { plaintext_after: Duration::ZERO },
+            TlsPolicy::IfSupported { plaintext_after: Duration::ZERO, ca: None },
+            TlsPolicy::IfSupported { plaintext_after: Duration::ZERO, ca: None },
             required(&ca),
         ] {
             let found = way(&client, &server, tls).await;
@@ -322,7 +322,7 @@ async fn a_big_message_and_those_behind_it_pass_through_tls() {
     let mut all: Vec<_> = (1..=20).map(|tag| submission(tag, &["a@x.test"])).collect();
     all[1].content = bytes::Bytes::from((".".repeat(70) + "\r\n").repeat(30_000));
     let big = all[1].content.clone();
-    let reports = deliver(&Client::new(), &relay, all).await;
+    let reports = deliver(&Client::default(), &relay, all).await;
     assert!(reports.iter().all(|report| words(report) == ["delivered"]));
     assert_eq!(server.messages()[1].raw, &big[..]);
     assert_eq!((server.message_count(), server.connection_count()), (20, 1));

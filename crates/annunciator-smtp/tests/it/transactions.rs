@@ -42,7 +42,8 @@ async fn a_big_message_arrives_as_it_was_given() {
         let mut big = submission(1, &MANY);
         let line = ".".repeat(70) + "\r\n";
         big.content = Bytes::from(line.repeat(20_000));
-        let report = deliver(&Client::new(), &relay_to(&server), vec![big.clone()]).await.remove(0);
+        let report =
+            deliver(&Client::default(), &relay_to(&server), vec![big.clone()]).await.remove(0);
         assert_eq!(words(&report), ["delivered"; 3]);
         assert_eq!(server.messages()[0].raw, &big.content[..]);
     }
@@ -112,7 +113,7 @@ async fn all_recipients_refused_and_data_accepted_ends_with_a_lone_dot() {
         .on(Stage::Data, When::Times(1), reply("354 go"))
         .start();
     let reports = deliver(
-        &Client::new(),
+        &Client::default(),
         &relay_to(&server),
         vec![submission(1, &["a@x.test"]), submission(2, &["b@x.test"])],
     )
@@ -136,7 +137,7 @@ async fn what_a_server_cannot_carry_is_refused_before_it_is_sent() {
     let bare = Server::builder().bare().start();
     let mut eight_bit = submission(1, &["a@x.test"]);
     eight_bit.needs_8bit = true;
-    let report = deliver(&Client::new(), &relay_to(&bare), vec![eight_bit]).await.remove(0);
+    let report = deliver(&Client::default(), &relay_to(&bare), vec![eight_bit]).await.remove(0);
     assert_eq!(words(&report), ["permanent mail_from Delivery - 5.6.3"]);
     assert!(diagnostic(&report).contains("7-bit"));
 }
@@ -155,7 +156,7 @@ async fn a_session_goes_on_after_a_refused_transaction() {
             let make = || Server::builder().on(stage, When::Times(1), reply(answer));
             for server in both(make) {
                 let two = vec![submission(1, &["a@x.test"]), submission(2, &["b@x.test"])];
-                let reports = deliver(&Client::new(), &relay_to(&server), two).await;
+                let reports = deliver(&Client::default(), &relay_to(&server), two).await;
                 assert_ne!(words(&reports[0]), ["delivered"]);
                 assert_eq!(words(&reports[1]), ["delivered"], "{}", server.transcript());
                 assert_eq!(server.connection_count(), 1, "{stage:?} {answer}");
@@ -172,7 +173,7 @@ async fn a_dry_run_stops_before_data_and_tells_each_stage() {
     (dry.dry_run, dry.trace, dry.fresh_connection) = (true, true, true);
     let basket = Basket::default();
     let relay = annunciator_smtp::Relay { limits: Limits::default(), ..relay_to(&server) };
-    Client::new().deliver(&relay, dry, &basket).await;
+    Client::default().deliver(&relay, dry, &basket).await;
     let report = &basket.by_tag()[&7];
     assert_eq!(words(report), ["delivered", "permanent rcpt_to Delivery 550 5.1.1", "delivered"]);
     assert_eq!(server.message_count(), 0);
@@ -193,7 +194,7 @@ async fn a_dialogue_names_the_message_and_not_its_text() {
     let server = Server::builder().start();
     let mut traced = submission(1, &["a@x.test"]);
     traced.trace = true;
-    let report = deliver(&Client::new(), &relay_to(&server), vec![traced]).await.remove(0);
+    let report = deliver(&Client::default(), &relay_to(&server), vec![traced]).await.remove(0);
     let expected = [
         "S: 220 ",
         "C: EHLO client.test",
@@ -223,11 +224,11 @@ async fn content_that_must_not_be_sent_never_is() {
         let mut bad = submission(1, &["a@x.test"]);
         bad.content = Bytes::copy_from_slice(content.as_bytes());
         let good = submission(2, &["a@x.test"]);
-        let alone = deliver(&Client::new(), &relay_to(&server), vec![bad.clone()]).await;
+        let alone = deliver(&Client::default(), &relay_to(&server), vec![bad.clone()]).await;
         assert_eq!(words(&alone[0]), ["permanent prepare Delivery - 5.6.0"]);
         // Handed on by the feed it harms neither what came before nor what comes after.
         let all = vec![submission(0, &["a@x.test"]), bad, good];
-        let reports = deliver(&Client::new(), &relay_to(&server), all).await;
+        let reports = deliver(&Client::default(), &relay_to(&server), all).await;
         let kinds: Vec<_> = reports.iter().map(|report| report.outcomes[0].as_str()).collect();
         assert_eq!(kinds, ["delivered", "permanent_failure", "delivered"]);
     }

@@ -81,7 +81,7 @@ fn delivered(count: usize) -> Report {
 #[test]
 fn with_a_sender_all_recipients_share_one_transaction() {
     let feed = Collected::default();
-    let parts = Parts::new(&feed, "");
+    let parts = Parts::new(&feed, "", false);
     parts.take(&order(7, "s@x.example", &["a@x.example", "b@bücher.example"]));
     let submission = parts.next_taken().expect("one");
     let expected = vec!["a@x.example".to_owned(), "b@xn--bcher-kva.example".to_owned()];
@@ -94,7 +94,7 @@ fn with_a_sender_all_recipients_share_one_transaction() {
 #[test]
 fn without_a_sender_each_recipient_gets_it_from_its_own_address() {
     let feed = Collected::default();
-    let parts = Parts::new(&feed, "");
+    let parts = Parts::new(&feed, "", false);
     parts.take(&order(7, "", &["a@x.example", "b@x.example"]));
     let first = parts.next_taken().expect("one");
     let second = Feed::next(&parts).expect("two");
@@ -117,13 +117,13 @@ fn without_a_sender_each_recipient_gets_it_from_its_own_address() {
 #[test]
 fn a_transport_without_servers_holds_the_lane_and_a_bad_address_fails_alone() {
     let feed = Collected::default();
-    let parts = Parts::new(&feed, "no SMTP servers are set");
+    let parts = Parts::new(&feed, "no SMTP servers are set", false);
     parts.take(&order(1, "s@x.example", &["a@x.example"]));
     assert_eq!(*feed.reports.lock().unwrap(), [(1, vec!["transient_failure"])]);
     let feed = Collected::default();
     feed.waiting.lock().unwrap().push_back(order(2, "s@x.example", &["not an address"]));
     feed.waiting.lock().unwrap().push_back(order(3, "s@x.example", &["a@x.example"]));
-    let parts = Parts::new(&feed, "");
+    let parts = Parts::new(&feed, "", false);
     let next = Feed::next(&parts).expect("the good one behind the bad one");
     assert_eq!(paths(&next).1, ["a@x.example"]);
     assert_eq!(*feed.reports.lock().unwrap(), [(2, vec!["permanent_failure"])]);
@@ -132,7 +132,7 @@ fn a_transport_without_servers_holds_the_lane_and_a_bad_address_fails_alone() {
 #[test]
 fn recipients_that_need_smtputf8_get_a_transaction_of_their_own() {
     let feed = Collected::default();
-    let parts = Parts::new(&feed, "");
+    let parts = Parts::new(&feed, "", false);
     parts.take(&order(7, "s@x.example", &["a@x.example", "пётр@x.example", "b@x.example"]));
     let first = parts.next_taken().expect("one");
     assert_eq!(paths(&first).1, ["a@x.example", "b@x.example"]);
@@ -144,7 +144,7 @@ fn recipients_that_need_smtputf8_get_a_transaction_of_their_own() {
 #[test]
 fn a_relay_in_trouble_is_asked_once_for_an_order_of_several_transactions() {
     let feed = Collected::default();
-    let parts = Parts::new(&feed, "");
+    let parts = Parts::new(&feed, "", false);
     parts.take(&order(7, "", &["a@x.example", "b@x.example", "c@x.example"]));
     let first = parts.next_taken().expect("one");
     let failure = prepare_failure(FailureScope::Relay, "connection refused");

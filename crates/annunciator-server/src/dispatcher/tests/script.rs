@@ -3,11 +3,10 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use annunciator_channels::{
-    AttemptReport, Channel, Order, OrderFeed, RelaySettings, ServerStatus, Transport,
-    TransportFuture,
+    AttemptReport, Channel, Order, OrderFeed, ServerStatus, Transport, TransportFuture,
+    TransportParts,
 };
 use annunciator_core::{
     AttemptFacts, ChannelName, EnhancedStatus, Failure, FailureScope, Notification, Outcome, Stage,
@@ -81,7 +80,7 @@ impl Channel for ScriptedChannel {
         Ok(())
     }
 
-    fn transport(&self, _settings: &RelaySettings, _: Duration) -> Arc<dyn Transport> {
+    fn transport(&self, _parts: TransportParts<'_>) -> Arc<dyn Transport> {
         Arc::new(ScriptedTransport(self.book.clone()))
     }
 

@@ -1,0 +1,19 @@
+//! Names into addresses: DNS with DNSSEC, mail exchangers, TLSA records, NetBIOS (spec 4.2, 4.4,
+//! 4.10).
+//!
+//! In: a [`NamesPolicy`], names. Out: answers, each with its [`Proof`] and until when it holds.
+//! Knows nothing of: SMTP, TLS, which answer is good enough for whom.
+//! Failure: [`LookupError`] says by type whether the name is absent, nobody could tell, or the
+//! answer was forged.
+
+mod policy;
+
+mod answer;
+
+mod resolver;
+
+pub use answer::{
+    AddressSource, Addresses, Exchanger, Exchangers, LookupError, Proof, Texts, Tlsa, TlsaRecords,
+};
+pub use policy::{Dnssec, NamesPolicy, NetBios};
+pub use resolver::Resolver;
