@@ -248,6 +248,9 @@ pub struct AttemptView {
     pub server: String,
     /// The address that was used.
     pub address: String,
+    /// How the server was found, when that says more than the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteView>,
     /// TLS, when the session had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsView>,
@@ -265,6 +268,28 @@ pub struct AttemptView {
     /// The dialogue, when it was recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dialogue: Vec<String>,
+}
+
+/// How a server was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct RouteView {
+    /// The domain whose mail exchanger it is; absent when it was named directly.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub domain: String,
+    /// Preference of that mail exchanger; lower is tried first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preference: Option<u16>,
+    /// DNSSEC of all that led to the address: `secure`, `insecure` or `unchecked`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dnssec: String,
+    /// DANE: `ok`, `unusable`, `not_applicable`, `insecure` or `tempfail`; absent when it was not
+    /// looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dane: Option<String>,
+    /// MTA-STS: mode of the domain's policy, and what it said of this server; absent when it was
+    /// not looked for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mta_sts: String,
 }
 
 /// A server that failed before another was tried.

@@ -15,8 +15,8 @@ pub use event::{
 pub use ledger::{
     AttemptView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView, EventDetail, EventList,
     EventTypeList, EventTypeView, EventView, FailureView, NotificationView, OperationResult,
-    OperationResults, OperationTargets, RecipientView, ResendResult, StagesView, TlsView,
-    TriedServerView,
+    OperationResults, OperationTargets, RecipientView, ResendResult, RouteView, StagesView,
+    TlsView, TriedServerView,
 };
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,

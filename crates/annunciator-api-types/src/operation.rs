@@ -4,7 +4,7 @@ use annunciator_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{FailureView, TlsView};
+use crate::{FailureView, RouteView, TlsView};
 
 /// What a token may do (spec 10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -126,8 +126,13 @@ pub struct TestMessageRequest {
     /// are those of `PATCH /api/v1/settings` under `email`. Nothing is saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Settings of name resolution as they stand in the form, likewise, under `names`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<serde_json::Map<String, serde_json::Value>>,
     /// Stop before DATA: nothing is sent.
     pub dry_run: bool,
+    /// Answer the SMTP dialogue too, secrets removed.
+    pub trace: bool,
 }
 
 /// What a test message went through.
@@ -147,6 +152,9 @@ pub struct TestMessageResult {
     /// Its address.
     #[serde(default)]
     pub address: String,
+    /// How it was found, when that says more than the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteView>,
     /// TLS, when the session had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsView>,
@@ -156,6 +164,9 @@ pub struct TestMessageResult {
     /// The relay's queue id.
     #[serde(default)]
     pub queue_id: String,
+    /// The SMTP dialogue, secrets removed, when it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dialogue: Vec<String>,
 }
 
 /// One stage of a test message.
@@ -168,7 +179,7 @@ pub struct StageView {
     pub server: String,
     /// Whether it went well.
     pub ok: bool,
-    /// What was seen.
+    /// What was seen, one fact per line.
     pub detail: String,
     /// What to do when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 
 /// Longest value from a file. Unit: octets.
 const FILE_SIZE_MAX: u64 = 2 * 1024 * 1024;
+/// Keys whose values must not stand on the command line.
+const SECRETS: [&str; 3] = ["password", "oauth_client_secret", "oauth_refresh_token"];
 
 /// One `KEY=VALUE`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,14 +74,17 @@ impl Assignment {
 
     /// Whether a secret would stand on the command line, where other users see it.
     pub(crate) fn shows_secret(&self) -> bool {
-        let is_secret = self.path.last().is_some_and(|name| name.contains("password"));
+        let is_secret = self.path.last().is_some_and(|name| SECRETS.contains(&name.as_str()));
         is_secret && matches!(&self.source, Source::Text(text) if !text.is_empty())
     }
 
-    /// Adds a group in front of a key that has none.
-    pub(crate) fn in_group(mut self, group: &str) -> Self {
-        if self.path.first().is_some_and(|first| first != group) {
-            self.path.insert(0, group.to_owned());
+    /// Puts the first of these groups in front of a key that names none of them.
+    pub(crate) fn within(mut self, groups: &[&str]) -> Self {
+        let is_named = |first: &String| groups.contains(&first.as_str());
+        if !self.path.first().is_some_and(is_named)
+            && let Some(group) = groups.first()
+        {
+            self.path.insert(0, (*group).to_owned());
         }
         self
     }
@@ -293,6 +298,9 @@ mod tests {
             ("email.password=", false),
             ("email.password@x", false),
             ("email.port=1", false),
+            ("oauth_refresh_token=x", true),
+            ("oauth_client_secret=x", true),
+            ("oauth_secret_expires=2027-01-01", false),
         ] {
             assert_eq!(text.parse::<Assignment>().unwrap().shows_secret(), expected);
         }
@@ -300,8 +308,10 @@ mod tests {
 
     #[test]
     fn a_key_without_its_group_gets_it() {
-        let key = |text: &str| text.parse::<Assignment>().unwrap().in_group("email").key();
+        let key =
+            |text: &str| text.parse::<Assignment>().unwrap().within(&["email", "names"]).key();
         assert_eq!(key("port=1"), "email.port");
         assert_eq!(key("email.port=1"), "email.port");
+        assert_eq!(key("names.dnssec=off"), "names.dnssec");
     }
 }

@@ -38,10 +38,11 @@ pub async fn run(
 ) -> Result<TestMessageResult, AdminError> {
     let began = Instant::now();
     let saved = shared.settings.current();
-    let patch =
-        request.email.map(|email| Map::from_iter([("email".to_owned(), Value::Object(email))]));
-    let layer =
-        document::merge(&saved.layer, &patch.unwrap_or_default()).map_err(AdminError::Invalid)?;
+    let groups = [("email", request.email), ("names", request.names)];
+    let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));
+    let patch: Map<String, Value> =
+        given.map(|(group, fields)| (group.to_owned(), fields.into())).collect();
+    let layer = document::merge(&saved.layer, &patch).map_err(AdminError::Invalid)?;
     let snapshot = Snapshot::check(
         &shared.settings.new_channels(),
         &saved.certificates,
@@ -73,7 +74,7 @@ pub async fn run(
         prefer_server: None,
         deadline: tokio::time::Instant::now() + TEST_MAX,
         dry_run: request.dry_run,
-        trace: false,
+        trace: request.trace,
         fresh_connection: true,
     };
     let transport = snapshot
@@ -147,9 +148,11 @@ fn incomplete(stage: StageView, reason: &str) -> TestMessageResult {
         recipients: vec![],
         server: String::new(),
         address: String::new(),
+        route: None,
         tls: None,
         reply: String::new(),
         queue_id: String::new(),
+        dialogue: vec![],
     }
 }
 
@@ -206,9 +209,11 @@ fn result(
         recipients: results.collect(),
         server: facts.server.clone(),
         address: facts.address.clone(),
+        route: facts.route.as_ref().map(views::route),
         tls: facts.tls.as_ref().map(views::tls),
-        reply: facts.reply.clone(),
+        reply: facts.reply,
         queue_id: facts.queue_id,
+        dialogue: facts.dialogue,
     }
 }
 

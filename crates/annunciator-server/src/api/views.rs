@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use annunciator_api_types::{
     ApplicationInput, AttemptView, AuditView, DecisionView, DeliveryView, DeviceInput,
     EventTypeView, EventView, FailureView, NotificationView, OperationResult, ParameterInput,
-    RecipientView, StagesView, TlsView, TriedServerView,
+    RecipientView, RouteView, StagesView, TlsView, TriedServerView,
 };
 use annunciator_core::{
     Attempt, DeliveryId, DeliveryState, Failure, FailureScope, Lane, Notification, ParameterValue,
-    Recipient, RecipientRole, TlsFacts,
+    Recipient, RecipientRole, RouteFacts, TlsFacts,
 };
 use annunciator_store::{
     AuditEntry, DecisionKind, DeliveryRow, EventRow, EventState, EventTypeRow, Operated,
@@ -200,6 +200,18 @@ pub fn failure(given: &Failure) -> FailureView {
     }
 }
 
+/// How a server was found.
+#[must_use]
+pub fn route(given: &RouteFacts) -> RouteView {
+    RouteView {
+        domain: given.domain.clone(),
+        preference: given.preference,
+        dnssec: given.dnssec.clone(),
+        dane: given.dane.map(|outcome| outcome.as_str().to_owned()),
+        mta_sts: given.mta_sts.clone(),
+    }
+}
+
 /// What was seen of TLS.
 #[must_use]
 pub fn tls(given: &TlsFacts) -> TlsView {
@@ -231,6 +243,7 @@ pub fn attempt(given: &Attempt) -> AttemptView {
         failure: given.outcome.failure().map(failure),
         server: facts.server.clone(),
         address: facts.address.clone(),
+        route: facts.route.as_ref().map(route),
         tls: facts.tls.as_ref().map(tls),
         reply: facts.reply.clone(),
         queue_id: facts.queue_id.clone(),

@@ -2,7 +2,7 @@
 
 use annunciator_api_types::{
     AttemptView, DeliveryDetail, DeviceInput, EventDetail, EventView, FailureView,
-    NotificationView, ParameterInput, StagesView, TlsView,
+    NotificationView, ParameterInput, RouteView, StagesView, TlsView,
 };
 use annunciator_core::{Timestamp, one_line};
 use jiff::tz::TimeZone;
@@ -116,6 +116,7 @@ fn of_attempt(paint: Paint, zone: &TimeZone, attempt: &AttemptView) -> String {
     let reused = if attempt.reused_connection { ", on a connection used before" } else { "" };
     if !server.is_empty() {
         facts.add("server", &format!("{server}{reused}"));
+        facts.add("found by", &attempt.route.as_ref().map(route_line).unwrap_or_default());
         facts.add("TLS", &attempt.tls.as_ref().map_or("none".to_owned(), tls_line));
     }
     if let Some(failure) = &attempt.failure {
@@ -143,6 +144,23 @@ fn meaning(outcome: &str, failure: &FailureView) -> &'static str {
         (_, "relay") => "trouble with the relay: its whole lane waits and is probed",
         _ => "about this delivery alone: its own retry schedule goes on",
     }
+}
+
+/// `MX 10 of example.org, DNSSEC secure, DANE ok`.
+pub(crate) fn route_line(route: &RouteView) -> String {
+    let mut parts = Vec::new();
+    if !route.domain.is_empty() {
+        let preference = route.preference.map(|preference| format!(" {preference}"));
+        parts.push(format!("MX{} of {}", preference.unwrap_or_default(), route.domain));
+    }
+    if !route.dnssec.is_empty() {
+        parts.push(format!("DNSSEC {}", route.dnssec));
+    }
+    parts.extend(route.dane.as_ref().map(|dane| format!("DANE {}", dane.replace('_', " "))));
+    if !route.mta_sts.is_empty() {
+        parts.push(format!("MTA-STS {}", route.mta_sts));
+    }
+    parts.join(", ")
 }
 
 /// `TLSv1.3 TLS_AES_256_GCM_SHA384, CN=mail.example.org, verified`.

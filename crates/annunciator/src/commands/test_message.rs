@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
-use annunciator_api_types::{SettingsView, TestMessageRequest, TestMessageResult};
+use annunciator_api_types::{
+    SettingsView, StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
+};
+use annunciator_core::one_line;
 use anyhow::Result;
 use clap::Args;
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{exit_code, story};
 use crate::assignment::{Assignment, build_patch};
@@ -14,18 +17,25 @@ use crate::client::{Call, Client, ConnectOptions, LONG_ANSWER_TIME_MAX};
 use crate::moment;
 use crate::output::{self, Cell, Paint, Tone, columns};
 
+/// Longest line of the report that comes from outside. Unit: characters.
+const LINE_CHARS_MAX: usize = 500;
+
 /// Arguments of `test-message`.
 #[derive(Args, Debug)]
 pub(crate) struct TestMessageArgs {
     #[command(flatten)]
     connect: ConnectOptions,
-    /// E-mail settings for this test only, laid over the saved ones: servers=mail.example.org
-    /// recipients=me@example.org; KEY@FILE and KEY work as in `settings set`
+    /// Settings for this test only, laid over the saved ones: servers=mail.example.org
+    /// recipients=me@example.org names.dnssec=off; a key without a group is one of `email`;
+    /// KEY@FILE and KEY work as in `settings set`
     #[arg(value_name = "KEY=VALUE")]
     assignments: Vec<Assignment>,
     /// Stop before the message itself: nothing is sent
     #[arg(long)]
     dry_run: bool,
+    /// Show the SMTP dialogue too, without secrets
+    #[arg(long)]
+    trace: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -34,15 +44,23 @@ pub(crate) struct TestMessageArgs {
 /// Runs `test-message`.
 pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
     let client = Client::new(&args.connect)?;
-    let mut email = None;
+    let mut patch = Map::new();
     if !args.assignments.is_empty() {
-        let assignments: Vec<_> =
-            args.assignments.into_iter().map(|assignment| assignment.in_group("email")).collect();
+        let assignments: Vec<_> = args
+            .assignments
+            .into_iter()
+            .map(|assignment| assignment.within(&["email", "names"]))
+            .collect();
         let view: SettingsView = client.get("/api/v1/settings").await?;
-        let patch = build_patch(&assignments, &view.values)?;
-        email = patch.get("email").and_then(Value::as_object).cloned();
+        patch = build_patch(&assignments, &view.values)?;
     }
-    let request = TestMessageRequest { email, dry_run: args.dry_run };
+    let group = |name: &str| patch.get(name).and_then(Value::as_object).cloned();
+    let request = TestMessageRequest {
+        email: group("email"),
+        names: group("names"),
+        dry_run: args.dry_run,
+        trace: args.trace,
+    };
     let mut call = Call::json(Method::POST, "/api/v1/test-message", &request)?;
     call.time_max = LONG_ANSWER_TIME_MAX;
     let result: TestMessageResult = client.call(call).await?;
@@ -54,64 +72,83 @@ pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
     Ok(exit_code(result.ok))
 }
 
-/// The result as text.
+/// The result as text: the stages, what was learnt of the server, the recipients, the end.
 fn report(paint: Paint, result: &TestMessageResult) -> String {
-    let mut text = String::new();
-    let rows: Vec<Vec<Cell>> = result
-        .stages
-        .iter()
-        .map(|stage| {
-            let (mark, tone) = if stage.ok { ("ok", Tone::Good) } else { ("FAILED", Tone::Bad) };
-            vec![
-                Cell::toned(mark, tone),
-                Cell::from(stage.stage.replace('_', " ")),
-                Cell::toned(&moment::took(stage.duration_us), Tone::Faint),
-                Cell::from(&stage.server),
-                Cell::from(&stage.detail),
-            ]
-        })
-        .collect();
-    let lines = columns(paint, &rows);
-    for (line, stage) in lines.lines().zip(&result.stages) {
-        text.push_str(line);
-        text.push('\n');
-        if let Some(advice) = &stage.advice {
-            let advice = annunciator_core::one_line(advice, 1000);
-            text.push_str(&format!("        → {}\n", paint.paint(Tone::Waiting, &advice)));
+    let mut text = stages_text(paint, &result.stages);
+    for (name, line) in [
+        ("Found by:", result.route.as_ref().map(story::route_line)),
+        ("TLS:", result.tls.as_ref().map(story::tls_line)),
+    ] {
+        if let Some(line) = line.filter(|line| !line.is_empty()) {
+            text.push_str(&format!("\n{} {line}\n", paint.faint(name)));
         }
-    }
-    if let Some(tls) = &result.tls {
-        text.push_str(&format!("\n{} {}\n", paint.faint("TLS:"), story::tls_line(tls)));
     }
     if !result.recipients.is_empty() {
         text.push('\n');
     }
-    let rows: Vec<Vec<Cell>> = result
-        .recipients
-        .iter()
-        .map(|recipient| {
-            let tone = match recipient.outcome.as_str() {
-                "delivered" | "would_be_accepted" => Tone::Good,
-                "permanent_failure" => Tone::Bad,
-                _ => Tone::Waiting,
-            };
-            let why = recipient.failure.as_ref().map(story::failure_line).unwrap_or_default();
-            vec![
-                Cell::from(&recipient.address),
-                Cell::toned(&recipient.outcome.replace('_', " "), tone),
-                Cell::from(why),
-            ]
-        })
-        .collect();
+    let rows: Vec<Vec<Cell>> = result.recipients.iter().map(recipient_row).collect();
     text.push_str(&columns(paint, &rows));
     if !result.reply.is_empty() {
-        let reply = annunciator_core::one_line(&result.reply, 500);
+        let reply = one_line(&result.reply, 500);
         text.push_str(&format!("\n{} {reply}\n", paint.faint("The relay says:")));
     }
+    if !result.dialogue.is_empty() {
+        text.push_str(&format!("\n{}\n", paint.strong("Dialogue")));
+        for line in &result.dialogue {
+            text.push_str(&format!("    {}\n", paint.faint(&one_line(line, LINE_CHARS_MAX))));
+        }
+    }
     let tone = if result.ok { Tone::Good } else { Tone::Bad };
-    let summary = annunciator_core::one_line(&result.summary, 1000);
-    text.push_str(&format!("\n{}\n", paint.paint(tone, &summary)));
+    text.push_str(&format!("\n{}\n", paint.paint(tone, &one_line(&result.summary, 1000))));
     text
+}
+
+/// One line per stage; below it what does not fit there, and the remedy where it failed.
+fn stages_text(paint: Paint, stages: &[StageView]) -> String {
+    let facts_of = |stage: &StageView| -> Vec<String> {
+        stage.detail.lines().map(|line| one_line(line, LINE_CHARS_MAX)).collect()
+    };
+    let row = |stage: &StageView| {
+        let (mark, tone) = if stage.ok { ("ok", Tone::Good) } else { ("FAILED", Tone::Bad) };
+        let facts = facts_of(stage);
+        vec![
+            Cell::toned(mark, tone),
+            Cell::from(stage.stage.replace('_', " ")),
+            Cell::toned(&moment::took(stage.duration_us), Tone::Faint),
+            Cell::from(&stage.server),
+            Cell::from(if facts.len() == 1 { facts[0].as_str() } else { "" }),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = stages.iter().map(row).collect();
+    let lines = columns(paint, &rows);
+    let mut text = String::new();
+    for (line, stage) in lines.lines().zip(stages) {
+        text.push_str(line);
+        text.push('\n');
+        let facts = facts_of(stage);
+        for fact in facts.iter().filter(|_| facts.len() > 1) {
+            text.push_str(&format!("          {}\n", paint.faint(fact)));
+        }
+        if let Some(advice) = &stage.advice {
+            let advice = one_line(advice, 1000);
+            text.push_str(&format!("        → {}\n", paint.paint(Tone::Waiting, &advice)));
+        }
+    }
+    text
+}
+
+fn recipient_row(recipient: &TestRecipientResult) -> Vec<Cell> {
+    let tone = match recipient.outcome.as_str() {
+        "delivered" | "would_be_accepted" => Tone::Good,
+        "permanent_failure" => Tone::Bad,
+        _ => Tone::Waiting,
+    };
+    let why = recipient.failure.as_ref().map(story::failure_line).unwrap_or_default();
+    vec![
+        Cell::from(&recipient.address),
+        Cell::toned(&recipient.outcome.replace('_', " "), tone),
+        Cell::from(why),
+    ]
 }
 
 #[cfg(test)]
@@ -123,6 +160,8 @@ mod tests {
         let json = serde_json::json!({
             "ok": false, "summary": "The certificate was refused.",
             "stages": [
+                {"stage": "resolve", "server": "mail.b.example", "ok": true,
+                    "detail": "MX 10 mail.b.example (secure)\n192.0.2.1", "duration_us": 900},
                 {"stage": "connect", "server": "mail.b.example", "ok": true,
                     "detail": "192.0.2.1:25", "duration_us": 1200},
                 {"stage": "tls", "server": "mail.b.example", "ok": false,
@@ -134,6 +173,9 @@ mod tests {
         });
         let result: TestMessageResult = serde_json::from_value(json).unwrap();
         let expected = "\
+ok      resolve  900 µs   mail.b.example
+          MX 10 mail.b.example (secure)
+          192.0.2.1
 ok      connect  1.2 ms   mail.b.example  192.0.2.1:25
 FAILED  tls      15.0 ms  mail.b.example  name does not match
         → ask for *.a.example
