@@ -140,7 +140,7 @@ pub async fn retry(
     let audit = audit(shared, "delivery.retry", &deliveries, author);
     let requeue = Requeue { deliveries, due_at: now, expires_at: now.plus_ms(lifetime_ms) };
     let done = shared.store.requeue(requeue, audit).await.map_err(AdminError::Store)?;
-    shared.dispatcher.wake();
+    shared.dispatcher.retry_asked();
     Ok(done)
 }
 

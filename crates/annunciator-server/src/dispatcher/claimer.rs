@@ -73,7 +73,7 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
     // Lanes that still have room are asked for the rest at once.
     let may_have_room = claims.orders.len() >= CLAIM_MAX / 2;
     for order in claims.orders {
-        take(inner, order);
+        take(inner, order, false);
     }
     probe(inner, &plan, now).await?;
     for lane in plan.knocking {
@@ -106,10 +106,10 @@ fn ask(
 }
 
 /// Takes claimed work into memory.
-fn take(inner: &Arc<Inner>, order: ClaimedOrder) {
+fn take(inner: &Arc<Inner>, order: ClaimedOrder, probes: bool) {
     let Some(first) = order.deliveries.first() else { return };
     let lane = first.delivery.lane.clone();
-    let work = Work::new(order);
+    let work = Work { probes, ..Work::new(order) };
     inner.lanes.hold(&lane, &work);
     inner.start_work(&lane, work);
 }
@@ -131,7 +131,7 @@ async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(
         if let Some(first) = order.deliveries.first() {
             found.insert(first.delivery.lane.clone());
         }
-        take(inner, order);
+        take(inner, order, true);
     }
     for lane in plan.probing.iter().filter(|lane| !found.contains(*lane)) {
         // Nothing waits: the next fresh delivery will show how the relay is.

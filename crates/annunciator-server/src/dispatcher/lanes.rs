@@ -38,6 +38,9 @@ pub struct Work {
     pub order: ClaimedOrder,
     /// What it weighs. Unit: octets.
     pub bytes: usize,
+    /// Whether it was claimed to probe a suspended lane: only its failure counts as the probe's,
+    /// not that of attempts which were under way before.
+    pub probes: bool,
 }
 
 impl Work {
@@ -45,7 +48,7 @@ impl Work {
     #[must_use]
     pub fn new(order: ClaimedOrder) -> Self {
         let bytes = weigh(&order.notification, order.deliveries.len());
-        Self { order, bytes }
+        Self { order, bytes, probes: false }
     }
 
     /// The part of the weight that ends with the delivery at a position: the content's goes with
@@ -275,13 +278,19 @@ impl LaneBook {
 
     /// The relay is in trouble: the lane waits. Answers the work that must be given back, and
     /// whether the lane was free before.
-    pub fn suspend(&self, lane: &Lane, failure: &Failure, now: Timestamp) -> (Vec<Work>, bool) {
+    pub fn suspend(
+        &self,
+        lane: &Lane,
+        failure: &Failure,
+        now: Timestamp,
+        is_probe: bool,
+    ) -> (Vec<Work>, bool) {
         let mut lanes = self.lock();
         let state = lanes.lanes.entry(lane.clone()).or_default();
         let was_free = state.suspension.is_none();
         match &state.suspension {
             // Several workers meet the same trouble at once: only a probe's failure counts on.
-            Some(old) if old.is_probing => {
+            Some(old) if old.is_probing && is_probe => {
                 let next = Suspension::begin(failure, now, old.probes + 1, old.since);
                 state.suspension = Some(next);
             }
@@ -309,6 +318,13 @@ impl LaneBook {
         if let Some(suspension) = lanes.lanes.get_mut(lane).and_then(|s| s.suspension.as_mut()) {
             suspension.probe_at = suspension.probe_at.min(now);
             suspension.knock_at = None;
+        }
+    }
+
+    /// An operator wants to know: every suspended lane is probed at once.
+    pub fn probe_all_now(&self, now: Timestamp) {
+        for suspension in self.lock().lanes.values_mut().filter_map(|s| s.suspension.as_mut()) {
+            suspension.probe_at = suspension.probe_at.min(now);
         }
     }
 

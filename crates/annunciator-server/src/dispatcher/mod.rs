@@ -131,12 +131,19 @@ impl Dispatcher {
 
     /// Takes over an order whose room was reserved and whose claim is committed.
     pub fn hand_over(&self, lane: &Lane, order: ClaimedOrder, bytes: usize) {
-        self.inner.start_work(lane, Work { order, bytes });
+        self.inner.start_work(lane, Work { order, bytes, probes: false });
     }
 
     /// Deliveries of the lane were queued in the store.
     pub fn note_queued(&self, lane: &Lane) {
         self.inner.lanes.note_backlog(lane);
+        self.wake();
+    }
+
+    /// An operator asks for deliveries at once: suspended lanes are probed, so that a relay that
+    /// was repaired is not waited for.
+    pub fn retry_asked(&self) {
+        self.inner.lanes.probe_all_now(self.inner.clock.now());
         self.wake();
     }
 
@@ -254,8 +261,8 @@ impl Inner {
     }
 
     /// The relay of a lane is in trouble: what waits in memory goes back to the store.
-    fn suspend(&self, lane: &Lane, failure: &Failure, now: Timestamp) {
-        let (waiting, was_free) = self.lanes.suspend(lane, failure, now);
+    fn suspend(&self, lane: &Lane, failure: &Failure, now: Timestamp, is_probe: bool) {
+        let (waiting, was_free) = self.lanes.suspend(lane, failure, now, is_probe);
         if was_free {
             self.metrics.lane_suspended.get_or_create(&labels(lane)).set(1);
             tracing::warn!(%lane, stage = %failure.stage, reason = %failure.diagnostic,

@@ -30,7 +30,7 @@ pub(super) async fn run(inner: Arc<Inner>, lane: Lane) {
         let Some(transport) = snapshot.transport(&notification.channel, &notification.scope) else {
             let channel = notification.channel.as_str();
             let failure = relay_failure(format!("this version has no channel `{channel}`"));
-            inner.suspend(&lane, &failure, inner.clock.now());
+            inner.suspend(&lane, &failure, inner.clock.now(), work.probes);
             inner.give_back(&work);
             continue;
         };
@@ -103,7 +103,9 @@ impl LaneFeed<'_> {
             // ledger; a probe that was to be made with it is made with another.
             self.inner.has_expired.fetch_or(has_expired, Ordering::AcqRel);
             self.inner.give_back(&work);
-            self.inner.lanes.end_probe(self.lane, now);
+            if work.probes {
+                self.inner.lanes.end_probe(self.lane, now);
+            }
             self.inner.wake.notify_one();
             return None;
         }
@@ -200,11 +202,13 @@ impl OrderFeed for LaneFeed<'_> {
         match trouble.cloned() {
             Some(failure) => {
                 inner.lanes.set_transport(self.lane, &self.transport);
-                inner.suspend(self.lane, &failure, inner.clock.now());
+                inner.suspend(self.lane, &failure, inner.clock.now(), work.probes);
             }
             // What failed before any connection says nothing about the relay.
             None if report.outcomes.iter().all(never_left) => {
-                inner.lanes.end_probe(self.lane, inner.clock.now());
+                if work.probes {
+                    inner.lanes.end_probe(self.lane, inner.clock.now());
+                }
             }
             None => inner.resume(self.lane),
         }

@@ -130,9 +130,9 @@ fn a_suspended_lane_is_probed_after_1_2_5_10_30_60_120_and_then_every_300_second
     let trouble = failure(Stage::Auth);
     book.push(&lane(), work(1), 1);
     book.push(&lane(), work(2), 1);
-    let (waiting, was_free) = book.suspend(&lane(), &trouble, now);
+    let (waiting, was_free) = book.suspend(&lane(), &trouble, now, true);
     assert_eq!((waiting.len(), was_free), (2, true));
-    assert!(!book.suspend(&lane(), &trouble, now).1, "several workers meet the same trouble");
+    assert!(!book.suspend(&lane(), &trouble, now, true).1, "several workers meet the same trouble");
     for wait_s in [1, 2, 5, 10, 30, 60, 120, 300, 300] {
         assert!(!book.reserve(&lane(), 1, 1));
         let just_before = book.plan_claims(now.plus_ms(wait_s * 1_000 - 1));
@@ -141,7 +141,7 @@ fn a_suspended_lane_is_probed_after_1_2_5_10_30_60_120_and_then_every_300_second
         let plan = book.plan_claims(now);
         assert_eq!((&plan.probing[..], &plan.excluded[..]), (&[lane()][..], &[lane()][..]));
         assert_eq!(book.plan_claims(now).probing, [], "one probe at a time");
-        book.suspend(&lane(), &trouble, now);
+        book.suspend(&lane(), &trouble, now, true);
     }
     assert!(book.resume(&lane()));
     assert!(!book.resume(&lane()));
@@ -154,11 +154,11 @@ fn a_relay_that_does_not_answer_is_knocked_at_and_probed_when_it_does() {
         let book = LaneBook::default();
         let mut now = Timestamp(0);
         for _ in 0..4 {
-            book.suspend(&lane(), &failure(stage), now);
+            book.suspend(&lane(), &failure(stage), now, true);
             now = now.plus_ms(20_000);
             book.plan_claims(now);
         }
-        book.suspend(&lane(), &failure(stage), now);
+        book.suspend(&lane(), &failure(stage), now, true);
         let plan = book.plan_claims(now.plus_ms(2_000));
         assert_eq!(plan.knocking.len(), knocks, "{stage}");
         if knocks == 1 {
@@ -173,7 +173,7 @@ fn a_relay_that_does_not_answer_is_knocked_at_and_probed_when_it_does() {
 fn one_lane_in_trouble_leaves_the_others_alone() {
     let book = LaneBook::default();
     let other = Lane::new("other");
-    book.suspend(&lane(), &failure(Stage::Connect), Timestamp(0));
+    book.suspend(&lane(), &failure(Stage::Connect), Timestamp(0), true);
     assert!(book.reserve(&other, 1, 1));
     assert!(book.push(&other, work(1), 1));
     assert_eq!(book.plan_claims(Timestamp(0)).excluded, [lane()]);
@@ -201,4 +201,27 @@ fn work_that_waits_behind_a_stalled_worker_gets_another_one_after_a_while() {
     assert_eq!(subject(book.pop_or_end(&lane())).as_deref(), Some("2"));
     assert_eq!(book.add_worker(&lane(), 2), (false, false), "nothing waits any more");
     assert!(!book.begin_watch(&lane(), 2));
+}
+
+#[test]
+fn a_failure_of_an_attempt_from_before_does_not_count_as_the_probes() {
+    let book = LaneBook::default();
+    let trouble = failure(Stage::Connect);
+    book.suspend(&lane(), &trouble, Timestamp(0), false);
+    let probe_at = |book: &LaneBook| book.suspensions().remove(0).1.map(|s| s.probe_at);
+    assert_eq!(probe_at(&book), Some(Timestamp(1_000)));
+    assert_eq!(book.plan_claims(Timestamp(1_000)).probing, [lane()]);
+    book.suspend(&lane(), &trouble, Timestamp(1_500), false);
+    assert_eq!(probe_at(&book), Some(Timestamp(1_000)), "the probe is still under way");
+    book.suspend(&lane(), &trouble, Timestamp(2_000), true);
+    assert_eq!(probe_at(&book), Some(Timestamp(4_000)), "the second wait begins at its end");
+}
+
+#[test]
+fn an_operator_who_asks_has_the_lane_probed_at_once() {
+    let book = LaneBook::default();
+    book.suspend(&lane(), &failure(Stage::Connect), Timestamp(0), false);
+    assert_eq!(book.plan_claims(Timestamp(500)).probing, []);
+    book.probe_all_now(Timestamp(500));
+    assert_eq!(book.plan_claims(Timestamp(500)).probing, [lane()]);
 }
