@@ -34,6 +34,13 @@ pub struct LaneLabels {
     pub lane: String,
 }
 
+/// Label: a server of a relay.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ServerLabels {
+    /// The server, with its port.
+    pub server: String,
+}
+
 /// The metrics. Cheap to clone: clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics {
@@ -49,6 +56,10 @@ pub struct Metrics {
     pub queued: Family<LaneLabels, Gauge>,
     /// 1 while the lane is suspended.
     pub lane_suspended: Family<LaneLabels, Gauge>,
+    /// 1 while the server is skipped because it keeps failing.
+    pub server_skipped: Family<ServerLabels, Gauge>,
+    /// Connections open to the server.
+    pub server_connections: Family<ServerLabels, Gauge>,
     /// Deliveries in flight.
     pub in_flight: Gauge,
     /// Events accepted and not planned.
@@ -81,13 +92,15 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 14] = [
+pub const METRICS: [(&str, &str, &str); 16] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
     ("plans", "counter", "Events planned, by result: planned, failed"),
     ("attempts", "counter", "Attempts, by channel and outcome"),
     ("deliveries_expired", "counter", "Deliveries given up because their lifetime ended"),
     ("deliveries_queued", "gauge", "Deliveries queued, by lane"),
     ("lane_suspended", "gauge", "1 while the lane waits for its relay"),
+    ("relay_server_skipped", "gauge", "1 while a server is skipped because it keeps failing"),
+    ("relay_server_connections", "gauge", "Connections open to a server"),
     ("deliveries_in_flight", "gauge", "Deliveries in flight"),
     ("events_unplanned", "gauge", "Events accepted and not planned yet"),
     ("oldest_queued_seconds", "gauge", "Age of the oldest queued delivery"),
@@ -111,6 +124,8 @@ impl Metrics {
         add(&mut registry, &mut rows, self.expired.clone());
         add(&mut registry, &mut rows, self.queued.clone());
         add(&mut registry, &mut rows, self.lane_suspended.clone());
+        add(&mut registry, &mut rows, self.server_skipped.clone());
+        add(&mut registry, &mut rows, self.server_connections.clone());
         add(&mut registry, &mut rows, self.in_flight.clone());
         add(&mut registry, &mut rows, self.unplanned.clone());
         add(&mut registry, &mut rows, self.oldest_queued_s.clone());

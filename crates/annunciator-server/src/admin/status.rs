@@ -12,7 +12,7 @@ use annunciator_store::{QueueCounts, StoreHealth};
 
 use super::AdminError;
 use crate::dispatcher::LaneStatus;
-use crate::metrics::LaneLabels;
+use crate::metrics::{LaneLabels, ServerLabels};
 use crate::shared::Shared;
 
 /// State of the server.
@@ -95,6 +95,14 @@ pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
         let labels = LaneLabels { lane: lane.lane.as_str().to_owned() };
         metrics.queued.get_or_create(&labels).set(gauge(*count));
         metrics.lane_suspended.get_or_create(&labels).set(i64::from(lane.suspended));
+    }
+    // Servers come and go with the settings: only those of now are shown.
+    metrics.server_skipped.clear();
+    metrics.server_connections.clear();
+    for server in &status.relays {
+        let labels = ServerLabels { server: server.server.clone() };
+        metrics.server_skipped.get_or_create(&labels).set(i64::from(server.skipped));
+        metrics.server_connections.get_or_create(&labels).set(i64::from(server.connections));
     }
     metrics.in_flight.set(gauge(status.counts.in_flight));
     metrics.unplanned.set(gauge(status.counts.events_unplanned));

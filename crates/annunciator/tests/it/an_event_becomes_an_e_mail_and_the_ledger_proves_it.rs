@@ -39,6 +39,12 @@ fn an_event_becomes_an_e_mail_and_the_ledger_proves_it() {
     let delivery = site.wait_for_deliveries(1, "delivered").remove(0);
     let detail = check_ledger(&site, &delivery, &field("Message-ID"));
     check_command_line(&site, &detail);
+    let metrics = site.get_text("/metrics");
+    for (name, value) in [("skipped", 0), ("connections", 1)] {
+        let server = relay.address();
+        let line = format!("annunciator_relay_server_{name}{{server=\"{server}\"}} {value}");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
 }
 
 /// What the API shows of event, notification, delivery and attempt; gives the attempt.
