@@ -11,6 +11,7 @@
 mod envelope;
 mod timeouts;
 
+mod https;
 mod keeper;
 mod oauth;
 
