@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::job::{Job, Tried};
 use crate::keeper::{Keeper, MemoryKeeper};
 use crate::knock::knock;
+use crate::oauth::Tokens;
 use crate::pool::{Pool, quit, retire};
 use crate::relay::{Auth, Relay, TlsPolicy};
 use crate::server::{Server, ServerHealth};
@@ -39,7 +40,8 @@ pub struct Client {
 }
 
 struct Inner {
-    keeper: Arc<dyn Keeper>,
+    /// Of all relays, so that those with the same account share one.
+    tokens: Tokens,
     pools: Mutex<HashMap<Relay, Arc<Pool>>>,
     /// Whether the task that closes idle connections has begun.
     reaps: AtomicBool,
@@ -70,7 +72,11 @@ impl Client {
     /// A client without connections.
     #[must_use]
     pub fn new(keeper: Arc<dyn Keeper>) -> Self {
-        let inner = Inner { keeper, pools: Mutex::default(), reaps: AtomicBool::new(false) };
+        let inner = Inner {
+            tokens: Tokens::new(keeper),
+            pools: Mutex::default(),
+            reaps: AtomicBool::new(false),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -83,7 +89,8 @@ impl Client {
         let pool = self.pool(relay);
         self.begin_reaping();
         let Some(job) = Job::new(first, feed) else { return };
-        Delivery { pool: &pool, feed, backlog: VecDeque::from([job]), permit: None }.run().await;
+        let (tokens, backlog) = (&self.inner.tokens, VecDeque::from([job]));
+        Delivery { pool: &pool, tokens, feed, backlog, permit: None }.run().await;
         pool.touch(Instant::now());
     }
 
@@ -153,6 +160,7 @@ impl Client {
 /// One call of [`Client::deliver`].
 struct Delivery<'a, 'p> {
     pool: &'p Pool,
+    tokens: &'a Tokens,
     feed: &'a dyn Feed,
     /// Jobs that are taken and not reported, the next one first.
     backlog: VecDeque<Job<'a>>,
@@ -301,6 +309,7 @@ impl<'a> Delivery<'a, '_> {
             server,
             context: context.as_deref(),
             plain: false,
+            tokens: self.tokens,
             deadline: job.submission.deadline,
             trace: job.submission.trace,
             watch: job.watch(),

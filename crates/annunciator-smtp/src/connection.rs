@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use annunciator_core::one_line;
+use openssl::ssl::SslRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -246,11 +247,27 @@ impl Connection {
 
     /// Waits for one whole reply; `deadline` is for all of it, however slowly it drips.
     pub(crate) async fn reply(&mut self, deadline: Instant) -> Result<Reply<'_>, Broken> {
+        self.read_reply(deadline, false).await
+    }
+
+    /// As [`Self::reply`]; the dialogue does not show what a challenge (334) holds: with our
+    /// answer beside it, a password could be guessed from it.
+    pub(crate) async fn challenge(&mut self, deadline: Instant) -> Result<Reply<'_>, Broken> {
+        self.read_reply(deadline, true).await
+    }
+
+    async fn read_reply(
+        &mut self,
+        deadline: Instant,
+        hides_challenge: bool,
+    ) -> Result<Reply<'_>, Broken> {
         let found = poll_fn(|cx| self.poll_reply(cx, deadline)).await;
         let (code, len) = found?;
         let begin = self.start;
         self.start += len;
-        if self.dialogue.is_some() {
+        if self.dialogue.is_some() && hides_challenge && code.number() == 334 {
+            self.note("S: 334 <challenge>");
+        } else if self.dialogue.is_some() {
             let text = String::from_utf8_lossy(&self.input[begin..begin + len]).into_owned();
             for line in text.lines() {
                 let hidden = self.secrets.iter().any(|secret| line.contains(secret.as_str()));
@@ -366,6 +383,14 @@ impl Connection {
         match std::mem::replace(&mut self.wire, Wire::Taken) {
             Wire::Plain(stream) => Ok(stream),
             Wire::Tls(_) | Wire::Taken => Err(Cause::Handshake("TLS is on already".to_owned())),
+        }
+    }
+
+    /// The TLS session, when there is one.
+    pub(crate) fn ssl(&self) -> Option<&SslRef> {
+        match &self.wire {
+            Wire::Tls(stream) => Some(stream.ssl()),
+            Wire::Plain(_) | Wire::Taken => None,
         }
     }
 

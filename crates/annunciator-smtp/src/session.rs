@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::capabilities::Capabilities;
 use crate::connection::{Broken, Connection};
+use crate::oauth::Tokens;
 use crate::relay::{Auth, Relay, TlsPolicy};
 use crate::server::{OpenCount, Server};
 use crate::submission::{Feed, StageReport};
@@ -122,6 +123,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) context: Option<&'a TlsContext>,
     /// Whether this server's TLS failed long enough ago that plain text is used.
     pub(crate) plain: bool,
+    /// Access tokens.
+    pub(crate) tokens: &'a Tokens,
     pub(crate) deadline: Instant,
     pub(crate) trace: bool,
     pub(crate) watch: Watch<'a>,
@@ -360,32 +363,20 @@ impl Entry<'_> {
     }
 
     async fn auth(&mut self) -> Result<(), Trouble> {
-        let Auth::Password { username, password, guard, .. } = &self.opening.relay.auth else {
+        let Opening { relay, server, tokens, deadline, .. } = *self.opening;
+        if relay.auth == Auth::None {
             return Ok(());
-        };
-        let refusal = match &self.tls {
-            None if !guard.allow_without_tls => Some(
-                "credentials are not sent without TLS, and the server does not offer it".to_owned(),
-            ),
-            Some(facts) if !facts.verified && !guard.allow_unverified => Some(format!(
-                "credentials are not sent to a server that is not verified: {}",
-                facts.verify_error
-            )),
-            _ => None,
-        };
-        if let Some(words) = refusal {
-            let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 11), words);
-            return Err(Trouble::new(Stage::Auth, cause));
         }
-        let lost = |broken: Broken| Trouble::new(Stage::Auth, broken.into());
-        self.connection.check_sync().map_err(lost)?;
-        let (limit, end) = (self.opening.relay.timeouts.auth, self.opening.deadline);
-        let step = || end.min(Instant::now() + limit);
-        auth::authenticate(&mut self.connection, &self.capabilities, username, password, step)
-            .await?;
-        self.passed(Stage::Auth, |entry| {
-            auth::mechanism_name(&entry.capabilities).map(str::to_owned).into_iter().collect()
-        });
+        let claim = auth::Claim {
+            relay,
+            capabilities: &self.capabilities,
+            tls: self.tls.as_ref(),
+            host: route::bare_host(&server.host),
+            tokens,
+            deadline,
+        };
+        let lines = auth::prove(&mut self.connection, &claim).await?;
+        self.passed(Stage::Auth, |_| lines);
         Ok(())
     }
 }

@@ -41,6 +41,13 @@ pub(crate) enum Cause {
     Certificate(String),
     /// The settings forbid to go on with this server.
     Forbidden(EnhancedStatus, String),
+    /// There is no access token to show.
+    Token {
+        /// Whether it is refused for good, so that somebody must act.
+        refused: bool,
+        /// Why.
+        words: String,
+    },
     /// The message asks for what cannot be done.
     Unsupported(EnhancedStatus, String),
 }
@@ -98,6 +105,8 @@ pub(crate) enum Kind {
     Handshake,
     Certificate,
     Forbidden,
+    TokenRefused,
+    TokenMissing,
     Unsupported,
 }
 
@@ -124,6 +133,8 @@ impl Cause {
             Self::Handshake(_) | Self::Injected => Kind::Handshake,
             Self::Certificate(_) => Kind::Certificate,
             Self::Forbidden(..) => Kind::Forbidden,
+            Self::Token { refused: true, .. } => Kind::TokenRefused,
+            Self::Token { refused: false, .. } => Kind::TokenMissing,
             Self::Unsupported(..) => Kind::Unsupported,
         }
     }
@@ -225,6 +236,7 @@ impl Trouble {
                 (None, ours(7, 5), text.to_owned())
             }
             Cause::Certificate(words) => (None, ours(7, 5), words.clone()),
+            Cause::Token { words, .. } => (None, ours(7, 0), words.clone()),
             Cause::Forbidden(status, words) | Cause::Unsupported(status, words) => {
                 (None, *status, words.clone())
             }
@@ -285,7 +297,15 @@ impl Trouble {
             (Stage::Auth, Kind::Forbidden) => {
                 "Compare authentication and TLS settings here and at the relay."
             }
-            (Stage::Auth, _) => "Check user name and password.",
+            (Stage::Auth, Kind::TokenRefused) => {
+                "Check client id, client secret and scope; give consent at the identity provider again and type the new refresh token."
+            }
+            (Stage::Auth, Kind::TokenMissing) => {
+                "Check the token URL, that this machine reaches it without a proxy, and the trusted authorities."
+            }
+            (Stage::Auth, _) => {
+                "Check user name and password; with OAuth 2.0, that the mailbox allows SMTP and the token has its scope."
+            }
             (Stage::MailFrom, Kind::AccessFirst) => {
                 "The relay wants authentication or TLS: turn it on."
             }
