@@ -17,6 +17,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libssl-dev", "the one TLS stack"),
     ("openssl", "TLS servers and certificates that are not made by us"),
     ("postfix", "a real relay for behaviour tests"),
+    ("dovecot-core", "a real SASL peer behind Postfix"),
+    ("gsasl", "brings GNU SASL, which judges SCRAM and CRAM-MD5"),
     ("python3", "its e-mail parser judges our messages"),
     ("faketime", "moves the clock of a whole process"),
     ("strace", "makes fsync and write fail"),

@@ -7,8 +7,10 @@
 
 pub mod certificates;
 pub mod clock;
+pub mod dovecot;
 pub mod events;
 pub mod http;
+pub mod oauth;
 pub mod postfix;
 pub mod process;
 pub mod python_email;

@@ -6,6 +6,8 @@ mod authentication;
 mod chains;
 mod failover;
 mod faults;
+mod mechanisms;
+mod oauth;
 mod stage;
 mod starttls;
 mod transactions;

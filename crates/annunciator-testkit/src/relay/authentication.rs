@@ -1,6 +1,7 @@
 //! SASL answers become identity and secret.
 //!
-//! Standard: RFC 4616 (PLAIN), RFC 4422 appendix A (EXTERNAL), LOGIN and XOAUTH2 as practised.
+//! Standard: RFC 4616 (PLAIN), RFC 4422 appendix A (EXTERNAL), RFC 7628 (OAUTHBEARER), LOGIN and
+//! XOAUTH2 as practised; the others stand in `gsasl`.
 
 /// What a client proved itself with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +21,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     (text == "=" || openssl::base64::encode_block(&decoded) == text).then_some(decoded)
 }
 
-/// Takes the one answer of PLAIN, XOAUTH2 or EXTERNAL apart.
+/// Takes the one answer of PLAIN, OAUTHBEARER, XOAUTH2 or EXTERNAL apart.
 pub(crate) fn read_answer(mechanism: &str, answer: &[u8]) -> Option<Credentials> {
     let text = std::str::from_utf8(answer).ok()?;
     match mechanism {
@@ -33,6 +34,12 @@ pub(crate) fn read_answer(mechanism: &str, answer: &[u8]) -> Option<Credentials>
         "XOAUTH2" => {
             let rest = text.strip_prefix("user=")?.strip_suffix("\u{1}\u{1}")?;
             let (identity, token) = rest.split_once("\u{1}auth=Bearer ")?;
+            Some(Credentials { identity: identity.into(), secret: token.into() })
+        }
+        "OAUTHBEARER" => {
+            let rest = text.strip_prefix("n,a=")?.strip_suffix("\u{1}\u{1}")?;
+            let (identity, fields) = rest.split_once(",\u{1}")?;
+            let token = fields.split('\u{1}').find_map(|one| one.strip_prefix("auth=Bearer "))?;
             Some(Credentials { identity: identity.into(), secret: token.into() })
         }
         "EXTERNAL" => Some(Credentials { identity: text.into(), secret: String::new() }),
@@ -54,6 +61,12 @@ mod tests {
             ("PLAIN", "\0\0pass", None),
             ("XOAUTH2", "user=u\u{1}auth=Bearer t\u{1}\u{1}", Some(("u", "t"))),
             ("XOAUTH2", "user=u\u{1}auth=Bearer t\u{1}", None),
+            (
+                "OAUTHBEARER",
+                "n,a=u,\u{1}host=h\u{1}port=1\u{1}auth=Bearer t\u{1}\u{1}",
+                Some(("u", "t")),
+            ),
+            ("OAUTHBEARER", "n,a=u,\u{1}host=h\u{1}\u{1}", None),
             ("EXTERNAL", "", Some(("", ""))),
             ("CRAM-MD5", "user digest", None),
         ] {

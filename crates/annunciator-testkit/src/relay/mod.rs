@@ -19,6 +19,7 @@
 
 mod authentication;
 mod command;
+mod gsasl;
 mod listener;
 mod message;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::authentication::{self, Credentials};
 use super::command::{self, Announced};
+use super::gsasl;
 use super::record::{AuthAttempt, Record, Speaker};
 use super::script::{Action, Plan, Stage};
 use super::setup::Setup;
@@ -300,6 +301,9 @@ impl Session {
         mechanism: &str,
         initial: Option<String>,
     ) -> Result<Option<Credentials>, Stop> {
+        if gsasl::judges(mechanism) {
+            return self.credentials_by_gsasl(mechanism, initial).await;
+        }
         if mechanism == "LOGIN" {
             let identity = match initial {
                 Some(initial) => initial,
@@ -330,7 +334,7 @@ impl Session {
         Ok(read)
     }
 
-    async fn challenge(&mut self, challenge: &str) -> Result<String, Stop> {
+    pub(crate) async fn challenge(&mut self, challenge: &str) -> Result<String, Stop> {
         self.say(challenge);
         let mut line = Vec::new();
         self.wire.append_line(&mut line).await?;

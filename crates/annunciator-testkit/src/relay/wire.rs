@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use openssl::nid::Nid;
-use openssl::ssl::{NameType, Ssl, SslContext};
+use openssl::ssl::{NameType, Ssl, SslContext, SslRef};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -152,6 +152,14 @@ impl Wire {
 
     pub(crate) fn in_tls(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// The TLS session, inside TLS.
+    pub(crate) fn ssl(&self) -> Option<&SslRef> {
+        match &self.stream {
+            Stream::Tls(stream) => Some(stream.ssl()),
+            Stream::Plain(_) | Stream::Gone => None,
+        }
     }
 
     /// Does the handshake; what the client sent before it is forgotten.
