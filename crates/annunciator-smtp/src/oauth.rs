@@ -21,6 +21,7 @@ use annunciator_core::Timestamp;
 use annunciator_names::{NamesPolicy, Resolver};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
 
 use crate::keeper::{Keeper, Notice};
 use crate::oauth::kept::Kept;
@@ -91,8 +92,6 @@ impl Given {
 
 #[derive(Default)]
 struct Slot {
-    /// Whether the keeper has been asked.
-    is_loaded: bool,
     kept: Option<Kept>,
     failed: Option<(Instant, TokenError)>,
 }
@@ -170,13 +169,8 @@ struct Renewal {
 impl Renewal {
     async fn run(self, mut slot: OwnedMutexGuard<Slot>) -> Result<Given, TokenError> {
         let place = kept::place(&self.source);
-        if !slot.is_loaded {
-            let text = self.keeper.load(&place).await;
-            slot.kept = text.and_then(|text| Kept::parse(&text, &self.source, now_s()));
-            slot.is_loaded = true;
-            if let Some(given) = self.good(&slot) {
-                return Ok(given);
-            }
+        if let Some(given) = self.find(&place, &mut slot).await {
+            return Ok(given);
         }
         let error = match &slot.failed {
             Some((at, error)) if at.elapsed() < FAILURE_KEPT => error.clone(),
@@ -189,6 +183,10 @@ impl Renewal {
                     return Ok(given);
                 }
                 Err(error) => {
+                    // Another client may have used the same refresh token a moment before.
+                    if let Some(given) = self.find(&place, &mut slot).await {
+                        return Ok(given);
+                    }
                     slot.failed = Some((Instant::now(), error.clone()));
                     self.tell(&error).await;
                     error
@@ -202,7 +200,16 @@ impl Renewal {
         slot.kept.as_ref().filter(alive).map(|kept| given(kept, true)).ok_or(error)
     }
 
-    fn good(&self, slot: &Slot) -> Option<Given> {
+    /// A token that is good, here or with the keeper, where other clients keep theirs: e-mail,
+    /// SMS and test messages may stand under one account.
+    async fn find(&self, place: &str, slot: &mut Slot) -> Option<Given> {
+        let text = self.keeper.load(place).await.map(Zeroizing::new);
+        let found = text.and_then(|text| Kept::parse(&text, &self.source, now_s()));
+        if let Some(found) = found
+            && slot.kept.as_ref().is_none_or(|kept| found.is_newer_than(kept))
+        {
+            slot.kept = Some(found);
+        }
         slot.kept.as_ref().and_then(|kept| good_one(kept, self.rejected.as_ref()))
     }
 

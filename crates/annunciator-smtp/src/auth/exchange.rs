@@ -23,7 +23,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    fn secret(text: Zeroizing<String>) -> Self {
+    fn secret(text: &str) -> Self {
         Self { octets: Zeroizing::new(text.as_bytes().to_vec()), is_secret: true }
     }
 
@@ -83,14 +83,14 @@ impl Exchange {
             return Err("user name and password must not hold a NUL".to_owned());
         }
         let password = || Some(Zeroizing::new(secret.to_owned()));
-        let bearer = |message: Zeroizing<String>, farewell| Kind::Bearer {
+        let bearer = |message: &str, farewell| Kind::Bearer {
             message: Some(Message::secret(message)),
             farewell,
         };
         let kind = match mechanism {
             Mechanism::Plain => {
                 let message = Zeroizing::new(format!("\0{username}\0{secret}"));
-                Kind::Single(Some(Message::secret(message)))
+                Kind::Single(Some(Message::secret(&message)))
             }
             Mechanism::Login => {
                 Kind::Login { username: Some(username.to_owned()), password: password() }
@@ -105,9 +105,9 @@ impl Exchange {
                 return Err("the user name must not hold control characters".to_owned());
             }
             Mechanism::OAuthBearer => {
-                bearer(bearer::oauthbearer(username, host, port, secret), "\u{1}")
+                bearer(&bearer::oauthbearer(username, host, port, secret), "\u{1}")
             }
-            Mechanism::XOAuth2 => bearer(bearer::xoauth2(username, secret), ""),
+            Mechanism::XOAuth2 => bearer(&bearer::xoauth2(username, secret), ""),
             Mechanism::External => Kind::Single(Some(Message::open(username))),
         };
         Ok(Self { kind, proven: false, reason: None })
@@ -137,19 +137,21 @@ impl Exchange {
                 Some(username) => Ok(Message::open(&username)),
                 None => {
                     self.proven = true;
-                    password.take().map(Message::secret).ok_or_else(too_much)
+                    let password = password.take().ok_or_else(too_much)?;
+                    Ok(Message::secret(&password))
                 }
             },
             Kind::CramMd5 { username, password } => {
                 let password = password.take().ok_or_else(too_much)?;
                 self.proven = true;
                 let answer = cram_md5(username, &password, challenge);
-                answer.map(Message::secret).map_err(|_| "OpenSSL computes no MD5".to_owned())
+                let answer = answer.map_err(|_| "OpenSSL computes no MD5".to_owned())?;
+                Ok(Message::secret(&answer))
             }
             Kind::Scram(scram) => {
                 let answer = scram.answer(challenge).await?;
                 self.proven = scram.has_proven();
-                Ok(Message::secret(answer))
+                Ok(Message::secret(&answer))
             }
             Kind::Bearer { farewell, .. } => {
                 if self.reason.is_some() {
@@ -253,6 +255,14 @@ mod tests {
             assert!(exchange.answer(b"x").await.is_err(), "{mechanism:?}");
             assert!(exchange.accept().is_ok(), "{mechanism:?}");
         }
+    }
+
+    #[test]
+    fn a_server_that_has_proven_nothing_is_not_accepted() {
+        let scram = Mechanism::Scram { hash: crate::auth::scram::Hash::Sha256, bound: false };
+        let mut exchange = exchange(scram, "u", "p").unwrap();
+        assert!(exchange.first().is_some() && !exchange.has_proven());
+        assert!(exchange.accept().unwrap_err().contains("without proving"));
     }
 
     #[test]

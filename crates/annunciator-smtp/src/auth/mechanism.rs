@@ -54,14 +54,14 @@ impl Mechanism {
     }
 
     fn is(self, set: PasswordMechanism) -> bool {
-        match (self, set) {
+        matches!(
+            (self, set),
             (Self::Scram { hash: Hash::Sha256, .. }, PasswordMechanism::ScramSha256)
-            | (Self::Scram { hash: Hash::Sha1, .. }, PasswordMechanism::ScramSha1)
-            | (Self::CramMd5, PasswordMechanism::CramMd5)
-            | (Self::Plain, PasswordMechanism::Plain)
-            | (Self::Login, PasswordMechanism::Login) => true,
-            _ => false,
-        }
+                | (Self::Scram { hash: Hash::Sha1, .. }, PasswordMechanism::ScramSha1)
+                | (Self::CramMd5, PasswordMechanism::CramMd5)
+                | (Self::Plain, PasswordMechanism::Plain)
+                | (Self::Login, PasswordMechanism::Login)
+        )
     }
 }
 

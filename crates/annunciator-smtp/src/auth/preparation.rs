@@ -1,6 +1,6 @@
 //! Names and passwords into the one form that both sides of SCRAM compute with.
 //!
-//! Standard: RFC 4013 (SASLprep) as far as it matters to passwords: spaces become U+0020, what is
+//! Standard: RFC 4013 (`SASLprep`) as far as it matters to passwords: spaces become U+0020, what is
 //! invisible goes, NFKC, no control characters. Tables of unassigned and right-to-left characters
 //! are not consulted: they would refuse passwords, never accept one more.
 //! Failure: in words, without the text.

@@ -85,6 +85,11 @@ impl Kept {
         text
     }
 
+    /// Whether it was obtained after that one.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        self.access != other.access && self.obtained_s >= other.obtained_s
+    }
+
     /// When it ends by the wall clock. Unit: s.
     pub(crate) fn expires_s(&self) -> u64 {
         self.obtained_s.saturating_add(self.lifetime_s)

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use annunciator_core::Stage;
 use annunciator_smtp::{
-    Auth, AuthGuard, Client, Grant, Keeper, Notice, OAuth2, Relay, Report, SecretText, TlsPolicy,
+    Auth, AuthGuard, Client, Grant, Keeper, Notice, OAuth2, Relay, Report, SecretText, Submission,
+    TlsPolicy,
 };
 use annunciator_testkit::certificates::Authority;
 use annunciator_testkit::dovecot::Dovecot;
@@ -177,6 +178,51 @@ async fn a_replaced_refresh_token_is_used_until_another_one_is_typed() {
 }
 
 #[tokio::test]
+async fn clients_with_one_account_share_what_was_replaced() {
+    let house = House::new();
+    {
+        let mut behaviour = house.oauth.behaviour();
+        (behaviour.rotates, behaviour.expires_in_s) = (true, 0);
+    }
+    let server = house.relay(&["access-1", "access-2", "access-3"]);
+    let relay = Relay { auth: house.auth(refresh("refresh-0")), ..relay_to(&server) };
+    let (email, sms) = (house.client(), house.client());
+    for client in [&email, &sms, &email] {
+        let report = deliver(client, &relay, vec![fresh(1)]).await.remove(0);
+        assert_eq!(words(&report), ["delivered"], "{report:?}");
+    }
+    assert_eq!(house.requests(), 3, "none was asked in vain");
+    assert!(house.keeper.notices.lock().unwrap().is_empty());
+}
+
+/// By a connection of its own.
+fn fresh(tag: u64) -> Submission {
+    Submission { fresh_connection: true, ..submission(tag, &["a@x.test"]) }
+}
+
+#[tokio::test]
+async fn while_a_token_lives_trouble_with_the_next_one_stops_nothing() {
+    for (status, body, told) in
+        [(503, "", 0), (400, r#"{"error":"invalid_grant"}"#, 1), (200, "", 0)]
+    {
+        let house = House::new();
+        let server = house.relay(&["access-1"]);
+        let relay = Relay { auth: house.auth(refresh("refresh-0")), ..relay_to(&server) };
+        assert_eq!(words(&house.deliver(&relay).await), ["delivered"]);
+        // 100 s before its end: due, and alive.
+        for text in house.keeper.texts.lock().unwrap().values_mut() {
+            let mut kept: serde_json::Value = serde_json::from_str(text).unwrap();
+            kept["obtained_s"] = (kept["obtained_s"].as_u64().unwrap() - 3_500).into();
+            *text = kept.to_string();
+        }
+        house.oauth.behaviour().scripted.push_back((status, body.into()));
+        assert_eq!(words(&house.deliver(&relay).await), ["delivered"], "{status}");
+        assert_eq!(house.requests(), 2);
+        assert_eq!(house.keeper.notices.lock().unwrap().len(), told);
+    }
+}
+
+#[tokio::test]
 async fn many_who_need_a_token_ask_for_it_once() {
     let house = House::new();
     house.oauth.behaviour().delay = Duration::from_millis(300);
@@ -231,7 +277,7 @@ async fn a_refusal_for_good_is_told_and_trouble_is_not() {
         assert_eq!(words(&report), ["transient auth Relay - 4.7.0"]);
         assert!(diagnostic(&report).contains(words_expected), "{}", diagnostic(&report));
         let advice = basket.stages.lock().unwrap().last().unwrap().advice.clone();
-        assert!(advice.contains(if told { "consent" } else { "token URL" }), "{advice}");
+        assert!(advice.contains(if told { "consent" } else { "without a proxy" }), "{advice}");
         assert_eq!(house.keeper.notices.lock().unwrap().len(), usize::from(told), "{body}");
         // Asked again at once, it is not: the endpoint is not run down.
         drop(deliver(&client, &relay, vec![submission(2, &["a@x.test"])]).await);

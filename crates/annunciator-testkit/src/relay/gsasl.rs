@@ -132,7 +132,8 @@ impl Session {
                 }
                 Verdict::Accepted(last) => {
                     // What proves the server goes as one more challenge (RFC 4954 section 4).
-                    if !last.is_empty() && self.challenge(&format!("334 {last}")).await? != "" {
+                    if !last.is_empty() && !self.challenge(&format!("334 {last}")).await?.is_empty()
+                    {
                         return Ok(None);
                     }
                     return Ok(Some(Credentials { identity: user.0, secret: user.1 }));
