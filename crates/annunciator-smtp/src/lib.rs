@@ -23,6 +23,7 @@ mod reply;
 mod capabilities;
 mod stuffing;
 
+mod advice;
 mod trouble;
 
 mod breaker;
