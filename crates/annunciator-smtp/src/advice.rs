@@ -105,6 +105,10 @@ fn on_withheld(why: Withheld) -> &'static str {
 fn on_reply(stage: Stage, kind: Kind, status: Option<EnhancedStatus>) -> &'static str {
     let about = status.map_or((0, 0), |status| (status.subject, status.detail));
     match (stage, kind, about) {
+        (Stage::Greeting | Stage::Hello, Kind::Closing, (7, _)) => {
+            "The server refuses this machine: see its words. It may want a certificate from it \
+             (`client_certificate`), or be told to let it in."
+        }
         (_, Kind::Closing, _) => {
             "The server is busy or limits connections: it is tried again. If it lasts, lower \
              `connections_max` or ask the server's administrator."

@@ -12,7 +12,7 @@ fn reply(code: u16, subject: u16, detail: u16) -> Cause {
     Cause::Reply { code: ReplyCode::new(code).unwrap(), status, text: String::new() }
 }
 
-fn check(stage: Stage, cause: Cause, expected: &[&str]) {
+fn check(stage: Stage, cause: &Cause, expected: &[&str]) {
     let advice = on(&Trouble::new(stage, cause.clone()));
     for words in expected {
         assert!(advice.contains(words), "{stage} {cause:?}: {advice}");
@@ -24,7 +24,7 @@ fn check(stage: Stage, cause: Cause, expected: &[&str]) {
 #[test]
 fn a_certificate_that_does_not_verify() {
     let check = |fault, expected: &[&str]| {
-        check(Stage::Tls, Cause::Certificate(fault, String::new()), expected)
+        check(Stage::Tls, &Cause::Certificate(fault, String::new()), expected);
     };
     let names =
         |names: &[&str]| CertificateFault::Name(names.iter().map(ToString::to_string).collect());
@@ -58,9 +58,10 @@ fn tls_that_does_not_come_to_be() {
         (Stage::Connect, Cause::Lost(words()), &["`port`"]),
         (Stage::Connect, Cause::Timeout, &["firewall"]),
         (Stage::Greeting, reply(421, 3, 2), &["busy"]),
+        (Stage::Greeting, reply(421, 7, 1), &["`client_certificate`"]),
         (Stage::Greeting, reply(554, 7, 1), &["may connect"]),
     ] {
-        check(stage, cause, expected);
+        check(stage, &cause, expected);
     }
 }
 
@@ -89,6 +90,6 @@ fn credentials_and_envelopes_that_are_refused() {
         (Stage::DataEnd, reply(552, 3, 4), &["larger"]),
         (Stage::DataEnd, reply(554, 7, 1), &["content"]),
     ] {
-        check(stage, cause, expected);
+        check(stage, &cause, expected);
     }
 }

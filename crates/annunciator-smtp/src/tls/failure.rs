@@ -108,7 +108,8 @@ fn openssl_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a ssl::Er
 }
 
 fn reason_of(stack: &ErrorStack) -> Option<i32> {
-    let ours = |error: &&openssl::error::Error| error.library_code() == LIBRARY_SSL;
+    let ours =
+        |error: &&openssl::error::Error| openssl::error::Error::library_code(error) == LIBRARY_SSL;
     stack.errors().iter().find(ours).map(openssl::error::Error::reason_code)
 }
 
