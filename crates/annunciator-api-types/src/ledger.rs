@@ -326,8 +326,17 @@ pub struct TlsView {
     pub subject: String,
     /// Issuer of the server's certificate.
     pub issuer: String,
+    /// Its serial number, lower-case hex.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub serial: String,
+    /// Begin of its validity.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub not_before: String,
     /// End of its validity.
     pub not_after: String,
+    /// Its key, such as `RSA 2048`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
     /// SHA-256 of the certificate.
     pub fingerprint_sha256: String,
     /// Whether it was checked and good.
@@ -335,6 +344,13 @@ pub struct TlsView {
     /// Why not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub verify_error: String,
+    /// Whether an earlier session was resumed: the certificate is the one of then.
+    #[serde(default)]
+    pub resumed: bool,
+    /// The chain as it was presented, one line for each certificate; only in a test message and
+    /// with a trace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
 }
 
 /// Deliveries that an operator's command is meant for.

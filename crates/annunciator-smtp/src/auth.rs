@@ -26,7 +26,7 @@ use crate::capabilities::Capabilities;
 use crate::connection::{Broken, Connection};
 use crate::oauth::{OAuth2, Tokens};
 use crate::relay::{Auth, AuthGuard, Relay, SecretText};
-use crate::trouble::{Cause, Trouble};
+use crate::trouble::{Cause, Trouble, Withheld};
 
 /// Longest command line without its CRLF (RFC 5321 section 4.5.3.1.4). Unit: octets.
 const COMMAND_OCTETS_MAX: usize = 510;
@@ -96,14 +96,14 @@ fn forbidden(detail: u16, words: &str) -> Trouble {
 /// allowed: even SCRAM shows a listener what a password can be guessed from.
 fn check_guard(tls: Option<&TlsFacts>, guard: AuthGuard) -> Result<(), Trouble> {
     match tls {
-        None if !guard.allow_without_tls => Err(forbidden(
-            11,
-            "credentials are not sent without TLS, and the server does not offer it",
-        )),
+        None if !guard.allow_without_tls => {
+            let words = "credentials are not sent without TLS, and the server does not offer it";
+            Err(Trouble::new(Stage::Auth, Cause::Withheld(Withheld::NoTls, words.to_owned())))
+        }
         Some(facts) if !facts.verified && !guard.allow_unverified => {
             let why = &facts.verify_error;
             let words = format!("credentials are not sent to a server that is not verified: {why}");
-            Err(forbidden(11, &words))
+            Err(Trouble::new(Stage::Auth, Cause::Withheld(Withheld::Unverified, words)))
         }
         _ => Ok(()),
     }

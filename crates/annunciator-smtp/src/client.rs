@@ -352,7 +352,8 @@ impl<'a> Delivery<'a, '_> {
 fn is_tls_failure(trouble: &Trouble) -> bool {
     let fits = match &trouble.cause {
         Cause::Reply { code, .. } => code.number() != 421,
-        Cause::Handshake(_) | Cause::Timeout | Cause::Lost(_) => true,
+        Cause::Handshake(_) | Cause::OldTls(_) | Cause::ClientCertificate(_) => true,
+        Cause::Timeout | Cause::Lost(_) => true,
         _ => false,
     };
     trouble.stage == Stage::Tls && fits

@@ -18,11 +18,10 @@ use openssl::ssl::SslRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_openssl::SslStream;
 use zeroize::Zeroizing;
 
 use crate::reply::{Malformed, REPLY_OCTETS_MAX, Reply, Scanner};
-use crate::tls::{Socket, before_handshake};
+use crate::tls::{self, TlsStream, before_handshake};
 use crate::trouble::Cause;
 
 /// What the input buffer begins with. Unit: octets.
@@ -68,7 +67,7 @@ impl From<Broken> for Cause {
 
 enum Wire {
     Plain(TcpStream),
-    Tls(Box<SslStream<Socket>>),
+    Tls(Box<TlsStream>),
     /// Only while a handshake is under way.
     Taken,
 }
@@ -126,6 +125,8 @@ pub(crate) struct Connection {
     /// How much of `output` the system has taken.
     sent: usize,
     alarm: Alarm,
+    /// The TLS alert by which the server ended the session.
+    alert: Option<u8>,
     dialogue: Option<Vec<String>>,
     /// What the dialogue must not show, should the server repeat it.
     secrets: Vec<Zeroizing<String>>,
@@ -143,6 +144,7 @@ impl Connection {
             output: Vec::with_capacity(INPUT_OCTETS_MIN),
             sent: 0,
             alarm: Alarm(Box::pin(sleep_until(Instant::now() + Duration::from_secs(30)))),
+            alert: None,
             dialogue: trace.then(Vec::new),
             secrets: Vec::new(),
         }
@@ -226,9 +228,7 @@ impl Connection {
             match self.wire.poll_write(cx, &self.output[self.sent..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Broken::closed())),
                 Poll::Ready(Ok(written)) => self.sent += written,
-                Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Err(Broken::Lost(error.to_string())));
-                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(&error))),
                 Poll::Pending => {
                     while self.make_room().is_ok() {
                         match self.poll_input(cx) {
@@ -317,8 +317,19 @@ impl Connection {
                 self.end += read;
                 Ok(())
             }
-            Err(error) => Err(Broken::Lost(error.to_string())),
+            Err(error) => Err(self.lost(&error)),
         })
+    }
+
+    fn lost(&mut self, error: &std::io::Error) -> Broken {
+        let (words, alert) = tls::lost(error);
+        self.alert = self.alert.or(alert);
+        Broken::Lost(words)
+    }
+
+    /// The TLS alert by which the server ended the session, if it did.
+    pub(crate) fn alert(&self) -> Option<u8> {
+        self.alert
     }
 
     fn make_room(&mut self) -> Result<(), Malformed> {
@@ -389,13 +400,13 @@ impl Connection {
     /// The TLS session, when there is one.
     pub(crate) fn ssl(&self) -> Option<&SslRef> {
         match &self.wire {
-            Wire::Tls(stream) => Some(stream.ssl()),
+            Wire::Tls(stream) => Some(stream.inner().ssl()),
             Wire::Plain(_) | Wire::Taken => None,
         }
     }
 
     /// Puts the encrypted stream in place.
-    pub(crate) fn set_tls(&mut self, stream: Box<SslStream<Socket>>) {
+    pub(crate) fn set_tls(&mut self, stream: Box<TlsStream>) {
         self.wire = Wire::Tls(stream);
     }
 
@@ -408,6 +419,11 @@ impl Connection {
         if self.flush(deadline).await.is_ok() {
             // What it answers changes nothing.
             let _ = self.reply(deadline).await;
+        }
+        // Without this farewell OpenSSL would not resume the session (RFC 5246 section 7.2.1).
+        if let Wire::Tls(stream) = &mut self.wire {
+            let farewell = poll_fn(|cx| Pin::new(&mut **stream).poll_shutdown(cx));
+            let _ = tokio::time::timeout_at(deadline, farewell).await;
         }
     }
 }

@@ -62,7 +62,8 @@ impl<'a> Job<'a> {
 
     pub(crate) fn watch(&self) -> Watch<'a> {
         let Submission { tag, trace, fresh_connection, .. } = self.submission;
-        Watch { feed: self.feed, tag, on: trace || fresh_connection }
+        let on = trace || fresh_connection;
+        Watch { feed: self.feed, tag, on, is_test: fresh_connection }
     }
 
     /// Whether it must not share a group of commands with another submission.

@@ -24,6 +24,7 @@ mod reply;
 mod capabilities;
 mod stuffing;
 
+mod advice;
 mod trouble;
 
 mod breaker;

@@ -172,10 +172,8 @@ impl Pool {
         {
             return Ok(Some(Arc::clone(context)));
         }
-        let made = TlsContext::new(&self.relay.tls);
-        let made =
-            made.map_err(|error| Cause::Handshake(format!("trusted certificates: {error}")))?;
-        let made = Arc::new(made);
+        let client = self.relay.client_certificate.as_ref();
+        let made = Arc::new(TlsContext::new(&self.relay.tls, client)?);
         *context = Some((now, Arc::clone(&made)));
         Ok(Some(made))
     }

@@ -20,12 +20,16 @@ use crate::oauth::Tokens;
 use crate::relay::{Auth, Relay, TlsPolicy};
 use crate::server::{OpenCount, Server};
 use crate::submission::{Feed, StageReport};
-use crate::tls::{TlsContext, shake_hands};
+use crate::tls::{TlsContext, cause_of_alert, shake_hands};
 use crate::trouble::{Cause, Trouble};
-use crate::{auth, route};
+use crate::{advice, auth, route};
 
 /// Longest EHLO argument. Unit: octets.
 const HELLO_NAME_OCTETS_MAX: usize = 255;
+
+/// Longest wait for a greeting in a test message: somebody sits before it. Production waits as
+/// long as RFC 5321 section 4.5.3.2.1 asks for, because a busy server may need it.
+const TEST_GREETING_MAX: Duration = Duration::from_secs(20);
 
 /// A connection that has greeted, and what is known of it.
 pub(crate) struct Session {
@@ -76,6 +80,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) feed: &'a dyn Feed,
     pub(crate) tag: u64,
     pub(crate) on: bool,
+    /// Whether somebody waits for the result (a test message).
+    pub(crate) is_test: bool,
 }
 
 impl Watch<'_> {
@@ -106,8 +112,8 @@ impl Watch<'_> {
         since: Instant,
         how: Result<Vec<String>, &Trouble>,
     ) {
-        let (ok, advice) =
-            (how.is_ok(), how.as_ref().err().map_or("", |trouble| trouble.advice()).to_owned());
+        let ok = how.is_ok();
+        let advice = how.as_ref().err().map(|trouble| advice::on(trouble)).unwrap_or_default();
         let detail = how.unwrap_or_else(|trouble| vec![trouble.failure().diagnostic]);
         let server = server.to_owned();
         let report = StageReport { stage, server, ok, detail, advice, elapsed: since.elapsed() };
@@ -258,7 +264,9 @@ impl Entry<'_> {
         if matches!(policy, TlsPolicy::Implicit { .. }) {
             self.shake_hands().await?;
         }
-        self.greeting().await?;
+        if let Err(trouble) = self.greeting().await {
+            return Err(self.after_handshake(trouble));
+        }
         self.hello().await?;
         if matches!(policy, TlsPolicy::IfSupported { .. } | TlsPolicy::Required { .. }) {
             self.starttls().await?;
@@ -276,7 +284,11 @@ impl Entry<'_> {
     }
 
     async fn greeting(&mut self) -> Result<(), Trouble> {
-        let deadline = self.deadline(self.opening.relay.timeouts.greeting);
+        let mut wait = self.opening.relay.timeouts.greeting;
+        if self.opening.watch.is_test {
+            wait = wait.min(TEST_GREETING_MAX);
+        }
+        let deadline = self.deadline(wait);
         let lost = |broken: Broken| Trouble::new(Stage::Greeting, broken.into());
         let reply = self.connection.reply(deadline).await.map_err(lost)?;
         if reply.code.number() != 220 {
@@ -340,21 +352,44 @@ impl Entry<'_> {
             return Err(Trouble::new(Stage::Tls, Cause::reply(reply)));
         }
         self.shake_hands().await?;
-        // What was announced before TLS may have been forged (RFC 3207 section 4.2). With TLS 1.3
-        // a server that refuses our certificate, or its absence, says so only now.
-        self.hello().await.map_err(|trouble| match trouble.cause {
-            Cause::Lost(words) => Trouble::new(Stage::Tls, Cause::Handshake(words)),
-            cause => Trouble::new(trouble.stage, cause),
+        // What was announced before TLS may have been forged (RFC 3207 section 4.2).
+        let Err(trouble) = self.hello().await else { return Ok(()) };
+        Err(match self.after_handshake(trouble) {
+            Trouble { cause: Cause::Lost(words), .. } => {
+                Trouble::new(Stage::Tls, Cause::Handshake(words))
+            }
+            trouble => trouble,
         })
     }
 
+    /// With TLS 1.3 a server that refuses our certificate, or its absence, says so only after the
+    /// handshake: by an alert, or by closing, which may outrun the alert.
+    fn after_handshake(&self, trouble: Trouble) -> Trouble {
+        let refused = match (self.connection.alert(), &trouble.cause, &self.tls) {
+            (Some(alert), _, Some(_)) => cause_of_alert(alert),
+            (None, Cause::Lost(words), Some(facts)) if facts.protocol == "TLSv1.3" => {
+                let why = "right after the handshake, as servers do that want a client certificate";
+                Some(Cause::ClientCertificate(format!("{words} {why}")))
+            }
+            _ => None,
+        };
+        refused.map_or(trouble, |cause| Trouble::new(Stage::Tls, cause))
+    }
+
     async fn shake_hands(&mut self) -> Result<(), Trouble> {
-        let trouble = |cause| Trouble::new(Stage::Tls, cause);
+        let implicit = matches!(self.opening.relay.tls, TlsPolicy::Implicit { .. });
+        let trouble = |cause| {
+            // Nobody has to tamper with anything to be a server that greets in plain text.
+            let plain = implicit && cause == Cause::Injected;
+            Trouble::new(Stage::Tls, if plain { Cause::PlainGreeting } else { cause })
+        };
         let context = self.opening.context.expect("every policy with TLS has a context");
         let tcp = self.connection.take_tcp().map_err(trouble)?;
         let deadline = self.deadline(self.opening.relay.timeouts.tls);
         let host = route::bare_host(&self.opening.server.host);
-        let (stream, facts) = shake_hands(context, host, tcp, deadline).await.map_err(trouble)?;
+        let watched = self.opening.watch.on;
+        let made = shake_hands(context, host, tcp, deadline, watched).await;
+        let (stream, facts) = made.map_err(trouble)?;
         self.connection.set_tls(stream);
         self.connection.note(&format!("--- {} {}", facts.protocol, facts.cipher));
         self.tls = Some(facts);
@@ -382,18 +417,25 @@ impl Entry<'_> {
 }
 
 fn tls_lines(facts: &TlsFacts) -> Vec<String> {
-    let verified = if facts.verified {
+    let resumed = if facts.resumed { ", resumed" } else { "" };
+    let mut lines = vec![format!("{} {}{resumed}", facts.protocol, facts.cipher)];
+    if !facts.subject.is_empty() {
+        lines.extend([
+            format!("subject {}", facts.subject),
+            format!("issuer {}", facts.issuer),
+            format!("serial {}", facts.serial),
+            format!("valid from {} until {}", facts.not_before, facts.not_after),
+            format!("key {}", facts.key),
+            format!("SHA-256 {}", facts.fingerprint_sha256),
+        ]);
+    }
+    lines.extend(facts.chain.iter().map(|link| format!("chain: {link}")));
+    lines.push(if facts.verified {
         "certificate verified".to_owned()
     } else {
         format!("certificate not verified: {}", facts.verify_error)
-    };
-    vec![
-        format!("{} {}", facts.protocol, facts.cipher),
-        format!("subject {}", facts.subject),
-        format!("issuer {}", facts.issuer),
-        format!("valid until {}", facts.not_after),
-        verified,
-    ]
+    });
+    lines
 }
 
 #[cfg(test)]

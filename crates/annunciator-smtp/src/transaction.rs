@@ -350,21 +350,21 @@ impl<'a> Carrier<'a, '_> {
             return;
         }
         let (server, since) = (&self.session.server.label, job.began.unwrap_or_else(Instant::now));
-        for (index, trouble) in &self.refused {
+        let accepted = self.accepted.iter().map(|&index| (index, None));
+        let refused = self.refused.iter().map(|(index, trouble)| (*index, Some(trouble)));
+        let mut all: Vec<_> = accepted.chain(refused).collect();
+        all.sort_by_key(|(index, _)| *index);
+        for (index, trouble) in all {
+            let path = job.forward_path(index);
+            let Some(trouble) = trouble else {
+                watch.passed(Stage::RcptTo, server, since, || vec![format!("{path}: accepted")]);
+                continue;
+            };
             let mut trouble = trouble.clone();
             if let Cause::Reply { text, .. } = &mut trouble.cause {
-                text.insert_str(0, &format!("{}: ", job.forward_path(*index)));
+                text.insert_str(0, &format!("{path}: "));
             }
             watch.failed(&trouble, server, since);
-        }
-        if !self.accepted.is_empty() {
-            let lines = || {
-                self.accepted
-                    .iter()
-                    .map(|&i| format!("{}: accepted", job.forward_path(i)))
-                    .collect()
-            };
-            watch.passed(Stage::RcptTo, server, since, lines);
         }
     }
 }

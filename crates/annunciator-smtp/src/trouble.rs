@@ -35,10 +35,16 @@ pub(crate) enum Cause {
     Interrupted(String),
     /// The TLS handshake failed.
     Handshake(String),
+    /// It failed because no version is in common.
+    OldTls(String),
+    /// It failed because of our certificate, or for want of one.
+    ClientCertificate(String),
     /// Plain text arrived where the handshake had to begin.
     Injected,
+    /// With TLS from the first octet: the server greeted in plain text.
+    PlainGreeting,
     /// The certificate does not verify.
-    Certificate(String),
+    Certificate(CertificateFault, String),
     /// The settings forbid to go on with this server.
     Forbidden(EnhancedStatus, String),
     /// There is no access token to show.
@@ -48,8 +54,40 @@ pub(crate) enum Cause {
         /// Why.
         words: String,
     },
+    /// The settings forbid to send credentials to this server.
+    Withheld(Withheld, String),
     /// The message asks for what cannot be done.
     Unsupported(EnhancedStatus, String),
+}
+
+/// Which check a certificate failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum CertificateFault {
+    /// It is for these hosts, not for the one asked for.
+    Name(Vec<String>),
+    /// Its issuer is not trusted.
+    Issuer,
+    /// It is signed by its own key, and not trusted itself.
+    SelfSigned,
+    /// It, or its issuer's, has expired.
+    Expired,
+    /// It, or its issuer's, is not valid yet.
+    NotYetValid,
+    /// Key or digest is too weak.
+    Weak,
+    /// It is not for TLS servers.
+    Usage,
+    /// Something else.
+    Other,
+}
+
+/// Why credentials are not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Withheld {
+    /// The session is not encrypted.
+    NoTls,
+    /// The server's certificate does not verify.
+    Unverified,
 }
 
 /// What went wrong, and where.
@@ -130,9 +168,13 @@ impl Cause {
             Self::Timeout => Kind::Timeout,
             Self::Lost(_) => Kind::Lost,
             Self::Interrupted(_) => Kind::Interrupted,
-            Self::Handshake(_) | Self::Injected => Kind::Handshake,
-            Self::Certificate(_) => Kind::Certificate,
-            Self::Forbidden(..) => Kind::Forbidden,
+            Self::Handshake(_)
+            | Self::OldTls(_)
+            | Self::ClientCertificate(_)
+            | Self::Injected
+            | Self::PlainGreeting => Kind::Handshake,
+            Self::Certificate(..) => Kind::Certificate,
+            Self::Forbidden(..) | Self::Withheld(..) => Kind::Forbidden,
             Self::Token { refused: true, .. } => Kind::TokenRefused,
             Self::Token { refused: false, .. } => Kind::TokenMissing,
             Self::Unsupported(..) => Kind::Unsupported,
@@ -229,13 +271,21 @@ impl Trouble {
             Cause::Interrupted(words) => {
                 (None, ours(4, 2), format!("connection lost while sending the message: {words}"))
             }
-            Cause::Handshake(words) => (None, ours(7, 5), format!("TLS handshake failed: {words}")),
+            Cause::Handshake(words) | Cause::OldTls(words) | Cause::ClientCertificate(words) => {
+                (None, ours(7, 5), format!("TLS handshake failed: {words}"))
+            }
             Cause::Injected => {
                 let text = "plain text arrived after the reply to STARTTLS and before the handshake: \
                             somebody may be tampering with the connection";
                 (None, ours(7, 5), text.to_owned())
             }
-            Cause::Certificate(words) => (None, ours(7, 5), words.clone()),
+            Cause::PlainGreeting => {
+                let text = "the server speaks plain SMTP here: TLS from the first octet is set, \
+                            this port wants STARTTLS";
+                (None, ours(7, 5), text.to_owned())
+            }
+            Cause::Certificate(_, words) => (None, ours(7, 5), words.clone()),
+            Cause::Withheld(_, words) => (None, ours(7, 11), words.clone()),
             Cause::Token { words, .. } => (None, ours(7, 0), words.clone()),
             Cause::Forbidden(status, words) | Cause::Unsupported(status, words) => {
                 (None, *status, words.clone())
@@ -269,53 +319,6 @@ impl Trouble {
             Stage::Data => "DATA",
             Stage::DataEnd => "end of message",
             Stage::Prepare => "preparation",
-        }
-    }
-
-    /// What an administrator can do about it; empty when nothing is known.
-    #[must_use]
-    pub(crate) fn advice(&self) -> &'static str {
-        match (self.stage, self.cause.kind()) {
-            (Stage::Resolve, _) => "Check the server's name and this machine's DNS settings.",
-            (Stage::Connect, Kind::Timeout) => {
-                "Check that no firewall drops the connection to this port."
-            }
-            (Stage::Connect, _) => "Check server and port, and that the relay is running.",
-            (Stage::Greeting, Kind::Timeout | Kind::Malformed) => {
-                "Check the port: this may be no SMTP server, or one that expects TLS from the first octet."
-            }
-            (Stage::Greeting | Stage::Hello, _) => {
-                "Ask the relay's administrator whether this machine may connect."
-            }
-            (Stage::Tls, Kind::Certificate) => {
-                "Use the name that the certificate holds, or add the authority that issued it to the trusted ones."
-            }
-            (Stage::Tls, Kind::Forbidden) => {
-                "Turn STARTTLS on at the relay, or use another TLS setting or port."
-            }
-            (Stage::Tls, _) => "Check the relay's TLS settings and the minimum TLS version.",
-            (Stage::Auth, Kind::Forbidden) => {
-                "Compare authentication and TLS settings here and at the relay."
-            }
-            (Stage::Auth, Kind::TokenRefused) => {
-                "Check client id, client secret and scope; give consent at the identity provider again and type the new refresh token."
-            }
-            (Stage::Auth, Kind::TokenMissing) => {
-                "Check the token URL, that this machine reaches it without a proxy, and the trusted authorities."
-            }
-            (Stage::Auth, _) => {
-                "Check user name and password; with OAuth 2.0, that the mailbox allows SMTP and the token has its scope."
-            }
-            (Stage::MailFrom, Kind::AccessFirst) => {
-                "The relay wants authentication or TLS: turn it on."
-            }
-            (Stage::MailFrom, Kind::Negative4 | Kind::Negative5) => {
-                "Check the sender: the relay may accept only certain senders, or only after authentication."
-            }
-            (Stage::RcptTo, Kind::Negative4 | Kind::Negative5) => {
-                "Check the recipient, and whether the relay passes on mail for its domain."
-            }
-            _ => "",
         }
     }
 }

@@ -39,7 +39,7 @@ fn causes() -> Vec<(&'static str, Cause)> {
         ("cut", Cause::Interrupted(words())),
         ("tls", Cause::Handshake(words())),
         ("inject", Cause::Injected),
-        ("cert", Cause::Certificate(words())),
+        ("cert", Cause::Certificate(CertificateFault::Other, words())),
         ("forbid", Cause::Forbidden(status, words())),
         ("unable", Cause::Unsupported(status, words())),
     ]
@@ -100,7 +100,11 @@ fn a_status_is_the_servers_own_or_one_that_fits() {
         (Stage::Auth, reply(535, None), "5.0.0 535 words"),
         (Stage::DataEnd, Cause::Timeout, "4.4.2 no answer in time (end of message)"),
         (Stage::Connect, Cause::Lost("refused".into()), "4.4.1 refused"),
-        (Stage::Tls, Cause::Certificate("expired".into()), "4.7.5 expired"),
+        (
+            Stage::Tls,
+            Cause::Certificate(CertificateFault::Expired, "expired".into()),
+            "4.7.5 expired",
+        ),
     ] {
         let failure = Trouble::new(stage, cause).failure();
         assert_eq!(format!("{} {}", failure.status, failure.diagnostic), expected);

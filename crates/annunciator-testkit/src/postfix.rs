@@ -62,6 +62,15 @@ pub struct PostfixSetup {
     refused: Vec<(String, String)>,
     identity: Option<Identity>,
     lines: Vec<String>,
+    listeners: Vec<Listener>,
+}
+
+/// One more port, with settings and a certificate of its own.
+#[derive(Clone)]
+struct Listener {
+    address: SocketAddr,
+    identity: Option<Identity>,
+    settings: Vec<(String, String)>,
 }
 
 impl PostfixSetup {
@@ -85,6 +94,21 @@ impl PostfixSetup {
     /// Adds a line to `main.cf`.
     pub fn line(mut self, line: &str) -> Self {
         self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Listens on one more port, with these settings of `main.cf` changed and, when there is a
+    /// certificate, with TLS.
+    pub fn listen(
+        mut self,
+        address: SocketAddr,
+        identity: Option<&Identity>,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into()));
+        let listener =
+            Listener { address, identity: identity.cloned(), settings: settings.collect() };
+        self.listeners.push(listener);
         self
     }
 
@@ -293,12 +317,14 @@ fn lay_out(
     let etc = folder.join("etc");
     let refused = setup.refused.iter().map(|(address, reply)| format!("{address} {reply}\n"));
     fs::write(etc.join("recipients"), refused.collect::<String>())?;
-    let services = service_table(&fs::read_to_string(SERVICES)?, address);
+    let mut services = service_table(&fs::read_to_string(SERVICES)?, address);
+    for (at, listener) in setup.listeners.iter().enumerate() {
+        services.push_str(&listener_entry(&etc, at, listener)?);
+    }
     fs::write(etc.join("master.cf"), services)?;
     let mut main = main_settings(folder, (user, group));
     if let Some(identity) = &setup.identity {
-        let (certificate, key) = identity.write_files(&etc, "server");
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+        let (certificate, key) = write_identity(&etc, "server", identity)?;
         main.push_str(&format!(
             "smtpd_tls_security_level = may\nsmtpd_tls_received_header = yes\n\
              smtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\n",
@@ -309,6 +335,40 @@ fn lay_out(
     main.extend(setup.lines.iter().map(|line| format!("{line}\n")));
     fs::write(etc.join("main.cf"), main)?;
     Ok(())
+}
+
+fn write_identity(
+    folder: &Path,
+    stem: &str,
+    identity: &Identity,
+) -> Result<(PathBuf, PathBuf), PostfixError> {
+    let (certificate, key) = identity.write_files(folder, stem);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    Ok((certificate, key))
+}
+
+/// One more port in the table of services.
+fn listener_entry(
+    folder: &Path,
+    number: usize,
+    listener: &Listener,
+) -> Result<String, PostfixError> {
+    let mut entry = format!("{} inet n - n - - smtpd\n", listener.address);
+    let mut add = |key: &str, value: &str| {
+        entry.push_str(&format!("  -o {{ {key} = {value} }}\n"));
+    };
+    if let Some(identity) = &listener.identity {
+        let stem = format!("listener-{number}");
+        let (certificate, key) = write_identity(folder, &stem, identity)?;
+        add("smtpd_tls_security_level", "may");
+        add("smtpd_tls_received_header", "yes");
+        add("smtpd_tls_cert_file", &certificate.display().to_string());
+        add("smtpd_tls_key_file", &key.display().to_string());
+    }
+    for (key, value) in &listener.settings {
+        add(key, value);
+    }
+    Ok(entry)
 }
 
 /// The distribution's table of services with our port, without chroot.

@@ -220,10 +220,15 @@ pub fn tls(given: &TlsFacts) -> TlsView {
         cipher: given.cipher.clone(),
         subject: given.subject.clone(),
         issuer: given.issuer.clone(),
+        serial: given.serial.clone(),
+        not_before: given.not_before.clone(),
         not_after: given.not_after.clone(),
+        key: given.key.clone(),
         fingerprint_sha256: given.fingerprint_sha256.clone(),
         verified: given.verified,
         verify_error: given.verify_error.clone(),
+        resumed: given.resumed,
+        chain: given.chain.clone(),
     }
 }
 

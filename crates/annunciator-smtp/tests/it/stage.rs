@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use annunciator_certificates::{ClientCertificate, SecretOctets};
 use annunciator_core::Outcome;
 use annunciator_smtp::{
     Client, Envelope, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath, StageReport,
     Submission, TlsPolicy,
 };
+use annunciator_testkit::certificates::Identity;
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -30,6 +32,14 @@ pub(crate) fn relay_at(hosts: &[&str], port: u16) -> Relay {
         limits: Limits { connections_max: 4, ..Limits::default() },
         ..Relay::default()
     }
+}
+
+/// As it is uploaded: the chain, and the key as PKCS#8.
+pub(crate) fn client_certificate(identity: &Identity) -> ClientCertificate {
+    let all = std::iter::once(&identity.certificate).chain(&identity.chain);
+    let chain = all.map(|certificate| certificate.to_der().unwrap()).collect();
+    let key = SecretOctets::new(identity.key.private_key_to_pkcs8().unwrap());
+    ClientCertificate { chain, key }
 }
 
 /// A small message to these recipients.

@@ -182,7 +182,7 @@ async fn a_dry_run_stops_before_data_and_tells_each_stage() {
     let stages = basket.stages.lock().unwrap();
     let seen: Vec<String> = stages.iter().map(|s| format!("{} {}", s.stage, s.ok)).collect();
     let expected = "resolve true,connect true,greeting true,hello true,mail_from true,\
-                    rcpt_to false,rcpt_to true";
+                    rcpt_to true,rcpt_to false,rcpt_to true";
     assert_eq!(seen.join(","), expected);
     let refused = stages.iter().find(|stage| !stage.ok).unwrap();
     assert_eq!(refused.detail, ["b@x.test: 550 5.1.1 unknown"]);

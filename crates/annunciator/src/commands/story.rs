@@ -118,6 +118,9 @@ fn of_attempt(paint: Paint, zone: &TimeZone, attempt: &AttemptView) -> String {
         facts.add("server", &format!("{server}{reused}"));
         facts.add("found by", &attempt.route.as_ref().map(route_line).unwrap_or_default());
         facts.add("TLS", &attempt.tls.as_ref().map_or("none".to_owned(), tls_line));
+        for (name, text) in attempt.tls.iter().flat_map(certificate_lines) {
+            facts.add(name, &text);
+        }
     }
     if let Some(failure) = &attempt.failure {
         facts.add("stopped at", &failure.stage.replace('_', " "));
@@ -163,7 +166,7 @@ pub(crate) fn route_line(route: &RouteView) -> String {
     parts.join(", ")
 }
 
-/// `TLSv1.3 TLS_AES_256_GCM_SHA384, CN=mail.example.org, verified`.
+/// `TLSv1.3 TLS_AES_256_GCM_SHA384, CN=mail.example.org, RSA 2048, verified`.
 pub(crate) fn tls_line(tls: &TlsView) -> String {
     let verified = match (tls.verified, tls.verify_error.as_str()) {
         (true, _) => "verified".to_owned(),
@@ -172,9 +175,27 @@ pub(crate) fn tls_line(tls: &TlsView) -> String {
     };
     let mut parts = vec![format!("{} {}", tls.protocol, tls.cipher)];
     parts.extend((!tls.subject.is_empty()).then(|| tls.subject.clone()));
+    parts.extend((!tls.key.is_empty()).then(|| tls.key.clone()));
     parts.extend((!tls.not_after.is_empty()).then(|| format!("valid until {}", tls.not_after)));
     parts.push(verified);
+    parts.extend(tls.resumed.then(|| "session resumed".to_owned()));
     parts.join(", ")
+}
+
+/// What is worth a line of its own when somebody looks for a certificate: names and values.
+fn certificate_lines(tls: &TlsView) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let mut add = |name, text: &str| {
+        if !text.is_empty() {
+            lines.push((name, text.to_owned()));
+        }
+    };
+    add("issuer", &tls.issuer);
+    add("serial", &tls.serial);
+    add("valid from", &tls.not_before);
+    add("SHA-256", &tls.fingerprint_sha256);
+    tls.chain.iter().for_each(|link| add("chain", link));
+    lines
 }
 
 fn times_line(attempt: &AttemptView) -> String {
@@ -286,8 +307,9 @@ mod tests {
                     "status": "4.7.1", "diagnostic": "4.7.1 greylisted\u{1b}[2J"},
                 "server": "mail.example.org", "address": "192.0.2.1:25",
                 "tls": {"protocol": "TLSv1.3", "cipher": "X", "subject": "CN=mail", "issuer": "",
-                    "not_after": "", "fingerprint_sha256": "", "verified": false,
-                    "verify_error": "self-signed"},
+                    "serial": "0a", "not_after": "", "key": "EC P-256",
+                    "fingerprint_sha256": "", "verified": false, "resumed": true,
+                    "verify_error": "self-signed", "chain": ["CN=mail ← CN=ca"]},
                 "reply": "", "queue_id": "", "reused_connection": true,
                 "timings": {"connect_us": 1200}}]
         });
@@ -311,7 +333,9 @@ Delivery d1  queued
 Attempt 1  transient failure
   begun       2026-11-22 05:30:00.000Z
   server      mail.example.org at 192.0.2.1:25, on a connection used before
-  TLS         TLSv1.3 X, CN=mail, not verified: self-signed
+  TLS         TLSv1.3 X, CN=mail, EC P-256, not verified: self-signed, session resumed
+  serial      0a
+  chain       CN=mail ← CN=ca
   stopped at  rcpt to
   because     451 4.7.1 greylisted [2J
   meaning     about this delivery alone: its own retry schedule goes on
