@@ -7,6 +7,8 @@
 
 pub mod certificates;
 pub mod clock;
+pub mod daemon;
+pub mod dns;
 pub mod dovecot;
 pub mod events;
 pub mod http;
