@@ -28,6 +28,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("bind9-utils", "signs zones, well and badly"),
     ("bind9-dnsutils", "a validating resolver that judges our zones"),
     ("unbound", "a validating resolver that is trusted with its AD bit"),
+    ("samba", "a NetBIOS name service and WINS server"),
+    ("samba-common-bin", "asks it as nmblookup"),
+    ("iproute2", "networks for one test alone"),
     ("util-linux", "ends servers of tests with the tests"),
 ];
 

@@ -28,9 +28,11 @@ use tempfile::TempDir;
 use crate::daemon::{Daemon, run};
 use crate::process::free_address;
 
+mod tap;
 mod unbound;
 mod zone_file;
 
+pub use tap::{Lie, Tap};
 pub use unbound::Unbound;
 use zone_file::ZoneFile;
 
@@ -104,7 +106,16 @@ impl Zones {
     /// When a program is missing or a zone text is wrong.
     #[must_use]
     pub fn start(self) -> Dns {
-        Dns::start(self.zones)
+        self.start_at(free_address())
+    }
+
+    /// The same at a certain address.
+    ///
+    /// # Panics
+    /// When a program is missing, a zone text is wrong, or the address is taken.
+    #[must_use]
+    pub fn start_at(self, address: SocketAddr) -> Dns {
+        Dns::start(self.zones, address)
     }
 }
 
@@ -118,7 +129,7 @@ pub struct Dns {
 }
 
 impl Dns {
-    fn start(mut zones: Vec<ZoneFile>) -> Self {
+    fn start(mut zones: Vec<ZoneFile>, address: SocketAddr) -> Self {
         let folder = tempfile::Builder::new().prefix("testkit-dns-").tempdir_in("/tmp");
         let folder = folder.expect("/tmp can be written to");
         // Deepest first, because a parent needs the keys of its children.
@@ -128,7 +139,6 @@ impl Dns {
             zones[index].delegations = delegations;
             zones[index].write(folder.path());
         }
-        let address = free_address();
         let configuration = folder.path().join("knot.conf");
         fs::write(&configuration, knot_configuration(&zones, folder.path(), address))
             .expect("the folder can be written to");

@@ -12,6 +12,8 @@ pub mod dns;
 pub mod dovecot;
 pub mod events;
 pub mod http;
+pub mod network;
+pub mod nmbd;
 pub mod oauth;
 pub mod postfix;
 pub mod process;

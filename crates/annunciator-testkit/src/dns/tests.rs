@@ -1,3 +1,5 @@
+//! Our zones as resolvers that we did not write see them.
+
 use super::*;
 
 /// What `delv` of BIND, a validating resolver that we did not write, says of a name.
