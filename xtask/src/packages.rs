@@ -23,6 +23,15 @@ const PACKAGES: &[(&str, &str)] = &[
     ("faketime", "moves the clock of a whole process"),
     ("strace", "makes fsync and write fail"),
     ("curl", "an HTTP client that is not ours"),
+    ("knot", "DNS zones for tests"),
+    ("knot-dnsutils", "asks DNS servers as kdig"),
+    ("bind9-utils", "signs zones, well and badly"),
+    ("bind9-dnsutils", "a validating resolver that judges our zones"),
+    ("unbound", "a validating resolver that is trusted with its AD bit"),
+    ("samba", "a NetBIOS name service and WINS server"),
+    ("samba-common-bin", "asks it as nmblookup"),
+    ("iproute2", "networks for one test alone"),
+    ("util-linux", "ends servers of tests with the tests"),
 ];
 
 /// Keeps a freshly installed service from starting: tests start their own.

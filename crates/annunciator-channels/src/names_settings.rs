@@ -58,7 +58,9 @@ settings! {
         /// Who says that an answer is authentic (DNSSEC).
         dnssec: DnssecMode = DnssecMode::Validate;
         /// Trust anchors of private signed zones beside the root's: DS or DNSKEY records, such as
-        /// `plant.example. IN DS 31337 13 2 9F3A...`.
+        /// `plant.example. IN DS 31337 13 2 9F3A...`. Where the resolver gives no signatures names
+        /// are used unchecked, but never in a zone that is named here; name the root's own anchor
+        /// to have it so everywhere.
         trust_anchors: TextList = TextList::default(), chars_max(2_000), items_max(16),
             only_when("dnssec", "validate");
         /// Whether Windows names are asked for after DNS has none (NetBIOS name service).

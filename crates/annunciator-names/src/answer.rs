@@ -110,7 +110,7 @@ pub enum LookupError {
     #[error("{0}")]
     Absent(String),
     /// The answer is forged, expired or broken, as far as its signatures tell: never used, and
-    /// worth another try (RFC 4035 section 5.5).
+    /// worth another try (RFC 4035 section 5.5). That a key could not be had looks the same.
     #[error("{0}")]
     Bogus(String),
     /// No resolver could tell (SERVFAIL, REFUSED, unreachable).

@@ -6,11 +6,15 @@
 //! Failure: [`LookupError`] says by type whether the name is absent, nobody could tell, or the
 //! answer was forged.
 
-mod policy;
-
 mod answer;
-
+mod cache;
+mod dns;
+mod name;
+mod netbios;
+mod order;
+mod policy;
 mod resolver;
+mod system;
 
 pub use answer::{
     AddressSource, Addresses, Exchanger, Exchangers, LookupError, Proof, Texts, Tlsa, TlsaRecords,

@@ -22,12 +22,17 @@ pub enum Dnssec {
     /// Nobody: every answer is [`crate::Proof::Unchecked`].
     Off,
     /// We: signatures are followed down from the root's trust anchor, and from these.
+    ///
+    /// Where the resolver gives no signatures of the root, and in private top level domains
+    /// without an anchor, answers are [`crate::Proof::Unchecked`] (ADR 0022).
     Validate {
         /// Further trust anchors for private zones: DS or DNSKEY records, one per text, such as
-        /// `plant.example. IN DS 31337 13 2 9F3A…`.
+        /// `plant.example. IN DS 31337 13 2 9F3A…`; at most 16. In a zone that is named here
+        /// nothing unchecked is used; to have it so everywhere, name the root's own anchor.
         anchors: Vec<String>,
     },
-    /// The resolver, by its AD bit. Only for one on loopback (RFC 7672 section 3.1.1).
+    /// The resolver, by its AD bit. Only for one on loopback (RFC 7672 section 3.1.1): from
+    /// elsewhere every answer is [`crate::Proof::Unchecked`].
     TrustResolver,
 }
 

@@ -7,9 +7,13 @@
 
 pub mod certificates;
 pub mod clock;
+pub mod daemon;
+pub mod dns;
 pub mod dovecot;
 pub mod events;
 pub mod http;
+pub mod network;
+pub mod nmbd;
 pub mod oauth;
 pub mod postfix;
 pub mod process;
