@@ -5,7 +5,7 @@
 //! bound but does not listen keeps the port ours; connections to it are refused.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -30,11 +30,11 @@ pub(crate) enum Listener {
 }
 
 /// Binds a socket that does not listen yet; port 0 stands for any.
-pub(crate) fn reserve(port: u16) -> io::Result<TcpSocket> {
+pub(crate) fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     // Else connections in TIME_WAIT would keep us from our own port.
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.bind(address)?;
     Ok(socket)
 }
 
@@ -75,7 +75,7 @@ async fn accept(
     setup: Arc<Setup>,
     record: Arc<Record>,
 ) -> io::Result<TcpSocket> {
-    let port = listener.local_addr()?.port();
+    let address = listener.local_addr()?;
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
@@ -90,7 +90,7 @@ async fn accept(
         }
     }
     drop(listener);
-    let reserved = reserve(port);
+    let reserved = reserve(address);
     sessions.shutdown().await;
     reserved
 }

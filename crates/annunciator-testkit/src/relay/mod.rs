@@ -81,7 +81,7 @@ impl Relay {
             .build()
             .expect("a thread for the relay");
         let record = Arc::new(Record::new(setup.counting_only));
-        let socket = listener::reserve(0).expect("loopback has a free port");
+        let socket = listener::reserve(setup.address).expect("loopback has a free port");
         let address = socket.local_addr().expect("a bound socket has an address");
         let listener =
             Listener::up(socket, runtime.handle(), Arc::clone(&setup), Arc::clone(&record));
@@ -95,7 +95,7 @@ impl Relay {
         self.address
     }
 
-    /// The port on 127.0.0.1.
+    /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()

@@ -1,5 +1,6 @@
 //! What a test wants of a relay before it starts.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use openssl::ssl::{SslContext, SslMethod, SslVerifyMode, SslVersion};
@@ -96,6 +97,7 @@ impl TlsSetup {
 
 /// Everything a running relay goes by.
 pub(crate) struct Setup {
+    pub(crate) address: SocketAddr,
     pub(crate) name: String,
     pub(crate) script: Script,
     pub(crate) pipelining: bool,
@@ -125,6 +127,7 @@ pub struct RelayBuilder {
 impl RelayBuilder {
     pub(crate) fn new() -> Self {
         let setup = Setup {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             name: "relay.test".to_owned(),
             script: Script::default(),
             pipelining: true,
@@ -150,6 +153,11 @@ impl RelayBuilder {
     fn set(mut self, change: impl FnOnce(&mut Setup)) -> Self {
         change(&mut self.setup);
         self
+    }
+
+    /// Listens at this loopback address; port 0 stands for any. Without it, 127.0.0.1.
+    pub fn at(self, address: SocketAddr) -> Self {
+        self.set(|setup| setup.address = address)
     }
 
     /// The name in the greeting and in the reply to EHLO.
