@@ -177,6 +177,19 @@ fn on_recipient(kind: Kind, about: (u16, u16)) -> &'static str {
 /// On what is no reply.
 fn on_stage(stage: Stage, kind: Kind) -> &'static str {
     match (stage, kind) {
+        (Stage::Resolve, Kind::Unsupported) => {
+            "Set `servers` to a domain that takes mail; or to the server itself, and turn \
+             `mx_lookup` off."
+        }
+        (Stage::Resolve, Kind::Untrusted) => {
+            "Ask who keeps the zone whether its DNSSEC signatures are current and its TLSA records \
+             are answered: nothing is sent until they are. If other zones fail too, check the \
+             clock and the resolver of this machine."
+        }
+        (Stage::Resolve, Kind::Forbidden) => {
+            "Check the settings of name resolution, and whether the domain's MTA-STS policy names \
+             this mail exchanger."
+        }
         (Stage::Resolve, _) => "Check the name in `servers`, and this machine's DNS settings.",
         (Stage::Connect, Kind::Timeout) => {
             "Check `servers` and `port`, and that no firewall drops the connection."
@@ -188,6 +201,10 @@ fn on_stage(stage: Stage, kind: Kind) -> &'static str {
         }
         (Stage::Greeting | Stage::Hello, _) => {
             "Ask the server's administrator whether this machine may connect."
+        }
+        (Stage::Tls, Kind::Untrusted) => {
+            "Ask the server's administrator to publish TLSA records for the certificate that is \
+             in use, before it is changed."
         }
         (Stage::Tls, Kind::Forbidden) => {
             "Turn STARTTLS on at the server; or set `tls = \"implicit\"` with its port for TLS \

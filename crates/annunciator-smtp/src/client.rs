@@ -17,9 +17,13 @@ use tokio::time::{Instant, timeout_at};
 use crate::job::{Job, Tried};
 use crate::keeper::{Keeper, MemoryKeeper};
 use crate::knock::knock;
+use crate::mta_sts::policies::Policies;
 use crate::oauth::Tokens;
 use crate::pool::{Pool, quit, retire};
 use crate::relay::{Auth, Relay, TlsPolicy};
+use crate::resolvers::Resolvers;
+use crate::route::finder::Finder;
+use crate::route::roster::{Choice, Way, Wish};
 use crate::server::{Server, ServerHealth};
 use crate::session::{self, Opening, OpeningFailure, Session};
 use crate::submission::{Feed, Submission};
@@ -42,6 +46,8 @@ pub struct Client {
 struct Inner {
     /// Of all relays, so that those with the same account share one.
     tokens: Tokens,
+    resolvers: Resolvers,
+    policies: Policies,
     pools: Mutex<HashMap<Relay, Arc<Pool>>>,
     /// Whether the task that closes idle connections has begun.
     reaps: AtomicBool,
@@ -50,6 +56,10 @@ struct Inner {
 impl Inner {
     fn pools(&self) -> MutexGuard<'_, HashMap<Relay, Arc<Pool>>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finder<'a>(&'a self, relay: &'a Relay) -> Finder<'a> {
+        Finder { relay, resolver: self.resolvers.get(&relay.names), policies: &self.policies }
     }
 
     fn reap(&self) {
@@ -72,8 +82,17 @@ impl Client {
     /// A client without connections.
     #[must_use]
     pub fn new(keeper: Arc<dyn Keeper>) -> Self {
+        Self::with_policy_port(keeper, 443)
+    }
+
+    /// A client that fetches MTA-STS policies from this port, for networks (and tests) in which
+    /// their servers have no other.
+    #[must_use]
+    pub fn with_policy_port(keeper: Arc<dyn Keeper>, port: u16) -> Self {
         let inner = Inner {
+            policies: Policies::new(Arc::clone(&keeper), port),
             tokens: Tokens::new(keeper),
+            resolvers: Resolvers::default(),
             pools: Mutex::default(),
             reaps: AtomicBool::new(false),
         };
@@ -89,8 +108,9 @@ impl Client {
         let pool = self.pool(relay);
         self.begin_reaping();
         let Some(job) = Job::new(first, feed) else { return };
-        let (tokens, backlog) = (&self.inner.tokens, VecDeque::from([job]));
-        Delivery { pool: &pool, tokens, feed, backlog, permit: None }.run().await;
+        let (tokens, finder) = (&self.inner.tokens, self.inner.finder(relay));
+        let backlog = VecDeque::from([job]);
+        Delivery { pool: &pool, tokens, finder, feed, backlog, permit: None }.run().await;
         pool.touch(Instant::now());
     }
 
@@ -103,15 +123,16 @@ impl Client {
         health
     }
 
-    /// Settings have changed: closes the breakers, forgets failures of TLS, reads trusted
-    /// certificates anew.
+    /// Settings have changed: closes the breakers, forgets failures of TLS and what was looked
+    /// up, reads trusted certificates anew.
     pub fn forget_failures(&self) {
+        self.inner.resolvers.forget();
         self.inner.pools().values().for_each(|pool| pool.forget_failures());
     }
 
     /// Whether a server of the relay answers again; nothing is sent to it.
     pub async fn knock(&self, relay: &Relay) -> bool {
-        knock(relay).await
+        knock(&self.inner.finder(relay)).await
     }
 
     /// Says QUIT on all idle connections and closes them.
@@ -161,6 +182,7 @@ impl Client {
 struct Delivery<'a, 'p> {
     pool: &'p Pool,
     tokens: &'a Tokens,
+    finder: Finder<'p>,
     feed: &'a dyn Feed,
     /// Jobs that are taken and not reported, the next one first.
     backlog: VecDeque<Job<'a>>,
@@ -189,7 +211,7 @@ impl<'a> Delivery<'a, '_> {
                 }
                 Ended::Broken => {}
                 Ended::Elsewhere(session) => {
-                    if self.has_another_server() {
+                    if self.has_another_server().await {
                         self.rest(session, fresh);
                         continue;
                     }
@@ -235,14 +257,18 @@ impl<'a> Delivery<'a, '_> {
         }
     }
 
-    fn has_another_server(&self) -> bool {
-        self.backlog.front().is_some_and(|job| self.choose(job).is_some())
+    async fn has_another_server(&self) -> bool {
+        match self.backlog.front() {
+            Some(job) => !matches!(self.choose(job).await, Choice::Nothing),
+            None => false,
+        }
     }
 
-    fn choose(&self, job: &Job<'_>) -> Option<&Arc<Server>> {
-        let is_tried = |server: &Server| job.tried.iter().any(|tried| tried.label == server.label);
-        let preferred = job.submission.prefer_server.as_deref();
-        self.pool.choose(preferred, is_tried, Instant::now())
+    async fn choose(&self, job: &Job<'_>) -> Choice {
+        let tried: Vec<&str> = job.tried.iter().map(|tried| tried.label.as_str()).collect();
+        let only = job.submission.prefer_server.as_deref();
+        let wish = Wish { only, tried: &tried, deadline: job.submission.deadline };
+        self.pool.roster.choose(&self.finder, &wish).await
     }
 
     /// A session for this job; without one the job is reported.
@@ -268,10 +294,19 @@ impl<'a> Delivery<'a, '_> {
                 }
                 return None;
             }
-            let Some(server) = self.choose(&job).map(Arc::clone) else {
-                job.fail_everywhere();
-                return None;
+            let way = match self.choose(&job).await {
+                Choice::Server(way) => way,
+                Choice::Stuck(label, trouble) => {
+                    job.watch().failed(&trouble, &label, now);
+                    job.tried.push(stuck(label, trouble));
+                    continue;
+                }
+                Choice::Nothing => {
+                    job.fail_everywhere();
+                    return None;
+                }
             };
+            let server = Arc::clone(&way.server);
             if !fresh
                 && !job.has_fallen()
                 && let Some(session) = self.pool.take_idle(&server, now)
@@ -281,7 +316,7 @@ impl<'a> Delivery<'a, '_> {
             if !fresh {
                 self.pool.make_room();
             }
-            match self.open(&server, &job).await {
+            match self.open(&way, &job).await {
                 Ok(session) => return Some((session, job)),
                 Err(failure) => {
                     let tried = tried(&server, failure);
@@ -298,15 +333,15 @@ impl<'a> Delivery<'a, '_> {
     }
 
     /// Opens a session; in plain text when TLS is optional and has failed for long enough.
-    async fn open(&self, server: &Arc<Server>, job: &Job<'_>) -> Result<Session, OpeningFailure> {
-        let context = self.pool.tls_context(Instant::now()).map_err(|cause| OpeningFailure {
-            trouble: Trouble::new(Stage::Tls, cause),
-            address: String::new(),
-            dialogue: Vec::new(),
-        })?;
+    async fn open(&self, way: &Way, job: &Job<'_>) -> Result<Session, OpeningFailure> {
+        let server = &way.server;
+        let context = self
+            .pool
+            .tls_context(Instant::now())
+            .map_err(|cause| OpeningFailure::early(Trouble::new(Stage::Tls, cause), None))?;
         let mut opening = Opening {
-            relay: &self.pool.relay,
-            server,
+            finder: &self.finder,
+            way,
             context: context.as_deref(),
             plain: false,
             tokens: self.tokens,
@@ -317,7 +352,12 @@ impl<'a> Delivery<'a, '_> {
         let result = session::open(&opening).await;
         match &result {
             Ok(session) if session.has_tls() => server.forget_tls_failure(),
-            Err(failure) if is_tls_failure(&failure.trouble) && self.may_fall_back(server) => {
+            // What DANE or MTA-STS demands is never answered in plain text.
+            Err(failure)
+                if !failure.demands_tls
+                    && is_tls_failure(&failure.trouble)
+                    && self.may_fall_back(server) =>
+            {
                 tracing::info!(
                     server = server.label,
                     reason = failure.trouble.failure().diagnostic,
@@ -365,9 +405,15 @@ fn out_of_time(job: Job<'_>, words: &str) {
 }
 
 fn tried(server: &Server, failure: OpeningFailure) -> Tried {
-    let OpeningFailure { trouble, address, dialogue } = failure;
-    let label = server.label.clone();
-    let facts =
-        AttemptFacts { server: label.clone(), address, dialogue, ..AttemptFacts::default() };
+    let OpeningFailure { trouble, address, route, dialogue, .. } = failure;
+    let server = server.label.clone();
+    let label = server.clone();
+    let facts = AttemptFacts { server, address, route, dialogue, ..AttemptFacts::default() };
+    Tried { label, trouble, own: Vec::new(), facts }
+}
+
+/// A domain that leads to no server.
+fn stuck(label: String, trouble: Trouble) -> Tried {
+    let facts = AttemptFacts { server: label.clone(), ..AttemptFacts::default() };
     Tried { label, trouble, own: Vec::new(), facts }
 }

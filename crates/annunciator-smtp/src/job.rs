@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::session::{Watch, micros};
 use crate::stuffing::check_content;
 use crate::submission::{Feed, Report, Submission};
-use crate::trouble::{Cause, Trouble};
+use crate::trouble::{Cause, Meaning, Trouble};
 
 /// Times a submission is begun anew because a reused connection turned out to be dead.
 const FALLS_MAX: u8 = 2;
@@ -115,10 +115,16 @@ impl<'a> Job<'a> {
     }
 
     /// Reports after every server was tried in vain. A server that spoke about this message says
-    /// more than one that could not be reached, so its words count first; then the last one's.
+    /// more than one that could not be reached, so its words count first; then the last one's. A
+    /// domain that takes no mail counts last: another server may take it one day.
     pub(crate) fn fail_everywhere(mut self) {
-        let about_this = |tried: &Tried| tried.trouble.verdict().scope == FailureScope::Delivery;
-        let at = self.tried.iter().rposition(about_this).or(self.tried.len().checked_sub(1));
+        let may_pass = |tried: &Tried| tried.trouble.verdict().meaning != Meaning::Permanent;
+        let about_this = |tried: &Tried| {
+            may_pass(tried) && tried.trouble.verdict().scope == FailureScope::Delivery
+        };
+        let tried = &self.tried;
+        let last = tried.iter().rposition(may_pass).or(tried.len().checked_sub(1));
+        let at = tried.iter().rposition(about_this).or(last);
         let Some(at) = at else {
             let status = EnhancedStatus::new(4, 4, 4);
             let cause = Cause::Forbidden(status, "the relay has no server".to_owned());

@@ -4,33 +4,71 @@
 //! takes the connection).
 //! Standard: RFC 5321 section 4.3.1.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
-use crate::relay::{Relay, TlsPolicy};
+use crate::relay::TlsPolicy;
+use crate::route::bare_host;
+use crate::route::finder::Finder;
+use crate::trouble::Meaning;
 
 /// How long one server is listened to.
 const KNOCK_MAX: Duration = Duration::from_secs(5);
 /// Addresses that are tried per server.
 const ADDRESSES_MAX: usize = 4;
+/// Hosts that are knocked at, with all their mail exchangers.
+const SERVERS_MAX: usize = 100;
 
 /// Whether a server of the relay answers.
-pub(crate) async fn knock(relay: &Relay) -> bool {
-    for host in &relay.hosts {
-        if let Ok(true) = timeout(KNOCK_MAX, greets(host, relay)).await {
-            return true;
+pub(crate) async fn knock(finder: &Finder<'_>) -> bool {
+    let mut count = 0;
+    for host in &finder.relay.hosts {
+        let Ok(servers) = timeout(KNOCK_MAX, servers(finder, host)).await else { continue };
+        // A domain that takes no mail answers by that; an attempt will say so.
+        let Some(servers) = servers else { return true };
+        for server in servers {
+            count += 1;
+            if count > SERVERS_MAX {
+                return false;
+            }
+            if let Ok(true) = timeout(KNOCK_MAX, greets(finder, &server)).await {
+                return true;
+            }
         }
     }
     false
 }
 
-async fn greets(host: &str, relay: &Relay) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let Ok(addresses) = lookup_host((host, relay.port)).await else { return false };
-    for address in addresses.take(ADDRESSES_MAX) {
+/// The servers that a configured host stands for; none for a domain that takes no mail.
+async fn servers(finder: &Finder<'_>, host: &str) -> Option<Vec<String>> {
+    let is_domain = bare_host(host).parse::<std::net::IpAddr>().is_err();
+    let Some(policy) = finder.relay.mx.as_ref().filter(|_| is_domain) else {
+        return Some(vec![host.to_owned()]);
+    };
+    // Whatever the domain's policy demands is for the attempt to find out.
+    let policy = crate::relay::MxPolicy { mta_sts: false, ..policy.clone() };
+    match finder.domain(host, &policy, Instant::now() + KNOCK_MAX).await {
+        Ok(domain) => Some(domain.exchangers.into_iter().map(|(_, host)| host).collect()),
+        Err(trouble) if trouble.verdict().meaning == Meaning::Permanent => None,
+        Err(_) => Some(Vec::new()),
+    }
+}
+
+async fn greets(finder: &Finder<'_>, host: &str) -> bool {
+    let (host, relay) = (bare_host(host), finder.relay);
+    let addresses = match host.parse() {
+        Ok(ip) => vec![ip],
+        Err(_) => match finder.addresses(host, Instant::now() + KNOCK_MAX).await {
+            Ok(found) => found.list,
+            Err(_) => return false,
+        },
+    };
+    for ip in addresses.into_iter().take(ADDRESSES_MAX) {
+        let address = SocketAddr::new(ip, relay.port);
         let Ok(mut stream) = TcpStream::connect(address).await else { continue };
         if matches!(relay.tls, TlsPolicy::Implicit { .. }) {
             return true;
@@ -47,6 +85,7 @@ async fn greets(host: &str, relay: &Relay) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::Relay;
 
     async fn check(greeting: Option<&'static [u8]>, expected: bool) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,7 +108,8 @@ mod tests {
             hello_name: "localhost".into(),
             ..Relay::default()
         };
-        assert_eq!(knock(&relay).await, expected);
+        let client = crate::Client::default();
+        assert_eq!(client.knock(&relay).await, expected);
     }
 
     #[tokio::test]

@@ -28,6 +28,10 @@ mod advice;
 mod trouble;
 
 mod breaker;
+mod dane;
+mod expectation;
+mod mta_sts;
+mod resolvers;
 mod route;
 mod tls;
 

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::relay::{Relay, TlsPolicy};
-use crate::route::label;
+use crate::route::roster::Roster;
 use crate::server::{Server, ServerHealth};
 use crate::session::Session;
 use crate::tls::TlsContext;
@@ -23,8 +23,6 @@ use crate::trouble::Cause;
 pub(crate) const QUIT_WAIT: Duration = Duration::from_millis(500);
 /// How long trusted certificates are used before they are read again.
 const CONTEXT_AGE_MAX: Duration = Duration::from_secs(3600);
-/// Most servers of a relay that are used.
-const SERVERS_MAX: usize = 100;
 
 struct Idle {
     session: Session,
@@ -36,7 +34,7 @@ pub(crate) struct Pool {
     pub(crate) relay: Relay,
     pub(crate) permits: Semaphore,
     permits_count: usize,
-    servers: Vec<Arc<Server>>,
+    pub(crate) roster: Roster,
     idle: Mutex<VecDeque<Idle>>,
     context: Mutex<Option<(Instant, Arc<TlsContext>)>>,
     used_at: Mutex<Instant>,
@@ -48,18 +46,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pool {
     pub(crate) fn new(relay: Relay) -> Self {
-        let mut servers: Vec<Arc<Server>> = Vec::new();
-        for host in relay.hosts.iter().take(SERVERS_MAX) {
-            let known = |server: &Arc<Server>| server.label == label(host, relay.port);
-            if !servers.iter().any(known) {
-                servers.push(Arc::new(Server::new(host, relay.port)));
-            }
-        }
         let permits_count = relay.limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             permits: Semaphore::new(permits_count),
             permits_count,
-            servers,
+            roster: Roster::new(&relay),
             idle: Mutex::default(),
             context: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
@@ -74,30 +65,8 @@ impl Pool {
     /// When it was last used, if nobody uses it now.
     pub(crate) fn unused_since(&self) -> Option<Instant> {
         let busy = self.permits.available_permits() < self.permits_count;
-        let open = self.servers.iter().any(|server| server.connections_open() > 0);
+        let open = self.roster.servers().iter().any(|server| server.connections_open() > 0);
         (!busy && !open).then(|| *locked(&self.used_at))
-    }
-
-    /// The server to try next: the preferred one first, then in order; those whose breaker is
-    /// open only when it is open for all of them, and then the one that closes soonest.
-    pub(crate) fn choose(
-        &self,
-        preferred: Option<&str>,
-        is_tried: impl Fn(&Server) -> bool,
-        now: Instant,
-    ) -> Option<&Arc<Server>> {
-        let open_until = |server: &Arc<Server>| server.open_until(now);
-        let preferred = |server: &&Arc<Server>| preferred.is_some_and(|name| server.is_named(name));
-        let first = self.servers.iter().filter(preferred);
-        let mut usable =
-            first.chain(&self.servers).filter(|s| !is_tried(s) && open_until(s).is_none());
-        if let Some(server) = usable.next() {
-            return Some(server);
-        }
-        if self.servers.iter().any(|server| is_tried(server) || open_until(server).is_none()) {
-            return None;
-        }
-        self.servers.iter().min_by_key(|server| open_until(server))
     }
 
     /// An idle session with that server that is still good.
@@ -180,9 +149,7 @@ impl Pool {
 
     pub(crate) fn forget_failures(&self) {
         *locked(&self.context) = None;
-        for server in &self.servers {
-            server.forget_failures();
-        }
+        self.roster.forget();
     }
 
     pub(crate) fn health(&self, now: Instant) -> Vec<ServerHealth> {
@@ -192,7 +159,7 @@ impl Pool {
             let count = idle.iter().filter(|i| i.session.server.label == server.label).count();
             server.health(&relay, count, now)
         };
-        self.servers.iter().map(of).collect()
+        self.roster.servers().iter().map(of).collect()
     }
 }
 
@@ -206,61 +173,4 @@ pub(crate) async fn quit(session: Session) {
     let (connection, count) = session.into_parts();
     connection.quit(QUIT_WAIT).await;
     drop(count);
-}
-
-#[cfg(test)]
-mod tests {
-    use annunciator_core::Stage;
-
-    use super::*;
-    use crate::trouble::Trouble;
-
-    fn pool(hosts: &[&str]) -> Pool {
-        Pool::new(Relay {
-            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            port: 25,
-            tls: TlsPolicy::Off,
-            hello_name: "test".into(),
-            ..Relay::default()
-        })
-    }
-
-    fn check(
-        failing: &[(&str, u32)],
-        preferred: Option<&str>,
-        tried: &[&str],
-        expected: Option<&str>,
-    ) {
-        let (pool, now) = (pool(&["a", "b", "c"]), Instant::now());
-        for (name, failures) in failing {
-            let server = pool.servers.iter().find(|server| server.is_named(name)).unwrap();
-            for _ in 0..*failures {
-                let failure = Trouble::new(Stage::Connect, Cause::Timeout).failure();
-                server.record_failure(failure, now);
-            }
-        }
-        let is_tried = |server: &Server| tried.iter().any(|name| server.is_named(name));
-        let chosen = pool.choose(preferred, is_tried, now).map(|server| server.host.as_str());
-        assert_eq!(chosen, expected, "{failing:?} {preferred:?} {tried:?}");
-    }
-
-    #[test]
-    fn servers_are_tried_in_order_and_failing_ones_only_when_all_fail() {
-        check(&[], None, &[], Some("a"));
-        check(&[], None, &["a"], Some("b"));
-        check(&[], None, &["a", "b", "c"], None);
-        check(&[], Some("b:25"), &[], Some("b"));
-        check(&[], Some("b:25"), &["b"], Some("a"));
-        check(&[], Some("gone:25"), &[], Some("a"));
-        check(&[("a", 2)], None, &[], Some("a"));
-        check(&[("a", 3)], None, &[], Some("b"));
-        check(&[("a", 3)], None, &["b", "c"], None);
-        check(&[("a", 5), ("b", 3), ("c", 4)], None, &[], Some("b"));
-        check(&[("a", 5), ("b", 3), ("c", 4)], None, &["b"], None);
-    }
-
-    #[test]
-    fn a_server_that_is_named_twice_is_one() {
-        assert_eq!(pool(&["a", "b", "a"]).servers.len(), 2);
-    }
 }

@@ -1,23 +1,32 @@
 //! Turns a relay into servers, and a server into connections.
 //!
-//! In: the host list. Out: hosts in the order they are tried, then addresses in the order that
-//! the system gives (RFC 6724). MX look-up will be another way from names to hosts, here.
+//! In: the host list. Out: servers (`roster`, `finder`), then addresses and what TLS has to
+//! prove at them (`approach`), then a connection.
 //! Knows nothing of: SMTP.
 //! Standard: RFC 5321 section 5.1.
 
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::trouble::Cause;
 
-/// Most addresses of one server that are tried.
-pub(crate) const ADDRESSES_MAX: usize = 8;
+pub(crate) mod approach;
+pub(crate) mod finder;
+pub(crate) mod roster;
 
 /// The host without the brackets of an address literal.
 pub(crate) fn bare_host(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+}
+
+/// The name in the form that certificates and DNS have: lower case, U-labels converted (RFC 5891),
+/// no brackets, no dot at the end. What cannot be converted stays as it is and fits nothing.
+pub(crate) fn plain_name(host: &str) -> String {
+    let host = bare_host(host);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_ascii_lowercase())
 }
 
 /// Host and port as ledger and logs show them: `mail.example.org:25`, `[2001:db8::1]:25`.
@@ -26,31 +35,6 @@ pub(crate) fn label(host: &str, port: u16) -> String {
         Ok(ip) => SocketAddr::new(ip, port).to_string(),
         Err(_) => format!("{host}:{port}"),
     }
-}
-
-/// The addresses of a host; an address literal needs no name service.
-pub(crate) async fn addresses(
-    host: &str,
-    port: u16,
-    deadline: Instant,
-) -> Result<Vec<SocketAddr>, Cause> {
-    if let Ok(ip) = bare_host(host).parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    let Ok(found) = timeout_at(deadline, lookup_host((host, port))).await else {
-        return Err(Cause::Timeout);
-    };
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    let found = found.map_err(|error| Cause::Lost(format!("{host} has no address: {error}")))?;
-    for address in found {
-        if !addresses.contains(&address) && addresses.len() < ADDRESSES_MAX {
-            addresses.push(address);
-        }
-    }
-    if addresses.is_empty() {
-        return Err(Cause::Lost(format!("{host} has no address")));
-    }
-    Ok(addresses)
 }
 
 /// Connects to one address. Commands are small and wait for answers: Nagle's algorithm together
@@ -83,14 +67,16 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_address_literal_is_its_own_address() {
-        let deadline = Instant::now();
-        for (host, expected) in
-            [("192.0.2.1", "192.0.2.1:587"), ("2001:db8::1", "[2001:db8::1]:587")]
-        {
-            let found = addresses(host, 587, deadline).await.unwrap();
-            assert_eq!(found, [expected.parse().unwrap()]);
+    #[test]
+    fn names_are_compared_in_one_form() {
+        for (host, expected) in [
+            ("Mail.Example.ORG.", "mail.example.org"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("mail_1.example", "mail_1.example"),
+            ("[2001:DB8::1]", "2001:db8::1"),
+            ("192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(plain_name(host), expected);
         }
     }
 

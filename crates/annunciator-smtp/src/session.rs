@@ -2,27 +2,32 @@
 //!
 //! connect → greeting → EHLO → (STARTTLS → handshake → EHLO) → (AUTH)
 //!
-//! In: relay, host, TLS context. Out: [`Session`], or the trouble that stopped it.
+//! In: a way to a server, TLS context. Out: [`Session`], or the trouble that stopped it.
 //! Knows nothing of: messages, other servers, earlier failures.
 //! Standard: RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954; spec 4.3.
 //! Failure: everything here concerns the relay; see `trouble`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annunciator_core::{AttemptFacts, EnhancedStatus, Stage, Stages, TlsFacts};
+use annunciator_core::{
+    AttemptFacts, DaneOutcome, EnhancedStatus, RouteFacts, Stage, Stages, TlsFacts,
+};
 use tokio::time::Instant;
 
 use crate::capabilities::Capabilities;
 use crate::connection::{Broken, Connection};
-use crate::oauth::Tokens;
-use crate::relay::{Auth, Relay, TlsPolicy};
+use crate::expectation::Expectation;
+use crate::relay::{Auth, TlsPolicy};
 use crate::server::{OpenCount, Server};
 use crate::submission::{Feed, StageReport};
-use crate::tls::{TlsContext, cause_of_alert, shake_hands};
+use crate::tls::{cause_of_alert, shake_hands};
 use crate::trouble::{Cause, Trouble};
 use crate::{advice, auth, route};
+
+mod opening;
+
+pub(crate) use self::opening::{Opening, OpeningFailure, open};
 
 /// Longest EHLO argument. Unit: octets.
 const HELLO_NAME_OCTETS_MAX: usize = 255;
@@ -37,6 +42,7 @@ pub(crate) struct Session {
     pub(crate) capabilities: Capabilities,
     pub(crate) server: Arc<Server>,
     address: String,
+    route: Option<RouteFacts>,
     tls: Option<TlsFacts>,
     /// Time of connection and handshake; taken by the first report.
     opening: Option<Stages>,
@@ -66,6 +72,7 @@ impl Session {
         AttemptFacts {
             server: self.server.label.clone(),
             address: self.address.clone(),
+            route: self.route.clone(),
             tls: self.tls.clone(),
             reused: self.reused,
             stages: self.opening.take().unwrap_or_default(),
@@ -121,122 +128,6 @@ impl Watch<'_> {
     }
 }
 
-/// All that opening a session needs.
-pub(crate) struct Opening<'a> {
-    pub(crate) relay: &'a Relay,
-    pub(crate) server: &'a Arc<Server>,
-    /// For every policy but `Off`.
-    pub(crate) context: Option<&'a TlsContext>,
-    /// Whether this server's TLS failed long enough ago that plain text is used.
-    pub(crate) plain: bool,
-    /// Access tokens.
-    pub(crate) tokens: &'a Tokens,
-    pub(crate) deadline: Instant,
-    pub(crate) trace: bool,
-    pub(crate) watch: Watch<'a>,
-}
-
-/// Why no session came to be.
-pub(crate) struct OpeningFailure {
-    pub(crate) trouble: Trouble,
-    pub(crate) address: String,
-    pub(crate) dialogue: Vec<String>,
-}
-
-/// Opens a session. Addresses are tried in turn as long as nobody has answered properly.
-pub(crate) async fn open(opening: &Opening<'_>) -> Result<Session, OpeningFailure> {
-    let started = Instant::now();
-    let (relay, server) = (opening.relay, opening.server.label.as_str());
-    let fail =
-        |trouble: Trouble| OpeningFailure { trouble, address: String::new(), dialogue: Vec::new() };
-    if !is_hello_name(&relay.hello_name) {
-        let words =
-            format!("the EHLO name \"{}\" is not a domain", relay.hello_name.escape_debug());
-        let cause = Cause::Forbidden(EnhancedStatus::new(4, 3, 5), words);
-        return Err(fail(Trouble::new(Stage::Prepare, cause)));
-    }
-    let deadline = opening.deadline.min(started + relay.timeouts.resolve);
-    let addresses = match route::addresses(&opening.server.host, relay.port, deadline).await {
-        Ok(addresses) => addresses,
-        Err(cause) => {
-            let trouble = Trouble::new(Stage::Resolve, cause);
-            opening.watch.failed(&trouble, server, started);
-            return Err(fail(trouble));
-        }
-    };
-    let list = || addresses.iter().map(ToString::to_string).collect();
-    opening.watch.passed(Stage::Resolve, server, started, list);
-    let mut last = None;
-    for address in addresses {
-        match open_at(opening, address, started).await {
-            Ok(session) => return Ok(session),
-            Err(failure) => {
-                let unanswered = matches!(failure.trouble.stage, Stage::Connect | Stage::Greeting);
-                last = Some(failure);
-                if !unanswered || Instant::now() >= opening.deadline {
-                    break;
-                }
-            }
-        }
-    }
-    Err(last.expect("addresses() gives at least one"))
-}
-
-async fn open_at(
-    opening: &Opening<'_>,
-    address: SocketAddr,
-    started: Instant,
-) -> Result<Session, OpeningFailure> {
-    let (since, server) = (Instant::now(), opening.server.label.as_str());
-    let deadline = opening.deadline.min(since + opening.relay.timeouts.connect);
-    let failed = |trouble: Trouble, since, dialogue| {
-        opening.watch.failed(&trouble, server, since);
-        OpeningFailure { trouble, address: address.to_string(), dialogue }
-    };
-    let stream = match route::connect(address, deadline).await {
-        Ok(stream) => stream,
-        Err(cause) => return Err(failed(Trouble::new(Stage::Connect, cause), since, Vec::new())),
-    };
-    opening.watch.passed(Stage::Connect, server, since, || vec![address.to_string()]);
-    let connected = Instant::now();
-    let mut entry = Entry {
-        opening,
-        connection: Connection::new(stream, opening.trace),
-        capabilities: Capabilities::default(),
-        tls: None,
-        since: connected,
-    };
-    match entry.run().await {
-        Ok(()) => {
-            let opening_times = Stages {
-                connect_us: Some(micros(connected - started)),
-                handshake_us: Some(micros(connected.elapsed())),
-                transaction_us: None,
-            };
-            Ok(Session {
-                connection: entry.connection,
-                capabilities: entry.capabilities,
-                server: Arc::clone(opening.server),
-                address: address.to_string(),
-                tls: entry.tls,
-                opening: Some(opening_times),
-                messages: 0,
-                reused: false,
-                needs_reset: false,
-                open_count: OpenCount::new(opening.server),
-            })
-        }
-        Err(trouble) => {
-            let dialogue = entry.connection.dialogue();
-            let failure = failed(trouble, entry.since, dialogue);
-            if failure.trouble.stage != Stage::Tls {
-                entry.connection.quit(Duration::ZERO).await;
-            }
-            Err(failure)
-        }
-    }
-}
-
 /// A duration as the ledger keeps it.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -251,8 +142,10 @@ fn is_hello_name(name: &str) -> bool {
 /// A session on its way in.
 struct Entry<'a> {
     opening: &'a Opening<'a>,
+    expectation: &'a Expectation,
     connection: Connection,
     capabilities: Capabilities,
+    route: Option<RouteFacts>,
     tls: Option<TlsFacts>,
     /// When the stage began.
     since: Instant,
@@ -260,7 +153,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     async fn run(&mut self) -> Result<(), Trouble> {
-        let policy = &self.opening.relay.tls;
+        let policy = &self.opening.relay().tls;
         if matches!(policy, TlsPolicy::Implicit { .. }) {
             self.shake_hands().await?;
         }
@@ -279,12 +172,12 @@ impl Entry<'_> {
     }
 
     fn passed(&mut self, stage: Stage, detail: impl FnOnce(&Self) -> Vec<String>) {
-        self.opening.watch.passed(stage, &self.opening.server.label, self.since, || detail(self));
+        self.opening.watch.passed(stage, self.opening.label(), self.since, || detail(self));
         self.since = Instant::now();
     }
 
     async fn greeting(&mut self) -> Result<(), Trouble> {
-        let mut wait = self.opening.relay.timeouts.greeting;
+        let mut wait = self.opening.relay().timeouts.greeting;
         if self.opening.watch.is_test {
             wait = wait.min(TEST_GREETING_MAX);
         }
@@ -302,10 +195,10 @@ impl Entry<'_> {
     async fn hello(&mut self) -> Result<(), Trouble> {
         self.capabilities = Capabilities::default();
         for command in ["EHLO ", "HELO "] {
-            let deadline = self.deadline(self.opening.relay.timeouts.hello);
+            let deadline = self.deadline(self.opening.relay().timeouts.hello);
             let lost = |broken: Broken| Trouble::new(Stage::Hello, broken.into());
             self.connection.check_sync().map_err(lost)?;
-            self.connection.put_command(&[command, &self.opening.relay.hello_name]);
+            self.connection.put_command(&[command, &self.opening.relay().hello_name]);
             self.connection.flush(deadline).await.map_err(lost)?;
             let reply = self.connection.reply(deadline).await.map_err(lost)?;
             match (reply.code.number(), command) {
@@ -330,19 +223,24 @@ impl Entry<'_> {
 
     /// Before TLS, for every policy that uses STARTTLS.
     async fn starttls(&mut self) -> Result<(), Trouble> {
-        let required = matches!(self.opening.relay.tls, TlsPolicy::Required { .. });
-        if self.opening.plain {
+        let required = matches!(self.opening.relay().tls, TlsPolicy::Required { .. });
+        let is_optional = !required && self.expectation.demand.is_none();
+        if is_optional && (self.opening.plain || !self.capabilities.starttls) {
             return Ok(());
         }
         if !self.capabilities.starttls {
-            if !required {
-                return Ok(());
-            }
-            let words = "TLS is required and the server does not offer STARTTLS".to_owned();
+            let words = match self.expectation.demand {
+                Some(demand) => format!(
+                    "{} demands TLS and the server does not offer STARTTLS",
+                    demand.as_str()
+                ),
+                None => "TLS is required and the server does not offer STARTTLS".to_owned(),
+            };
+            self.note_dane(DaneOutcome::Tempfail);
             let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 10), words);
             return Err(Trouble::new(Stage::Tls, cause));
         }
-        let deadline = self.deadline(self.opening.relay.timeouts.tls);
+        let deadline = self.deadline(self.opening.relay().timeouts.tls);
         let lost = |broken: Broken| Trouble::new(Stage::Tls, broken.into());
         self.connection.check_sync().map_err(lost)?;
         self.connection.put_command(&["STARTTLS"]);
@@ -377,7 +275,7 @@ impl Entry<'_> {
     }
 
     async fn shake_hands(&mut self) -> Result<(), Trouble> {
-        let implicit = matches!(self.opening.relay.tls, TlsPolicy::Implicit { .. });
+        let implicit = matches!(self.opening.relay().tls, TlsPolicy::Implicit { .. });
         let trouble = |cause| {
             // Nobody has to tamper with anything to be a server that greets in plain text.
             let plain = implicit && cause == Cause::Injected;
@@ -385,10 +283,16 @@ impl Entry<'_> {
         };
         let context = self.opening.context.expect("every policy with TLS has a context");
         let tcp = self.connection.take_tcp().map_err(trouble)?;
-        let deadline = self.deadline(self.opening.relay.timeouts.tls);
-        let host = route::bare_host(&self.opening.server.host);
+        let deadline = self.deadline(self.opening.relay().timeouts.tls);
         let watched = self.opening.watch.on;
-        let made = shake_hands(context, host, tcp, deadline, watched).await;
+        let made = shake_hands(context, self.expectation, tcp, deadline, watched).await;
+        match &made {
+            Ok(_) => self.note_dane(DaneOutcome::Ok),
+            Err(Cause::Untrusted(_) | Cause::Certificate(..)) => {
+                self.note_dane(DaneOutcome::Tempfail);
+            }
+            Err(_) => {}
+        }
         let (stream, facts) = made.map_err(trouble)?;
         self.connection.set_tls(stream);
         self.connection.note(&format!("--- {} {}", facts.protocol, facts.cipher));
@@ -397,8 +301,18 @@ impl Entry<'_> {
         Ok(())
     }
 
+    /// Notes what came of TLSA records that had to be matched.
+    fn note_dane(&mut self, outcome: DaneOutcome) {
+        if let Some(route) = &mut self.route
+            && !self.expectation.tlsa.is_empty()
+        {
+            route.dane = Some(outcome);
+        }
+    }
+
     async fn auth(&mut self) -> Result<(), Trouble> {
-        let Opening { relay, server, tokens, deadline, .. } = *self.opening;
+        let Opening { finder, way, tokens, deadline, .. } = *self.opening;
+        let relay = finder.relay;
         if relay.auth == Auth::None {
             return Ok(());
         }
@@ -406,7 +320,7 @@ impl Entry<'_> {
             relay,
             capabilities: &self.capabilities,
             tls: self.tls.as_ref(),
-            host: route::bare_host(&server.host),
+            host: route::bare_host(&way.server.host),
             tokens,
             deadline,
         };

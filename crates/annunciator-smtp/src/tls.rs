@@ -1,6 +1,6 @@
 //! Turns a TCP connection into a TLS session and says what was presented.
 //!
-//! In: TLS policy, client certificate, the host asked for, a connection. Out: the session and
+//! In: TLS policy, client certificate, what is expected, a connection. Out: the session and
 //! [`TlsFacts`]. Knows nothing of: SMTP, except that a reply in the place of a handshake is none.
 //! Standard: RFC 3207, RFC 5280, RFC 6125 (names in subjectAltName only), RFC 8446 section 2.2 and
 //! RFC 5077 (resumption).
@@ -8,11 +8,12 @@
 //!
 //! Sessions are resumed within one context only, so under one policy, one list of trusted
 //! certificates and one client certificate, and only for the server that was verified. A watched
-//! handshake (a test message, a trace) is always a full one.
+//! handshake (a test message, a trace) is always a full one, and so is one under TLSA records.
 
 mod context;
 mod facts;
 mod failure;
+pub(crate) mod names;
 mod rejection;
 mod socket;
 
@@ -23,11 +24,13 @@ use annunciator_core::TlsFacts;
 use hyper_openssl::SslStream;
 use hyper_openssl::client::legacy::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
-use openssl::ssl::SslVersion;
+use openssl::ssl::{SslRef, SslVersion};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower::{Layer as _, Service as _, service_fn};
 
+use crate::dane::matching::find_match;
+use crate::expectation::Expectation;
 use crate::relay::TlsVersionMin;
 use crate::trouble::Cause;
 
@@ -48,17 +51,17 @@ struct Found {
     rejection: Option<Rejection>,
 }
 
-/// Makes the handshake. `host` is an address without brackets, or a name; who watches sees a full
-/// handshake and the chain.
+/// Makes the handshake; who watches sees a full handshake and the chain.
 pub(crate) async fn shake_hands(
     context: &TlsContext,
-    host: &str,
+    expectation: &Expectation,
     tcp: TcpStream,
     deadline: Instant,
     watched: bool,
 ) -> Result<(Box<TlsStream>, TlsFacts), Cause> {
     let (found, head) = (Arc::<Mutex<Found>>::default(), Head::default());
-    let key = context::key(host, watched);
+    let enforces = expectation.enforces_chain(context.enforces());
+    let key = context::key(expectation, watched);
     let mut socket = Some(TokioIo::new(Socket::new(tcp, head.clone())));
     // The service that would open the connection: it is open.
     let opened = service_fn(move |_| {
@@ -66,13 +69,16 @@ pub(crate) async fn shake_hands(
         std::future::ready(taken.map_err(std::io::Error::from))
     });
     let mut connector = context.layer().layer(opened);
-    connector.set_callback(context.preparation(host, &found));
+    connector.set_callback(context.preparation(expectation, &found));
     let result = timeout_at(deadline, connector.call(context::address_of(&key))).await;
     let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
     let stream = match result {
         Ok(Ok(MaybeHttpsStream::Https(stream))) => stream,
         Ok(Ok(MaybeHttpsStream::Http(_))) => return Err(Cause::Handshake("no TLS".to_owned())),
-        Ok(Err(error)) => return Err(why_failed(context, &*error, found, &head)),
+        Ok(Err(_)) if enforces && found.rejection.is_some() => {
+            return Err(rejected(found.rejection, ""));
+        }
+        Ok(Err(error)) => return Err(why_failed(context, &*error, &found, &head)),
         Err(_) => return Err(Cause::Handshake("no answer in time".to_owned())),
     };
     let mut facts = facts::facts_of(stream.ssl(), watched);
@@ -82,23 +88,41 @@ pub(crate) async fn shake_hands(
         facts.verify_error.clone_from(&rejection.words);
     }
     // The callback has refused already; this holds even if it was never asked.
-    if context.enforces() && !facts.verified {
-        let rejection = rejection.unwrap_or_else(|| Rejection::other(&facts.verify_error));
-        return Err(Cause::Certificate(rejection.fault, rejection.words));
+    if enforces && !facts.verified {
+        return Err(rejected(rejection, &facts.verify_error));
     }
+    compare(expectation, stream.ssl(), &mut facts)?;
     Ok((Box::new(TokioIo::new(stream)), facts))
+}
+
+fn rejected(rejection: Option<Rejection>, otherwise: &str) -> Cause {
+    let rejection = rejection.unwrap_or_else(|| Rejection::other(otherwise));
+    Cause::Certificate(rejection.fault, rejection.words)
+}
+
+/// Compares the certificate with the TLSA records, when there are some. Then they, and nothing
+/// else, say that it is verified.
+fn compare(expectation: &Expectation, ssl: &SslRef, facts: &mut TlsFacts) -> Result<(), Cause> {
+    if expectation.tlsa.is_empty() {
+        return Ok(());
+    }
+    let Some(leaf) = ssl.peer_certificate() else {
+        return Err(Cause::Untrusted(facts.verify_error.clone()));
+    };
+    let (records, names) = (&expectation.tlsa, &expectation.names);
+    find_match(records, &leaf, ssl.peer_cert_chain(), names).map_err(Cause::Untrusted)?;
+    facts.verified = true;
+    facts.verify_error = String::new();
+    Ok(())
 }
 
 /// What it means that the handshake ended with an error.
 fn why_failed(
     context: &TlsContext,
     error: &(dyn Error + 'static),
-    found: Found,
+    found: &Found,
     head: &Head,
 ) -> Cause {
-    if let (Some(rejection), true) = (found.rejection, context.enforces()) {
-        return Cause::Certificate(rejection.fault, rejection.words);
-    }
     match before_handshake(head.octets()) {
         Cause::Injected => Cause::Injected,
         _ => failure::cause_of(error, context.version_min(), found.presented),

@@ -45,6 +45,9 @@ pub(crate) enum Cause {
     PlainGreeting,
     /// The certificate does not verify.
     Certificate(CertificateFault, String),
+    /// What DNS says, or what contradicts it, is not to be believed: signatures that do not
+    /// verify, TLSA records that cannot be had or that no certificate matches.
+    Untrusted(String),
     /// The settings forbid to go on with this server.
     Forbidden(EnhancedStatus, String),
     /// There is no access token to show.
@@ -142,6 +145,7 @@ pub(crate) enum Kind {
     Interrupted,
     Handshake,
     Certificate,
+    Untrusted,
     Forbidden,
     TokenRefused,
     TokenMissing,
@@ -174,6 +178,7 @@ impl Cause {
             | Self::Injected
             | Self::PlainGreeting => Kind::Handshake,
             Self::Certificate(..) => Kind::Certificate,
+            Self::Untrusted(_) => Kind::Untrusted,
             Self::Forbidden(..) | Self::Withheld(..) => Kind::Forbidden,
             Self::Token { refused: true, .. } => Kind::TokenRefused,
             Self::Token { refused: false, .. } => Kind::TokenMissing,
@@ -193,6 +198,9 @@ pub(crate) fn judge(stage: Stage, kind: Kind) -> Verdict {
         keep_session,
     };
     match (stage, kind) {
+        // A domain that takes no mail (RFC 7505): nobody but this message is concerned, and only
+        // another server of the relay's can help.
+        (Stage::Resolve, Kind::Unsupported) => cell(Permanent, Delivery, true, false),
         // Whatever a session needs before its first transaction concerns everybody who waits for
         // this relay; an operator can heal it, so that it is never permanent.
         (
@@ -284,7 +292,9 @@ impl Trouble {
                             this port wants STARTTLS";
                 (None, ours(7, 5), text.to_owned())
             }
-            Cause::Certificate(_, words) => (None, ours(7, 5), words.clone()),
+            Cause::Certificate(_, words) | Cause::Untrusted(words) => {
+                (None, ours(7, 5), words.clone())
+            }
             Cause::Withheld(_, words) => (None, ours(7, 11), words.clone()),
             Cause::Token { words, .. } => (None, ours(7, 0), words.clone()),
             Cause::Forbidden(status, words) | Cause::Unsupported(status, words) => {

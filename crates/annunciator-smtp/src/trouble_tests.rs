@@ -40,6 +40,7 @@ fn causes() -> Vec<(&'static str, Cause)> {
         ("tls", Cause::Handshake(words())),
         ("inject", Cause::Injected),
         ("cert", Cause::Certificate(CertificateFault::Other, words())),
+        ("forged", Cause::Untrusted(words())),
         ("forbid", Cause::Forbidden(status, words())),
         ("unable", Cause::Unsupported(status, words())),
     ]
@@ -71,18 +72,18 @@ fn the_table_is_as_agreed() {
         }
     }
     expect![[r#"
-                  421     530     4yz     5yz     2yz     3yz     garbage timeout lost    cut     tls     inject  cert    forbid  unable
-        resolve   Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
-        connect   Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
-        greeting  Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
-        hello     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
-        tls       Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
-        auth      Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
-        mail_from Tr>     Tr>=    Td>=    Pd=     Tr>     Tr>     Tr>     Tr>     Tr>     Td>     Tr>     Tr>     Tr>     Tr>     Pd=
-        rcpt_to   Tr>     Pd=     Td>=    Pd=     Tr>     Tr>     Tr>     Tr>     Tr>     Td>     Tr>     Tr>     Tr>     Tr>     Pd=
-        data      Tr>     Pd=     Td>=    Pd=     Tr>     Tr>     Tr>     Tr>     Tr>     Td>     Tr>     Tr>     Tr>     Tr>     Pd=
-        data_end  Tr      Pd=     Td=     Pd=     Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Pd=
-        prepare   Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Pd="#]].assert_eq(table.trim_end());
+                  421     530     4yz     5yz     2yz     3yz     garbage timeout lost    cut     tls     inject  cert    forged  forbid  unable
+        resolve   Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Pd>
+        connect   Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
+        greeting  Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
+        hello     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
+        tls       Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
+        auth      Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>     Tr>
+        mail_from Tr>     Tr>=    Td>=    Pd=     Tr>     Tr>     Tr>     Tr>     Tr>     Td>     Tr>     Tr>     Tr>     Tr>     Tr>     Pd=
+        rcpt_to   Tr>     Pd=     Td>=    Pd=     Tr>     Tr>     Tr>     Tr>     Tr>     Td>     Tr>     Tr>     Tr>     Tr>     Tr>     Pd=
+        data      Tr>     Pd=     Td>=    Pd=     Tr>     Tr>     Tr>     Tr>     Tr>     Td>     Tr>     Tr>     Tr>     Tr>     Tr>     Pd=
+        data_end  Tr      Pd=     Td=     Pd=     Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Ud      Pd=
+        prepare   Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Tr      Pd="#]].assert_eq(table.trim_end());
 }
 
 #[test]

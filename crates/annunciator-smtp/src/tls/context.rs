@@ -19,12 +19,13 @@ use openssl::pkey::PKey;
 use openssl::ssl::{
     ConnectConfiguration, SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode,
 };
-use openssl::x509::X509;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
+use openssl::x509::verify::X509VerifyFlags;
+use openssl::x509::{X509, X509VerifyResult};
 
 use super::rejection::Rejection;
-use super::{Found, failure, version_of};
+use super::{Found, failure, names, version_of};
+use crate::expectation::Expectation;
 use crate::relay::{TlsPolicy, TlsVersionMin, Verify};
 use crate::trouble::Cause;
 
@@ -98,34 +99,35 @@ impl TlsContext {
     /// What has to be set before a handshake with this host.
     pub(super) fn preparation(
         &self,
-        host: &str,
+        expectation: &Expectation,
         found: &Arc<Mutex<Found>>,
     ) -> impl Fn(&mut ConnectConfiguration, &Uri) -> Result<(), ErrorStack> + Send + Sync + 'static
     {
-        let (host, found, enforces) = (host.to_owned(), Arc::clone(found), self.enforces);
+        let enforces = expectation.enforces_chain(self.enforces);
+        let (expectation, found) = (expectation.clone(), Arc::clone(found));
         move |ssl, _| {
             // Our key is no name.
             ssl.set_verify_hostname(false);
             ssl.set_use_server_name_indication(false);
             let parameters = ssl.param_mut();
             parameters.set_auth_level(CERTIFICATE_LEVEL);
-            parameters.set_hostflags(
-                X509CheckFlags::NO_PARTIAL_WILDCARDS | X509CheckFlags::NEVER_CHECK_SUBJECT,
-            );
-            match host.parse::<IpAddr>() {
-                Ok(ip) => parameters.set_ip(ip)?,
-                Err(_) => {
-                    let name = host.trim_end_matches('.');
-                    parameters.set_host(name)?;
-                    ssl.set_hostname(name)?;
-                }
+            parameters.set_hostflags(names::RULES);
+            let (first, others) = expectation.names.split_first().expect("a name is expected");
+            names::ask_for(parameters, first)?;
+            if expectation.host.parse::<IpAddr>().is_err() {
+                ssl.set_hostname(&expectation.host)?;
             }
-            let (host, found) = (host.clone(), Arc::clone(&found));
+            let (others, found) = (others.to_vec(), Arc::clone(&found));
+            let asked_for = expectation.names.join(" or ");
             ssl.set_verify_callback(SslVerifyMode::PEER, move |ok, chain| {
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.presented = true;
+                if !ok && names::bears_another(chain, &others) {
+                    chain.set_error(X509VerifyResult::OK);
+                    return true;
+                }
                 if !ok {
-                    found.rejection.get_or_insert_with(|| Rejection::new(chain, &host));
+                    found.rejection.get_or_insert_with(|| Rejection::new(chain, &asked_for));
                 }
                 ok || !enforces
             });
@@ -160,10 +162,13 @@ impl TlsContext {
 }
 
 /// Under which name a session is kept: all that decides whether its certificate is accepted.
-pub(super) fn key(host: &str, watched: bool) -> String {
-    let digest = openssl::sha::sha256(host.as_bytes());
+/// Nothing is resumed under TLSA records, which may have changed since.
+pub(super) fn key(expectation: &Expectation, watched: bool) -> String {
+    let Expectation { host, names, tlsa, verifies, .. } = expectation;
+    let text = format!("{verifies} {host} {}", names.join(" "));
+    let digest = openssl::sha::sha256(text.as_bytes());
     let mut key: String = digest.iter().take(16).map(|octet| format!("{octet:02x}")).collect();
-    if watched {
+    if watched || !tlsa.is_empty() {
         key.push_str(&format!("{:016x}", fastrand::u64(..)));
     }
     key

@@ -4,9 +4,13 @@
 
 mod authentication;
 mod chains;
+mod dane;
+mod dane_records;
+mod exchangers;
 mod failover;
 mod faults;
 mod mechanisms;
+mod mta_sts;
 mod oauth;
 mod openssl_server;
 mod resumption;
@@ -19,3 +23,4 @@ mod tls_matrix;
 mod tls_real;
 mod tls_rows;
 mod transactions;
+mod zones;
