@@ -20,6 +20,13 @@ pub struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
+/// Label: what DANE said.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct DaneLabels {
+    /// `ok`, `unusable`, `not_applicable`, `insecure` or `tempfail`.
+    pub outcome: &'static str,
+}
+
 /// Label: one word.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ResultLabels {
@@ -50,6 +57,8 @@ pub struct Metrics {
     pub plans: Family<ResultLabels, Counter>,
     /// Attempts, by channel and outcome.
     pub attempts: Family<OutcomeLabels, Counter>,
+    /// Attempts for which DANE was looked for, by its outcome.
+    pub dane_outcomes: Family<DaneLabels, Counter>,
     /// Deliveries given up because their lifetime ended.
     pub expired: Counter,
     /// Deliveries queued, by lane.
@@ -92,10 +101,15 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 16] = [
+pub const METRICS: [(&str, &str, &str); 17] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
     ("plans", "counter", "Events planned, by result: planned, failed"),
     ("attempts", "counter", "Attempts, by channel and outcome"),
+    (
+        "dane_outcomes",
+        "counter",
+        "Attempts for which DANE was looked for, by outcome: ok, unusable, not_applicable, insecure, tempfail",
+    ),
     ("deliveries_expired", "counter", "Deliveries given up because their lifetime ended"),
     ("deliveries_queued", "gauge", "Deliveries queued, by lane"),
     ("lane_suspended", "gauge", "1 while the lane waits for its relay"),
@@ -121,6 +135,7 @@ impl Metrics {
         add(&mut registry, &mut rows, self.events.clone());
         add(&mut registry, &mut rows, self.plans.clone());
         add(&mut registry, &mut rows, self.attempts.clone());
+        add(&mut registry, &mut rows, self.dane_outcomes.clone());
         add(&mut registry, &mut rows, self.expired.clone());
         add(&mut registry, &mut rows, self.queued.clone());
         add(&mut registry, &mut rows, self.lane_suspended.clone());

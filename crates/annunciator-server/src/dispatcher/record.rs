@@ -1,12 +1,12 @@
 //! What is told of attempts beside the ledger: a Postfix-like log line, metrics, events of our own.
 
 use annunciator_core::{
-    Application, Attempt, Delivery, DeliveryState, Device, Event, Notification, Outcome,
-    ParameterValue, Severity, mask_address,
+    Application, Attempt, AttemptFacts, Delivery, DeliveryState, Device, Event, Notification,
+    Outcome, ParameterValue, Severity, mask_address,
 };
 
 use crate::ids::IdSource;
-use crate::metrics::{Metrics, OutcomeLabels};
+use crate::metrics::{DaneLabels, Metrics, OutcomeLabels};
 
 /// Name of the application that our own events are reported under.
 pub const OWN_APPLICATION: &str = "Annunciator";
@@ -74,10 +74,17 @@ pub(super) fn count_attempt(metrics: &Metrics, attempt: &Attempt, notification: 
         outcome: attempt.outcome.as_str(),
     };
     metrics.attempts.get_or_create(&labels).inc();
+    count_dane(metrics, &attempt.facts);
     if attempt.outcome == Outcome::Delivered {
         let delay_ms = attempt.ended_at.ms_since(notification.created_at);
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of days fit")]
         metrics.delivery_latency_s.0.observe(delay_ms as f64 / 1_000.0);
+    }
+}
+
+fn count_dane(metrics: &Metrics, facts: &AttemptFacts) {
+    if let Some(dane) = facts.route.as_ref().and_then(|route| route.dane) {
+        metrics.dane_outcomes.get_or_create(&DaneLabels { outcome: dane.as_str() }).inc();
     }
 }
 
@@ -126,4 +133,34 @@ pub(super) fn expiry_event(
         ]
         .into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use annunciator_core::{DaneOutcome, RouteFacts};
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_of_dane_is_counted_under_its_word() {
+        let metrics = Metrics::default();
+        let outcomes = [
+            Some(DaneOutcome::Ok),
+            Some(DaneOutcome::Unusable),
+            Some(DaneOutcome::NotApplicable),
+            Some(DaneOutcome::Insecure),
+            Some(DaneOutcome::Tempfail),
+            None,
+        ];
+        for dane in outcomes {
+            let route = Some(RouteFacts { dane, ..RouteFacts::default() });
+            count_dane(&metrics, &AttemptFacts { route, ..AttemptFacts::default() });
+        }
+        count_dane(&metrics, &AttemptFacts::default());
+        let text = metrics.encode();
+        for word in ["ok", "unusable", "not_applicable", "insecure", "tempfail"] {
+            let line = format!("annunciator_dane_outcomes_total{{outcome=\"{word}\"}} 1\n");
+            assert!(text.contains(&line), "{word}: {text}");
+        }
+    }
 }
