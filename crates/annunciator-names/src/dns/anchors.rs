@@ -102,7 +102,8 @@ impl AnchoredZone {
         let pairs =
             trusted.flat_map(|key| signatures.iter().map(move |signature| (*key, *signature)));
         let signature = pairs.take(CHECKS_MAX).find_map(|(key, signature)| {
-            let good = holds_at(signature, now_s)
+            let input = signature.input();
+            let good = holds_at(input.sig_inception.get(), input.sig_expiration.get(), now_s)
                 && signature.input().signer_name == self.zone
                 && key.calculate_key_tag().is_ok_and(|tag| tag == signature.input().key_tag)
                 && key.verify_rrsig(&self.zone, DNSClass::IN, signature, keys.iter()).is_ok();
@@ -151,11 +152,9 @@ fn read_signature(record: &Record) -> Option<&RRSIG> {
 }
 
 /// RFC 4035 section 5.3.1, in the arithmetic of RFC 1982.
-fn holds_at(signature: &RRSIG, now_s: u32) -> bool {
+fn holds_at(start_s: u32, end_s: u32, now_s: u32) -> bool {
     const HALF: u32 = 1 << 31;
-    let (start, end) =
-        (signature.input().sig_inception.get(), signature.input().sig_expiration.get());
-    now_s.wrapping_sub(start) < HALF && end.wrapping_sub(now_s) < HALF
+    now_s.wrapping_sub(start_s) < HALF && end_s.wrapping_sub(now_s) < HALF
 }
 
 /// `owner [TTL] [class] DS|DNSKEY …`
@@ -285,6 +284,24 @@ mod tests {
         // The digest covers the owner.
         assert!(!names("other."));
         assert!(!names("example.org."));
+    }
+
+    #[test]
+    fn a_signature_holds_from_its_start_to_its_end() {
+        let late = u32::MAX - 10;
+        for (start_s, end_s, now_s, expected) in [
+            (100, 200, 99, false),
+            (100, 200, 100, true),
+            (100, 200, 200, true),
+            (100, 200, 201, false),
+            // The count begins again in 2106.
+            (late, 20, late - 1, false),
+            (late, 20, u32::MAX, true),
+            (late, 20, 5, true),
+            (late, 20, 21, false),
+        ] {
+            assert_eq!(holds_at(start_s, end_s, now_s), expected, "{start_s} {end_s} {now_s}");
+        }
     }
 
     #[test]

@@ -237,7 +237,10 @@ fn has_secure_denial(response: &DnsResponse) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::proto::dnssec::Algorithm;
+    use hickory_resolver::proto::dnssec::rdata::{NSEC, RRSIG};
     use hickory_resolver::proto::op::{Message, OpCode};
+    use hickory_resolver::proto::rr::SerialNumber;
     use hickory_resolver::proto::rr::rdata::{A, CNAME, SOA};
 
     use super::*;
@@ -329,6 +332,53 @@ mod tests {
             let judged =
                 read_validated(Ok(response(answers, vec![])), &name("mail."), RecordType::A);
             assert_eq!(judged.ok().map(|(_, proof, _)| proof), expected, "{proofs:?}");
+        }
+    }
+    fn signature(kind: RecordType, num_labels: u8, signer: &str) -> SigInput {
+        SigInput {
+            type_covered: kind,
+            algorithm: Algorithm::ECDSAP256SHA256,
+            num_labels,
+            original_ttl: 300,
+            sig_expiration: SerialNumber::new(2),
+            sig_inception: SerialNumber::new(1),
+            key_tag: 1,
+            signer_name: name(signer),
+        }
+    }
+
+    /// Records for `any.wild.good.test.` made from `*.wild.good.test.`
+    #[test]
+    fn a_wildcard_is_believed_only_where_nothing_closer_can_exist() {
+        use RecordProof::{Bogus, Secure};
+        use RecordType::{A, DNAME, NS, SOA};
+        for (owner, next, types, signer, proof, expected) in [
+            ("*.wild.good.test.", "good.test.", A, "good.test.", Secure, true),
+            ("aaa.wild.good.test.", "zzz.wild.good.test.", A, "good.test.", Secure, true),
+            ("*.wild.good.test.", "wild2.good.test.", A, "good.test.", Secure, true),
+            // It does not cover the name.
+            ("*.wild.good.test.", "any.wild.good.test.", A, "good.test.", Secure, false),
+            ("any.wild.good.test.", "good.test.", A, "good.test.", Secure, false),
+            // The closest that exists is not the parent of this wildcard.
+            ("a.good.test.", "x.good.test.", A, "good.test.", Secure, false),
+            ("*.wild.good.test.", "x.any.wild.good.test.", A, "good.test.", Secure, false),
+            // It is of another zone, not proven, or ends where another zone begins.
+            ("*.wild.good.test.", "good.test.", A, "test.", Secure, false),
+            ("*.wild.good.test.", "good.test.", A, "good.test.", Bogus, false),
+            ("wild.good.test.", "x.good.test.", NS, "good.test.", Secure, false),
+            ("wild.good.test.", "x.good.test.", DNAME, "good.test.", Secure, false),
+            ("wild.good.test.", "x.good.test.", SOA, "good.test.", Secure, true),
+        ] {
+            let denial = RData::DNSSEC(DNSSECRData::NSEC(NSEC::new(name(next), [types])));
+            let signed = RRSIG::from_sig(signature(RecordType::NSEC, 4, signer), Vec::new());
+            let signed = RData::DNSSEC(DNSSECRData::RRSIG(signed));
+            let authorities = vec![record(owner, denial, proof), record(owner, signed, proof)];
+            let found = is_closer_denied(
+                &response(vec![], authorities),
+                &name("any.wild.good.test."),
+                &signature(RecordType::MX, 3, "good.test."),
+            );
+            assert_eq!(found, expected, "{owner} {next} {types} {signer} {proof}");
         }
     }
 }
