@@ -352,11 +352,7 @@ impl<'a> Delivery<'a, '_> {
             }
             match self.open(&way, &job).await {
                 Ok(session) => return Some((session, job)),
-                Err(failure)
-                    if !fresh
-                        && server.connections_open() > 0
-                        && failure.trouble.says_crowded() =>
-                {
+                Err(failure) if !fresh && self.is_crowded(&server, &failure.trouble) => {
                     self.pool.permits.lower(Instant::now());
                     tracing::info!(
                         server = server.label,
@@ -371,6 +367,10 @@ impl<'a> Delivery<'a, '_> {
                 }
                 Err(failure) => {
                     let tried = tried(&server, failure);
+                    if !fresh && tried.trouble.says_crowded() {
+                        // Nobody was connected: what was refused was not one too many.
+                        self.pool.permits.restore();
+                    }
                     server.record_failure(tried.trouble.failure(), Instant::now());
                     let ends = !tried.trouble.verdict().next_server;
                     job.tried.push(tried);
@@ -381,6 +381,13 @@ impl<'a> Delivery<'a, '_> {
                 }
             }
         }
+    }
+
+    /// Whether a server has refused a connection because others have theirs, or are about to: then
+    /// fewer are used, and the relay is not in trouble.
+    fn is_crowded(&self, server: &Server, trouble: &Trouble) -> bool {
+        let others_begin = self.pool.permits.in_use() > 1 && trouble.stage != Stage::Connect;
+        trouble.says_crowded() && (server.connections_open() > 0 || others_begin)
     }
 
     /// Opens a session; in plain text when TLS is optional and has failed for long enough.

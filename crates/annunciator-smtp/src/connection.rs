@@ -277,7 +277,7 @@ impl Connection {
         hides_challenge: bool,
     ) -> Result<Reply<'_>, Broken> {
         let found = poll_fn(|cx| self.poll_reply(cx, deadline)).await;
-        Ok(self.take_reply(found?))
+        Ok(self.take_reply(found?, hides_challenge))
     }
 
     /// Waits for one whole reply and meanwhile writes what output there is.
@@ -287,7 +287,7 @@ impl Connection {
             self.poll_reply(cx, deadline)
         });
         let found = found.await?;
-        Ok(self.take_reply(found))
+        Ok(self.take_reply(found, false))
     }
 
     /// Whether a reply, or what makes one impossible, is here already.
@@ -320,7 +320,11 @@ impl Connection {
         }
     }
 
-    fn take_reply(&mut self, (code, len): (annunciator_core::ReplyCode, usize)) -> Reply<'_> {
+    fn take_reply(
+        &mut self,
+        (code, len): (annunciator_core::ReplyCode, usize),
+        hides_challenge: bool,
+    ) -> Reply<'_> {
         let begin = self.start;
         self.start += len;
         if self.dialogue.is_some() && hides_challenge && code.number() == 334 {

@@ -114,6 +114,13 @@ impl Permits {
         state.debt += fewer - self.semaphore.forget_permits(fewer);
     }
 
+    /// A refusal had another reason than the number of connections: all are allowed again.
+    pub(crate) fn restore(&self) {
+        let mut state = self.state();
+        self.semaphore.add_permits(self.max - state.limit - state.debt);
+        *state = State { limit: self.max, debt: 0, changed_at: None, lowered_at: None };
+    }
+
     /// Raises a lowered limit by one when nothing was refused for a minute.
     pub(crate) fn raise(&self, now: Instant) {
         let mut state = self.state();
@@ -203,6 +210,20 @@ mod tests {
         }
         drop(taken);
         take(&permits, 3).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_with_another_reason_gives_all_permits_back() {
+        let permits = Permits::new(4);
+        let taken = take(&permits, 3).await;
+        permits.lower(Instant::now());
+        permits.restore();
+        assert_eq!(permits.limit(), 4);
+        let last = take(&permits, 1).await;
+        assert!(permits.acquire(soon()).await.is_none());
+        drop((taken, last));
+        let _all = take(&permits, 4).await;
+        assert!(permits.acquire(soon()).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
