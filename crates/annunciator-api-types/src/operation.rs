@@ -262,6 +262,10 @@ pub struct RelayServerView {
     pub last_failure: Option<FailureView>,
     /// Connections open.
     pub connections: u32,
+    /// Most connections that are opened now: fewer than the settings allow while the relay refuses
+    /// more.
+    #[serde(default)]
+    pub connections_limit: u32,
 }
 
 /// Whether the server can do its work.

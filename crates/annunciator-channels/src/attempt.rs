@@ -65,6 +65,12 @@ pub trait Transport: Send + Sync {
     /// Attempts that may run at the same time.
     fn concurrency_max(&self) -> usize;
 
+    /// Attempts that may run at the same time now: fewer than [`Self::concurrency_max`] while the
+    /// next hop refuses more.
+    fn concurrency_now(&self) -> usize {
+        self.concurrency_max()
+    }
+
     /// What the settings lack to send anything, in words; empty when nothing is.
     fn missing(&self) -> &str;
 
@@ -89,4 +95,6 @@ pub struct ServerStatus {
     pub last_failure: Option<Failure>,
     /// Connections open.
     pub connections: u32,
+    /// Most connections that are opened now: fewer than the settings allow while it refuses more.
+    pub connections_limit: u32,
 }

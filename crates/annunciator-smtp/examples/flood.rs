@@ -1,6 +1,6 @@
 //! Hands N messages to a relay as fast as it takes them, for profiling.
 //!
-//! `flood HOST:PORT [messages] [connections] [octets]`
+//! `flood HOST:PORT [messages] [connections] [octets] [--chunking]`
 
 use std::env;
 use std::io::Write;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use annunciator_core::Outcome;
 use annunciator_smtp::{
-    Client, Envelope, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath, Submission,
-    TlsPolicy,
+    Client, Envelope, Extensions, Feed, ForwardPath, Limits, Mailbox, Relay, Report, ReversePath,
+    Submission, TlsPolicy,
 };
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -81,6 +81,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         hosts: vec![host.to_owned()],
         port: port.parse()?,
         tls: TlsPolicy::Off,
+        extensions: Extensions {
+            chunking: env::args().any(|argument| argument == "--chunking"),
+            ..Extensions::default()
+        },
         hello_name: "flood.example.org".into(),
         limits: Limits { connections_max: connections, ..Limits::default() },
         ..Relay::default()

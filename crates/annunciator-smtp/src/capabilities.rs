@@ -1,7 +1,8 @@
 //! Turns the reply to EHLO into what the server can do.
 //!
 //! Standard: RFC 5321 section 4.1.1.1; 1870 (SIZE), 2920 (PIPELINING), 3207 (STARTTLS),
-//! 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8).
+//! 3030 (CHUNKING), 3461 (DSN), 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8),
+//! 8689 (REQUIRETLS).
 
 use crate::reply::Reply;
 
@@ -21,6 +22,12 @@ pub(crate) struct Capabilities {
     pub eight_bit: bool,
     /// Addresses may be UTF-8.
     pub smtputf8: bool,
+    /// BDAT is understood.
+    pub chunking: bool,
+    /// NOTIFY, ORCPT, RET and ENVID are understood.
+    pub dsn: bool,
+    /// REQUIRETLS is understood.
+    pub require_tls: bool,
     /// STARTTLS is offered.
     pub starttls: bool,
     /// AUTH mechanisms, upper case.
@@ -39,6 +46,9 @@ impl Capabilities {
                 Some("PIPELINING") => capabilities.pipelining = true,
                 Some("8BITMIME") => capabilities.eight_bit = true,
                 Some("SMTPUTF8") => capabilities.smtputf8 = true,
+                Some("CHUNKING") => capabilities.chunking = true,
+                Some("DSN") => capabilities.dsn = true,
+                Some("REQUIRETLS") => capabilities.require_tls = true,
                 Some("STARTTLS") => capabilities.starttls = true,
                 Some("SIZE") => {
                     capabilities.size = true;
@@ -83,13 +93,17 @@ mod tests {
     fn each_known_keyword_is_read() {
         check(
             "250-x PIPELINING\r\n250-pipelining\r\n250-SIZE 100\r\n250-8bitmime\r\n\
-             250-AUTH PLAIN login\r\n250-AUTH=PLAIN\r\n250-STARTTLS\r\n250-DSN\r\n250 SMTPUTF8\r\n",
+             250-AUTH PLAIN login\r\n250-AUTH=PLAIN\r\n250-STARTTLS\r\n250-DSN\r\n250-Chunking\r\n250-REQUIRETLS\r\n\
+             250 SMTPUTF8\r\n",
             &Capabilities {
                 pipelining: true,
                 size: true,
                 size_max: Some(100),
                 eight_bit: true,
                 smtputf8: true,
+                chunking: true,
+                dsn: true,
+                require_tls: true,
                 starttls: true,
                 mechanisms: vec!["PLAIN".into(), "LOGIN".into()],
             },

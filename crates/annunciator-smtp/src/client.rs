@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use annunciator_core::{AttemptFacts, EnhancedStatus, Stage};
-use tokio::sync::SemaphorePermit;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::job::{Job, Tried};
 use crate::keeper::{Keeper, MemoryKeeper};
 use crate::knock::knock;
 use crate::mta_sts::policies::Policies;
 use crate::oauth::Tokens;
+use crate::permits::Permit;
 use crate::pool::{Pool, quit, retire};
 use crate::relay::{Auth, Relay, TlsPolicy};
 use crate::resolvers::Resolvers;
@@ -27,13 +27,17 @@ use crate::route::roster::{Choice, Way, Wish};
 use crate::server::{Server, ServerHealth};
 use crate::session::{self, Opening, OpeningFailure, Session};
 use crate::submission::{Feed, Submission};
-use crate::transaction::{Ended, carry};
+use crate::transaction::{Ended, Terms, carry};
 use crate::trouble::{Cause, Trouble};
 
 /// How often idle connections are looked at.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 /// How long the memory of an unused relay is kept.
 const POOL_UNUSED_MAX: Duration = Duration::from_secs(15 * 60);
+/// Waits before a connection is asked for again that a server refused because it had enough.
+const CROWDED_WAIT_MIN: Duration = Duration::from_millis(50);
+/// The longest of them; each is twice the one before.
+const CROWDED_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Unused relays that are remembered at most.
 const POOLS_MAX: usize = 1_024;
 
@@ -123,6 +127,14 @@ impl Client {
         health
     }
 
+    /// How many connections the relay bears now: what its settings allow, or fewer when it has
+    /// refused some.
+    #[must_use]
+    pub fn connections_limit(&self, relay: &Relay) -> usize {
+        let pools = self.inner.pools();
+        pools.get(relay).map_or(relay.limits.connections_max, |pool| pool.permits.limit())
+    }
+
     /// Settings have changed: closes the breakers, forgets failures of TLS and what was looked
     /// up, reads trusted certificates anew.
     pub fn forget_failures(&self) {
@@ -186,13 +198,16 @@ struct Delivery<'a, 'p> {
     feed: &'a dyn Feed,
     /// Jobs that are taken and not reported, the next one first.
     backlog: VecDeque<Job<'a>>,
-    permit: Option<SemaphorePermit<'p>>,
+    permit: Option<Permit<'p>>,
 }
 
 impl<'a> Delivery<'a, '_> {
     async fn run(&mut self) {
+        let pool = self.pool;
+        let terms = Terms { relay: &pool.relay, pace: pool.pace.as_ref(), permits: &pool.permits };
         let mut good: Option<Session> = None;
         while let Some(job) = self.backlog.pop_front() {
+            let Some(job) = self.pace(job, &mut good).await else { continue };
             let session = match good.take() {
                 Some(session) if self.may_reuse(&session, &job) => Some((session, job)),
                 other => {
@@ -203,7 +218,7 @@ impl<'a> Delivery<'a, '_> {
             let Some((session, job)) = session else { continue };
             let fresh = job.submission.fresh_connection;
             self.backlog.push_front(job);
-            match carry(session, &self.pool.relay, self.feed, &mut self.backlog).await {
+            match carry(session, terms, self.feed, &mut self.backlog).await {
                 Ended::Rest(session) => self.rest(Some(session), fresh),
                 Ended::Full(session) => {
                     self.rest(Some(session), fresh);
@@ -242,6 +257,7 @@ impl<'a> Delivery<'a, '_> {
     /// Takes one more submission when the backlog is empty.
     fn take_next(&mut self) {
         if self.backlog.is_empty()
+            && !self.pool.permits.are_wanted()
             && let Some(submission) = self.feed.next()
         {
             self.backlog.extend(Job::new(submission, self.feed));
@@ -271,20 +287,38 @@ impl<'a> Delivery<'a, '_> {
         self.pool.roster.choose(&self.finder, &wish).await
     }
 
+    /// Waits until the relay may be sent another message; without that the job is reported.
+    async fn pace(&self, mut job: Job<'a>, good: &mut Option<Session>) -> Option<Job<'a>> {
+        let Some(pace) = &self.pool.pace else { return Some(job) };
+        if job.slot.is_some() || job.is_exempt() {
+            return Some(job);
+        }
+        job.slot = pace.try_take(Instant::now()).ok();
+        if job.slot.is_none() {
+            // Others may use the session meanwhile.
+            self.rest(good.take(), false);
+            job.slot = pace.take(job.submission.deadline).await;
+        }
+        if job.slot.is_none() {
+            out_of_time(job, "the relay may have no more messages this minute, by its settings");
+            return None;
+        }
+        Some(job)
+    }
+
     /// A session for this job; without one the job is reported.
     async fn obtain(&mut self, mut job: Job<'a>) -> Option<(Session, Job<'a>)> {
         let deadline = job.submission.deadline;
         let fresh = job.submission.fresh_connection;
-        if !fresh && self.permit.is_none() {
-            match timeout_at(deadline, self.pool.permits.acquire()).await {
-                Ok(Ok(permit)) => self.permit = Some(permit),
-                Ok(Err(_)) | Err(_) => {
+        let mut crowded_wait = CROWDED_WAIT_MIN;
+        loop {
+            if !fresh && self.permit.is_none() {
+                self.permit = self.pool.permits.acquire(deadline).await;
+                if self.permit.is_none() {
                     out_of_time(job, "no connection to the relay became free in time");
                     return None;
                 }
             }
-        }
-        loop {
             let now = Instant::now();
             if now >= deadline {
                 if job.tried.is_empty() {
@@ -318,8 +352,25 @@ impl<'a> Delivery<'a, '_> {
             }
             match self.open(&way, &job).await {
                 Ok(session) => return Some((session, job)),
+                Err(failure) if !fresh && self.is_crowded(&server, &failure.trouble) => {
+                    self.pool.permits.lower(Instant::now());
+                    tracing::info!(
+                        server = server.label,
+                        reason = failure.trouble.failure().diagnostic,
+                        limit = self.pool.permits.limit(),
+                        "the server refuses another connection: fewer are used"
+                    );
+                    // The job waits for one of those that are open.
+                    self.permit = None;
+                    sleep_until(deadline.min(Instant::now() + crowded_wait)).await;
+                    crowded_wait = (crowded_wait * 2).min(CROWDED_WAIT_MAX);
+                }
                 Err(failure) => {
                     let tried = tried(&server, failure);
+                    if !fresh && tried.trouble.says_crowded() {
+                        // Nobody was connected: what was refused was not one too many.
+                        self.pool.permits.restore();
+                    }
                     server.record_failure(tried.trouble.failure(), Instant::now());
                     let ends = !tried.trouble.verdict().next_server;
                     job.tried.push(tried);
@@ -330,6 +381,13 @@ impl<'a> Delivery<'a, '_> {
                 }
             }
         }
+    }
+
+    /// Whether a server has refused a connection because others have theirs, or are about to: then
+    /// fewer are used, and the relay is not in trouble.
+    fn is_crowded(&self, server: &Server, trouble: &Trouble) -> bool {
+        let others_begin = self.pool.permits.in_use() > 1 && trouble.stage != Stage::Connect;
+        trouble.says_crowded() && (server.connections_open() > 0 || others_begin)
     }
 
     /// Opens a session; in plain text when TLS is optional and has failed for long enough.

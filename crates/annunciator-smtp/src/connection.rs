@@ -124,6 +124,10 @@ pub(crate) struct Connection {
     output: Vec<u8>,
     /// How much of `output` the system has taken.
     sent: usize,
+    /// What was written before `output` began. Unit: octets.
+    flushed: u64,
+    /// Writing has failed: what the server said before is still to be read.
+    write_failed: bool,
     alarm: Alarm,
     /// The TLS alert by which the server ended the session.
     alert: Option<u8>,
@@ -143,6 +147,8 @@ impl Connection {
             scanner: Scanner::default(),
             output: Vec::with_capacity(INPUT_OCTETS_MIN),
             sent: 0,
+            flushed: 0,
+            write_failed: false,
             alarm: Alarm(Box::pin(sleep_until(Instant::now() + Duration::from_secs(30)))),
             alert: None,
             dialogue: trace.then(Vec::new),
@@ -215,11 +221,10 @@ impl Connection {
     /// Writes all output.
     pub(crate) async fn flush(&mut self, deadline: Instant) -> Result<(), Broken> {
         poll_fn(|cx| self.poll_flush(cx, deadline)).await?;
+        self.flushed += self.output.len() as u64;
         self.sent = 0;
-        if self.output.capacity() > OUTPUT_OCTETS_KEPT {
-            self.output = Vec::with_capacity(INPUT_OCTETS_MIN);
-        }
         self.output.clear();
+        self.shrink();
         Ok(())
     }
 
@@ -245,6 +250,16 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
+    /// Where the next octet of output will stand in all that this connection writes.
+    pub(crate) fn position(&self) -> u64 {
+        self.flushed + self.output.len() as u64
+    }
+
+    /// How much of that the system has taken. Unit: octets.
+    pub(crate) fn written(&self) -> u64 {
+        self.flushed + self.sent as u64
+    }
+
     /// Waits for one whole reply; `deadline` is for all of it, however slowly it drips.
     pub(crate) async fn reply(&mut self, deadline: Instant) -> Result<Reply<'_>, Broken> {
         self.read_reply(deadline, false).await
@@ -262,7 +277,54 @@ impl Connection {
         hides_challenge: bool,
     ) -> Result<Reply<'_>, Broken> {
         let found = poll_fn(|cx| self.poll_reply(cx, deadline)).await;
-        let (code, len) = found?;
+        Ok(self.take_reply(found?, hides_challenge))
+    }
+
+    /// Waits for one whole reply and meanwhile writes what output there is.
+    pub(crate) async fn exchange(&mut self, deadline: Instant) -> Result<Reply<'_>, Broken> {
+        let found = poll_fn(|cx| {
+            self.poll_output(cx);
+            self.poll_reply(cx, deadline)
+        });
+        let found = found.await?;
+        Ok(self.take_reply(found, false))
+    }
+
+    /// Whether a reply, or what makes one impossible, is here already.
+    pub(crate) fn has_reply(&self) -> bool {
+        // Another scanner: the one in use must see its octets in order.
+        !matches!(Scanner::default().scan(&self.input[self.start..self.end]), Ok(None))
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>) {
+        while self.sent < self.output.len() && !self.write_failed {
+            match self.wire.poll_write(cx, &self.output[self.sent..]) {
+                Poll::Ready(Ok(written)) if written > 0 => self.sent += written,
+                Poll::Ready(_) => self.write_failed = true,
+                Poll::Pending => break,
+            }
+        }
+        let done = self.sent == self.output.len();
+        // What is appended while a slow server takes its time must not make the buffer grow on.
+        if done || (self.sent > OUTPUT_OCTETS_KEPT && self.sent * 2 > self.output.len()) {
+            self.output.drain(..self.sent);
+            self.flushed += self.sent as u64;
+            self.sent = 0;
+        }
+    }
+
+    /// Gives back the memory of a large output buffer that is empty.
+    pub(crate) fn shrink(&mut self) {
+        if self.output.is_empty() && self.output.capacity() > OUTPUT_OCTETS_KEPT {
+            self.output = Vec::with_capacity(INPUT_OCTETS_MIN);
+        }
+    }
+
+    fn take_reply(
+        &mut self,
+        (code, len): (annunciator_core::ReplyCode, usize),
+        hides_challenge: bool,
+    ) -> Reply<'_> {
         let begin = self.start;
         self.start += len;
         if self.dialogue.is_some() && hides_challenge && code.number() == 334 {
@@ -275,7 +337,7 @@ impl Connection {
                 self.note(&format!("S: {line}"));
             }
         }
-        Ok(Reply { code, octets: &self.input[begin..begin + len] })
+        Reply { code, octets: &self.input[begin..begin + len] }
     }
 
     fn poll_reply(

@@ -6,6 +6,7 @@
 use annunciator_core::{AttemptFacts, EnhancedStatus, FailureScope, Outcome, Stage};
 use tokio::time::Instant;
 
+use crate::pacing::Slot;
 use crate::session::{Watch, micros};
 use crate::stuffing::check_content;
 use crate::submission::{Feed, Report, Submission};
@@ -13,6 +14,9 @@ use crate::trouble::{Cause, Meaning, Trouble};
 
 /// Times a submission is begun anew because a reused connection turned out to be dead.
 const FALLS_MAX: u8 = 2;
+/// Most transactions that the recipients of a submission are spread over, when one is too small
+/// for all of them; RFC 5321 section 4.5.3.1.8 gives each a hundred recipients.
+const ROUNDS_MAX: u8 = 20;
 
 /// A server that was tried in vain.
 pub(crate) struct Tried {
@@ -31,6 +35,9 @@ pub(crate) struct Job<'a> {
     outcomes: Vec<Option<Outcome>>,
     pub(crate) tried: Vec<Tried>,
     falls: u8,
+    rounds: u8,
+    /// The right to begin a transaction, where the relay is paced.
+    pub(crate) slot: Option<Slot>,
     /// When its transaction began.
     pub(crate) began: Option<Instant>,
     /// Whether its final dot may have been written.
@@ -48,6 +55,8 @@ impl<'a> Job<'a> {
             submission,
             tried: Vec::new(),
             falls: 0,
+            rounds: 0,
+            slot: None,
             began: None,
             handed_over: false,
             reported: false,
@@ -69,6 +78,11 @@ impl<'a> Job<'a> {
     /// Whether it must not share a group of commands with another submission.
     pub(crate) fn is_alone(&self) -> bool {
         self.submission.dry_run || self.submission.trace || self.submission.fresh_connection
+    }
+
+    /// Whether it goes whenever it is asked for, however much the relay has had this minute.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.submission.fresh_connection
     }
 
     /// The recipients that are still to be tried.
@@ -96,9 +110,10 @@ impl<'a> Job<'a> {
         self.outcomes.iter().all(Option::is_some)
     }
 
-    /// Notes that its connection was dead before it began; says whether it may begin anew.
-    pub(crate) fn fall(&mut self) -> bool {
-        self.falls += 1;
+    /// Notes that its connection was gone before it was sent; says whether it may begin anew. It
+    /// does not count when the connection carried others: then things get on.
+    pub(crate) fn fall(&mut self, counts: bool) -> bool {
+        self.falls += u8::from(counts);
         self.began = None;
         self.falls <= FALLS_MAX && Instant::now() < self.submission.deadline
     }
@@ -106,6 +121,17 @@ impl<'a> Job<'a> {
     /// Whether it fell with a reused connection and wants a fresh one.
     pub(crate) fn has_fallen(&self) -> bool {
         self.falls > 0
+    }
+
+    /// Whether recipients that are too many for one transaction may wait for another.
+    pub(crate) fn may_split(&self) -> bool {
+        self.rounds < ROUNDS_MAX && !self.submission.dry_run
+    }
+
+    /// Notes that another transaction follows for those that are pending.
+    pub(crate) fn begin_again(&mut self) {
+        self.rounds += 1;
+        self.handed_over = false;
     }
 
     /// Reports; recipients still pending get the outcome of the trouble.

@@ -42,6 +42,9 @@ mod server;
 
 mod session;
 
+mod pacing;
+mod permits;
+
 mod job;
 
 mod transaction;

@@ -1,7 +1,7 @@
 //! Keeps the open connections of one relay, and hands them out.
 //!
-//! A *permit* is the right to use a connection; there are as many as the relay allows
-//! connections. A connection in use stands under a permit of its user; idle ones stand here
+//! A *permit* is the right to use a connection; there are as many as the relay bears
+//! connections (`permits`). A connection in use stands under a permit of its user; idle ones stand here
 //! without. Before a new one is opened, idle ones are closed until all together keep the limit.
 //! When a user is dropped its permit and its connection go with it.
 
@@ -9,9 +9,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::pacing::Pace;
+use crate::permits::Permits;
 use crate::relay::{Relay, TlsPolicy};
 use crate::route::roster::Roster;
 use crate::server::{Server, ServerHealth};
@@ -32,8 +33,8 @@ struct Idle {
 /// The connections of one relay and what is remembered of its servers.
 pub(crate) struct Pool {
     pub(crate) relay: Relay,
-    pub(crate) permits: Semaphore,
-    permits_count: usize,
+    pub(crate) permits: Permits,
+    pub(crate) pace: Option<Arc<Pace>>,
     pub(crate) roster: Roster,
     idle: Mutex<VecDeque<Idle>>,
     context: Mutex<Option<(Instant, Arc<TlsContext>)>>,
@@ -46,10 +47,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pool {
     pub(crate) fn new(relay: Relay) -> Self {
-        let permits_count = relay.limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            permits: Semaphore::new(permits_count),
-            permits_count,
+            permits: Permits::new(relay.limits.connections_max),
+            pace: Pace::new(relay.limits.messages_per_minute_max),
             roster: Roster::new(&relay),
             idle: Mutex::default(),
             context: Mutex::default(),
@@ -64,7 +64,7 @@ impl Pool {
 
     /// When it was last used, if nobody uses it now.
     pub(crate) fn unused_since(&self) -> Option<Instant> {
-        let busy = self.permits.available_permits() < self.permits_count;
+        let busy = self.permits.in_use() > 0;
         let open = self.roster.servers().iter().any(|server| server.connections_open() > 0);
         (!busy && !open).then(|| *locked(&self.used_at))
     }
@@ -79,6 +79,7 @@ impl Pool {
                 retire(found.session);
             } else if found.session.connection.is_quiet() {
                 found.session.reused = true;
+                found.session.chunking.rest();
                 return Some(found.session);
             }
         }
@@ -97,11 +98,11 @@ impl Pool {
 
     /// Closes idle sessions until one more connection keeps the limit. The caller has a permit.
     pub(crate) fn make_room(&self) {
-        let used = self.permits_count - self.permits.available_permits();
+        let (used, limit) = (self.permits.in_use(), self.permits.limit());
         loop {
             let retired = {
                 let mut idle = locked(&self.idle);
-                if idle.len() + used > self.permits_count { idle.pop_front() } else { None }
+                if idle.len() + used > limit { idle.pop_front() } else { None }
             };
             match retired {
                 Some(idle) => retire(idle.session),
@@ -110,8 +111,11 @@ impl Pool {
         }
     }
 
-    /// Closes what has been idle too long.
+    /// Closes what has been idle too long, and lets the limit of connections recover.
     pub(crate) fn reap(&self, now: Instant) {
+        if self.roster.servers().iter().any(|server| server.connections_open() > 0) {
+            self.permits.raise(now);
+        }
         let limit = self.relay.limits.idle;
         let mut idle = locked(&self.idle);
         while let Some(oldest) = idle.front() {
@@ -157,7 +161,7 @@ impl Pool {
         let idle = locked(&self.idle);
         let of = |server: &Arc<Server>| {
             let count = idle.iter().filter(|i| i.session.server.label == server.label).count();
-            server.health(&relay, count, now)
+            server.health(&relay, count, self.permits.limit(), now)
         };
         self.roster.servers().iter().map(of).collect()
     }

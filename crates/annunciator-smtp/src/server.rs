@@ -29,6 +29,9 @@ pub struct ServerHealth {
     pub connections_open: usize,
     /// Idle ones among them.
     pub connections_idle: usize,
+    /// Most connections that the relay bears now, over all its servers: fewer than its settings
+    /// allow while it refuses more.
+    pub connections_limit: usize,
 }
 
 /// One server of a relay.
@@ -41,6 +44,8 @@ pub(crate) struct Server {
     open: AtomicUsize,
     /// Whether there is anything to forget on success; spares the lock for each message.
     failing: AtomicBool,
+    /// Whether it announced BDAT and did not take it.
+    lacks_bdat: AtomicBool,
     memory: Mutex<Memory>,
 }
 
@@ -58,6 +63,7 @@ impl Server {
             label: route::label(host, port),
             open: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
+            lacks_bdat: AtomicBool::new(false),
             memory: Mutex::default(),
         }
     }
@@ -107,13 +113,29 @@ impl Server {
     pub(crate) fn forget_failures(&self) {
         *self.memory() = Memory::default();
         self.failing.store(false, Ordering::Relaxed);
+        self.lacks_bdat.store(false, Ordering::Relaxed);
+    }
+
+    /// It announced BDAT and does not know it: it gets DATA from now on.
+    pub(crate) fn record_lack_of_bdat(&self) {
+        self.lacks_bdat.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn lacks_bdat(&self) -> bool {
+        self.lacks_bdat.load(Ordering::Relaxed)
     }
 
     pub(crate) fn connections_open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn health(&self, relay: &str, idle: usize, now: Instant) -> ServerHealth {
+    pub(crate) fn health(
+        &self,
+        relay: &str,
+        idle: usize,
+        connections_limit: usize,
+        now: Instant,
+    ) -> ServerHealth {
         let memory = self.memory();
         ServerHealth {
             relay: relay.to_owned(),
@@ -123,6 +145,7 @@ impl Server {
             last_failure: memory.last_failure.clone(),
             connections_open: self.connections_open(),
             connections_idle: idle,
+            connections_limit,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::relay::{Auth, TlsPolicy};
 use crate::server::{OpenCount, Server};
 use crate::submission::{Feed, StageReport};
 use crate::tls::{cause_of_alert, shake_hands};
+use crate::transaction::Chunking;
 use crate::trouble::{Cause, Trouble};
 use crate::{advice, auth, route};
 
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) reused: bool,
     /// Whether a transaction was left open.
     pub(crate) needs_reset: bool,
+    /// How content is sent.
+    pub(crate) chunking: Chunking,
     /// Counts as one of the server's connections while it lives.
     open_count: OpenCount,
 }
@@ -164,6 +167,7 @@ impl Entry<'_> {
         if matches!(policy, TlsPolicy::IfSupported { .. } | TlsPolicy::Required { .. }) {
             self.starttls().await?;
         }
+        self.check_onwards()?;
         self.auth().await
     }
 
@@ -272,6 +276,21 @@ impl Entry<'_> {
             _ => None,
         };
         refused.map_or(trouble, |cause| Trouble::new(Stage::Tls, cause))
+    }
+
+    /// REQUIRETLS may be asked for only of a server that was verified and offers it (RFC 8689
+    /// section 4.1); without it nothing is sent at all.
+    fn check_onwards(&self) -> Result<(), Trouble> {
+        let lacks = match &self.tls {
+            _ if !self.opening.relay().extensions.require_tls => return Ok(()),
+            None => "there is no TLS with this server",
+            Some(facts) if !facts.verified => "the server's certificate was not verified",
+            Some(_) if !self.capabilities.require_tls => "the server does not offer REQUIRETLS",
+            Some(_) => return Ok(()),
+        };
+        let words = format!("`require_tls` asks for verified TLS on all the way, but {lacks}");
+        let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 30), words);
+        Err(Trouble::new(Stage::Tls, cause))
     }
 
     async fn shake_hands(&mut self) -> Result<(), Trouble> {

@@ -1,14 +1,16 @@
 //! Turns submissions into transactions on one session, each recipient with its own outcome.
 //!
 //! MAIL → RCPT … → DATA → content and dot, and with PIPELINING the next envelope in the same
-//! write as the content before it, so that a message costs one round trip.
+//! write as the content before it, so that a message costs one round trip. With CHUNKING too,
+//! many messages are in flight (`window`).
 //!
 //! In: a session, a job, the feed. Out: reports through the feed, and how the session ended.
 //! Knows nothing of: other servers, how sessions are opened.
-//! Standard: RFC 5321 section 3.3, RFC 2920, RFC 1870, RFC 6152, RFC 6531.
+//! Standard: RFC 5321 section 3.3, RFC 2920, RFC 3030.
 //! Failure: `trouble` says what each means.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_core::{AttemptFacts, EnhancedStatus, FailureScope, Outcome, Stage};
@@ -16,6 +18,8 @@ use tokio::time::Instant;
 
 use crate::connection::Broken;
 use crate::job::{Job, Tried};
+use crate::pacing::Pace;
+use crate::permits::Permits;
 use crate::relay::Relay;
 use crate::reply::Reply;
 use crate::session::Session;
@@ -27,6 +31,8 @@ use crate::trouble::{Cause, Trouble};
 const BLOCK_OCTETS: usize = 64 * 1024;
 /// Submissions that are refused one after the other before a turn ends.
 const REFUSED_MAX: usize = 1_000;
+/// How long a session is kept in hand although others wait for a connection.
+const TURN_MIN: Duration = Duration::from_secs(1);
 
 /// How the work on a session ended. Jobs that are not reported stand in the backlog.
 pub(crate) enum Ended {
@@ -46,10 +52,12 @@ enum Step<'a> {
         keep: bool,
         next: Next<'a>,
     },
-    /// The reused session was dead before it said anything about the job.
+    /// The session is of no use, and nothing was said about the job.
     Stale(Job<'a>),
     /// Another server should be tried; whether the session is good; what was announced.
     Elsewhere(Job<'a>, bool, Box<Next<'a>>),
+    /// The session is good, and the same is sent again in another way.
+    Again(Job<'a>),
 }
 
 /// What follows a transaction.
@@ -76,28 +84,63 @@ enum Gate {
     Refused(Trouble),
     /// Nothing more is sent: no recipient is left, or it was a dry run.
     Done,
+    /// The server does not know BDAT: once more with DATA, over a connection on which nothing was
+    /// taken for a command.
+    Again,
+}
+
+/// What holds for all that is sent to a relay.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'r> {
+    pub(crate) relay: &'r Relay,
+    /// None without a limit of messages per minute.
+    pub(crate) pace: Option<&'r Arc<Pace>>,
+    pub(crate) permits: &'r Permits,
+}
+
+impl Terms<'_> {
+    /// Whether there may be another server; who has only one need not ask.
+    fn may_have_other(&self) -> bool {
+        self.relay.mx.is_some() || self.relay.hosts.len() > 1
+    }
 }
 
 /// One session at work.
 struct Carrier<'a, 'r> {
     session: Session,
-    relay: &'r Relay,
+    terms: Terms<'r>,
     feed: &'a dyn Feed,
-    /// Jobs that are taken and not begun; at most three.
+    /// Jobs that are taken and not begun; at most as many as were in flight.
     backlog: &'r mut VecDeque<Job<'a>>,
     accepted: Vec<usize>,
     refused: Vec<(usize, Trouble)>,
+    /// Recipients that were too many for the transaction, and what the server said to the first.
+    left: Vec<usize>,
+    too_many: Option<Trouble>,
+    /// Messages that were accepted since the session was taken in hand.
+    carried: u64,
+    since: Instant,
 }
 
 /// Carries the backlog, and what the feed hands on, as long as the session stays good.
 pub(crate) async fn carry<'a>(
     session: Session,
-    relay: &Relay,
+    terms: Terms<'_>,
     feed: &'a dyn Feed,
     backlog: &mut VecDeque<Job<'a>>,
 ) -> Ended {
-    let (accepted, refused) = (Vec::new(), Vec::new());
-    let mut carrier = Carrier { session, relay, feed, backlog, accepted, refused };
+    let mut carrier = Carrier {
+        session,
+        terms,
+        feed,
+        backlog,
+        accepted: Vec::new(),
+        refused: Vec::new(),
+        left: Vec::new(),
+        too_many: None,
+        carried: 0,
+        since: Instant::now(),
+    };
     let mut next = Next::None;
     // The client has chosen the session for the first job, whatever that asks for.
     let mut first = true;
@@ -120,6 +163,16 @@ pub(crate) async fn carry<'a>(
             },
         };
         first = false;
+        if !announced && carrier.may_fly(&job) {
+            match carrier.fly(job).await {
+                Landing::Whole => {
+                    next = Next::None;
+                    continue;
+                }
+                Landing::Broken => return Ended::Broken,
+                Landing::Elsewhere => return Ended::Elsewhere(Some(carrier.session)),
+            }
+        }
         match carrier.transact(job, announced).await {
             Step::Reported { keep: true, next: following } => next = following,
             Step::Reported { keep: false, next } => {
@@ -129,6 +182,10 @@ pub(crate) async fn carry<'a>(
             Step::Stale(job) => {
                 carrier.backlog.push_front(job);
                 return Ended::Broken;
+            }
+            Step::Again(job) => {
+                carrier.backlog.push_front(job);
+                next = Next::None;
             }
             Step::Elsewhere(job, keep, next) => {
                 carrier.put_back(*next);
@@ -144,11 +201,12 @@ impl<'a> Carrier<'a, '_> {
     fn suits(&self, job: &Job<'_>) -> bool {
         let submission = &job.submission;
         !submission.fresh_connection
+            && !job.tried.iter().any(|tried| tried.label == self.session.server.label)
             && submission.prefer_server.as_ref().is_none_or(|s| self.session.server.is_named(s))
     }
 
     fn is_full(&self) -> bool {
-        let max = self.relay.limits.messages_per_connection_max;
+        let max = self.terms.relay.limits.messages_per_connection_max;
         max > 0 && self.session.messages >= max
     }
 
@@ -160,14 +218,56 @@ impl<'a> Carrier<'a, '_> {
     fn next_job(&mut self) -> Option<Job<'a>> {
         for _ in 0..REFUSED_MAX {
             let job = match self.backlog.pop_front() {
-                Some(job) => Some(job),
-                None => Job::new(self.feed.next()?, self.feed),
+                Some(job) => Some(self.paced(job)?),
+                None => self.take_from_feed()?,
             };
             if let Some(job) = job.and_then(|job| self.admit(job)) {
                 return Some(job);
             }
         }
         None
+    }
+
+    /// Takes a submission from the feed when it can be begun at once and nobody else waits for
+    /// the connection; what must not be sent is reported and leaves an empty hand.
+    fn take_from_feed(&self) -> Option<Option<Job<'a>>> {
+        if self.terms.permits.are_wanted() && self.since.elapsed() >= TURN_MIN {
+            return None;
+        }
+        let slot = match self.terms.pace {
+            Some(pace) => Some(pace.try_take(Instant::now()).ok()?),
+            None => None,
+        };
+        let job = Job::new(self.feed.next()?, self.feed);
+        Some(job.map(|mut job| {
+            job.slot = slot;
+            job
+        }))
+    }
+
+    /// A job of the backlog with the right to begin now; without it, it goes back.
+    fn paced(&mut self, mut job: Job<'a>) -> Option<Job<'a>> {
+        if let (Some(pace), None, false) = (self.terms.pace, &job.slot, job.is_exempt()) {
+            match pace.try_take(Instant::now()) {
+                Ok(slot) => job.slot = Some(slot),
+                Err(_) => {
+                    self.backlog.push_front(job);
+                    return None;
+                }
+            }
+        }
+        Some(job)
+    }
+
+    /// The transaction of a job begins now.
+    fn begin(&self, job: &mut Job<'_>) {
+        let now = Instant::now();
+        job.began.get_or_insert(now);
+        match (job.slot.take(), self.terms.pace) {
+            (Some(slot), _) => slot.begin(now),
+            (None, Some(pace)) => pace.count(now),
+            (None, None) => {}
+        }
     }
 
     /// Refuses what the server cannot carry.
@@ -203,21 +303,26 @@ impl<'a> Carrier<'a, '_> {
             Next::None => {}
             Next::Held(job) => self.backlog.push_front(job),
             Next::Announced(mut job) => {
-                if job.fall() {
+                if job.fall(self.carried == 0) {
                     self.backlog.push_front(job);
-                    return;
+                } else {
+                    fail_fallen(job);
                 }
-                let cause = Cause::Lost("the session ended before the message was sent".to_owned());
-                job.fail(&Trouble::new(Stage::MailFrom, cause), AttemptFacts::default());
             }
         }
     }
 
-    async fn transact(&mut self, mut job: Job<'a>, announced: bool) -> Step<'a> {
-        job.began.get_or_insert_with(Instant::now);
+    fn forget_answers(&mut self) {
         self.accepted.clear();
         self.refused.clear();
+        self.left.clear();
+        self.too_many = None;
+    }
+
+    async fn transact(&mut self, mut job: Job<'a>, announced: bool) -> Step<'a> {
+        self.forget_answers();
         if !announced {
+            self.begin(&mut job);
             self.session.connection.set_trace(job.submission.trace);
         }
         let gate = match self.exchange_envelope(&mut job, announced).await {
@@ -233,6 +338,10 @@ impl<'a> Carrier<'a, '_> {
             Gate::Refused(trouble) => {
                 self.settle_refused(&mut job);
                 self.refuse(job, trouble, Vec::new(), true)
+            }
+            Gate::Again => {
+                self.session.server.record_lack_of_bdat();
+                Step::Stale(job)
             }
             Gate::Done if self.accepted.is_empty() => self.refuse_recipients(job),
             Gate::Done => {
@@ -286,7 +395,7 @@ impl<'a> Carrier<'a, '_> {
             }
             _ => false,
         };
-        if silent && self.session.reused && job.fall() {
+        if silent && self.session.reused && job.fall(self.carried == 0) {
             return Step::Stale(job);
         }
         let failed_at = job.began.unwrap_or_else(Instant::now);
@@ -316,6 +425,10 @@ impl<'a> Carrier<'a, '_> {
             let mut facts = self.session.facts();
             facts.dialogue = self.session.connection.dialogue();
             job.tried.push(Tried { label, trouble, own, facts });
+            if !self.terms.may_have_other() {
+                job.fail_everywhere();
+                return Step::Reported { keep, next: Next::None };
+            }
             return Step::Elsewhere(job, keep, Box::new(Next::None));
         }
         job.settle_pending(&trouble);
@@ -369,6 +482,19 @@ impl<'a> Carrier<'a, '_> {
     }
 }
 
+/// Reports a job whose sessions ended again and again.
+fn fail_fallen(job: Job<'_>) {
+    let cause = Cause::Lost("the session ended before the message was sent".to_owned());
+    job.fail(&Trouble::new(Stage::MailFrom, cause), AttemptFacts::default());
+}
+
+mod parameters;
+
 mod group;
 
 mod content;
+
+mod window;
+
+pub(crate) use window::Chunking;
+use window::Landing;

@@ -316,6 +316,17 @@ impl Trouble {
         }
     }
 
+    /// Whether a server that others are connected to has refused another connection because it has
+    /// enough: 4yz before the session begins, or no greeting at all.
+    #[must_use]
+    pub(crate) fn says_crowded(&self) -> bool {
+        match (self.stage, &self.cause) {
+            (Stage::Greeting | Stage::Hello, Cause::Reply { code, .. }) => code.class() == 4,
+            (Stage::Connect | Stage::Greeting, Cause::Lost(_)) => true,
+            _ => false,
+        }
+    }
+
     fn stage_words(&self) -> &'static str {
         match self.stage {
             Stage::Resolve => "name resolution",

@@ -66,6 +66,7 @@ impl Channel for Email {
             failures_in_a_row: server.consecutive_failures,
             last_failure: server.last_failure,
             connections: u32::try_from(server.connections_open).unwrap_or(u32::MAX),
+            connections_limit: u32::try_from(server.connections_limit).unwrap_or(u32::MAX),
         };
         self.client.health().into_iter().map(status).collect()
     }
@@ -90,7 +91,14 @@ struct EmailTransport {
 
 impl Transport for EmailTransport {
     fn concurrency_max(&self) -> usize {
-        self.relay.limits.connections_max
+        // Each of more would only wait for its turn.
+        let per_minute = usize::try_from(self.relay.limits.messages_per_minute_max);
+        let paced = per_minute.ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
+        self.relay.limits.connections_max.min(paced)
+    }
+
+    fn concurrency_now(&self) -> usize {
+        self.client.connections_limit(&self.relay).min(self.concurrency_max())
     }
 
     fn missing(&self) -> &str {

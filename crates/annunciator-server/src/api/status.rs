@@ -37,6 +37,7 @@ pub(super) async fn show_status(state: State<Arc<Shared>>) -> Answer<StatusView>
         failures_in_a_row: server.failures_in_a_row,
         last_failure: server.last_failure.as_ref().map(views::failure),
         connections: server.connections,
+        connections_limit: server.connections_limit,
     });
     Ok(Json(StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -105,6 +105,8 @@ struct LaneState {
     held: usize,
     bytes: usize,
     workers: usize,
+    /// What the next hop bears, when it was seen to bear fewer than its settings allow.
+    workers_limit: Option<usize>,
     /// The store may hold due deliveries of this lane: new ones must not overtake them.
     has_backlog: bool,
     /// Somebody looks after a while whether the workers are held up.
@@ -117,6 +119,11 @@ struct LaneState {
 }
 
 impl LaneState {
+    /// Whether one more worker may start.
+    fn has_seat(&self, workers_max: usize) -> bool {
+        self.workers < self.workers_limit.map_or(workers_max, |limit| limit.min(workers_max))
+    }
+
     fn mark_backlog(&mut self) {
         self.has_backlog = true;
         self.backlog_marks += 1;
@@ -203,7 +210,7 @@ impl LaneBook {
         let mut lanes = self.lock();
         let state = lanes.lanes.entry(lane.clone()).or_default();
         state.ready.push_back(work);
-        let may_start = state.workers < workers_max && state.ready.len() > state.workers;
+        let may_start = state.has_seat(workers_max) && state.ready.len() > state.workers;
         state.workers += usize::from(may_start);
         may_start
     }
@@ -223,11 +230,20 @@ impl LaneBook {
         let mut lanes = self.lock();
         let is_draining = lanes.is_draining;
         let state = lanes.lanes.get_mut(lane)?;
-        let work = if is_draining { None } else { state.ready.pop_front() };
+        // A next hop that refuses connections gets fewer workers; one is always left.
+        let is_surplus = state.workers_limit.is_some_and(|limit| state.workers > limit.max(1));
+        let work = if is_draining || is_surplus { None } else { state.ready.pop_front() };
         if work.is_none() {
             state.workers = state.workers.saturating_sub(1);
         }
         work
+    }
+
+    /// Remembers how many workers the lane's next hop bears now.
+    pub fn set_workers_limit(&self, lane: &Lane, limit: usize) {
+        if let Some(state) = self.lock().lanes.get_mut(lane) {
+            state.workers_limit = Some(limit.max(1));
+        }
     }
 
     /// Whether somebody must look after a while at what waits: work waits, and all workers may be
@@ -235,7 +251,7 @@ impl LaneBook {
     pub fn begin_watch(&self, lane: &Lane, workers_max: usize) -> bool {
         let mut lanes = self.lock();
         let Some(state) = lanes.lanes.get_mut(lane) else { return false };
-        let must = !state.is_watched && !state.ready.is_empty() && state.workers < workers_max;
+        let must = !state.is_watched && !state.ready.is_empty() && state.has_seat(workers_max);
         state.is_watched |= must;
         must
     }
@@ -245,7 +261,7 @@ impl LaneBook {
         let mut lanes = self.lock();
         let is_draining = lanes.is_draining;
         let Some(state) = lanes.lanes.get_mut(lane) else { return (false, false) };
-        let adds = !is_draining && !state.ready.is_empty() && state.workers < workers_max;
+        let adds = !is_draining && !state.ready.is_empty() && state.has_seat(workers_max);
         state.workers += usize::from(adds);
         state.is_watched = adds;
         (adds, adds)

@@ -1,4 +1,4 @@
-//! A worker: the lane's orders, one after the other, through the channel.
+//! A worker: the lane's orders, in their order, through the channel.
 //!
 //! In: work of one lane. Out: settlements.
 //! Knows nothing of: protocols; it sees outcomes.
@@ -46,6 +46,7 @@ pub(super) async fn run(inner: Arc<Inner>, lane: Lane) {
             tracing::error!(%lane, "a channel panicked; its deliveries will be tried again");
         }
         feed.settle_unreported();
+        inner.lanes.set_workers_limit(&lane, transport.concurrency_now());
     }
 }
 

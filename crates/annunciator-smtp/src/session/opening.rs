@@ -21,6 +21,7 @@ use crate::route::finder::Finder;
 use crate::route::roster::Way;
 use crate::server::OpenCount;
 use crate::tls::TlsContext;
+use crate::transaction::Chunking;
 use crate::trouble::{Cause, Trouble};
 
 /// All that opening a session needs.
@@ -140,7 +141,9 @@ async fn open_at(
                 handshake_us: Some(micros(connected.elapsed())),
                 transaction_us: None,
             };
+            let relay = opening.relay();
             Ok(Session {
+                chunking: Chunking::new(&entry.capabilities, relay, &opening.way.server),
                 connection: entry.connection,
                 capabilities: entry.capabilities,
                 server: Arc::clone(&opening.way.server),

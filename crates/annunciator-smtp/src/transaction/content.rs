@@ -1,9 +1,11 @@
-//! Sends content and its final dot, together with the next envelope, and reads the answer.
+//! Sends content and its final dot, together with the next envelope, and reads the answer; or all
+//! of it as the last chunk.
 //!
 //! This is the moment at which responsibility changes hands: before the dot nothing has been
 //! accepted, after its 2yz everything; between the two nobody knows, and the outcome says so.
-//! Standard: RFC 5321 sections 4.1.1.4 and 4.5.2, RFC 1047.
+//! Standard: RFC 5321 sections 4.1.1.4 and 4.5.2, RFC 1047, RFC 3030.
 
+use super::parameters::decimal;
 use super::*;
 
 /// How far writing came.
@@ -15,7 +17,7 @@ enum Written {
 }
 
 impl<'a> Carrier<'a, '_> {
-    /// After the 354: content, dot, the next envelope; then the answer.
+    /// After the consent: content, dot, the next envelope; then the answer.
     pub(super) async fn exchange_content(&mut self, mut job: Job<'a>) -> Step<'a> {
         let since = Instant::now();
         if let Err(broken) = self.session.connection.check_sync() {
@@ -35,51 +37,82 @@ impl<'a> Carrier<'a, '_> {
         job.watch().passed(Stage::Data, &server, since, || {
             vec![format!("{} octets sent", job.submission.content.len())]
         });
-        let deadline = self.until(&job, self.relay.timeouts.data_end_used());
+        let deadline = self.until(&job, self.terms.relay.timeouts.data_end_used());
         let reply = self.session.connection.reply(deadline).await;
-        let (trouble, text, id) = match reply {
+        let (end, text, id) = match reply {
             Ok(reply) if reply.code.class() == 2 => {
                 (None, reply.to_text(), reply.queue_id().to_owned())
             }
             Ok(reply) => (Some(Cause::reply(reply)), reply.to_text(), String::new()),
             Err(broken) => (Some(broken.into()), String::new(), String::new()),
         };
-        let whole = matches!(written, Written::Whole);
-        self.session.messages += 1;
         self.session.needs_reset = false;
-        let keep = match trouble {
+        match &end {
             None => {
                 job.watch().passed(Stage::DataEnd, &server, since, || vec![text.clone()]);
+                self.session.chunking.grow();
+            }
+            Some(cause) => {
+                let trouble = Trouble::new(Stage::DataEnd, cause.clone());
+                job.watch().failed(&trouble, &server, since);
+            }
+        }
+        let keep = self.finish(job, end, text, &id) && matches!(written, Written::Whole);
+        Step::Reported { keep, next }
+    }
+
+    /// Ends a message whose content was sent; says whether the session is good. Recipients that
+    /// were too many for one transaction get another at once.
+    pub(super) fn finish(
+        &mut self,
+        mut job: Job<'a>,
+        end: Option<Cause>,
+        text: String,
+        id: &str,
+    ) -> bool {
+        self.session.messages += 1;
+        let too_many = self.too_many.take();
+        let keep = match end {
+            None => {
+                self.carried += 1;
                 for &index in &self.accepted {
                     job.settle(index, Outcome::Delivered);
                 }
                 self.session.server.record_success();
-                whole
+                if too_many.is_some() {
+                    job.begin_again();
+                    self.backlog.push_front(job);
+                    return true;
+                }
+                true
             }
             Some(cause) => {
                 let trouble = Trouble::new(Stage::DataEnd, cause);
-                job.watch().failed(&trouble, &server, since);
+                if let Some(too_many) = too_many {
+                    self.left.iter().for_each(|&index| job.settle(index, too_many.outcome()));
+                }
                 job.settle_pending(&trouble);
                 self.judge_server(&trouble);
-                whole && trouble.verdict().keep_session
+                trouble.verdict().keep_session
             }
         };
-        self.report(job, text, &id);
-        Step::Reported { keep, next }
+        self.report(job, text, id);
+        keep
     }
 
     /// Takes the next submission early when its envelope can go with this content.
     fn look_ahead(&mut self, job: &Job<'a>) -> Next<'a> {
-        let max = self.relay.limits.messages_per_connection_max;
+        let max = self.terms.relay.limits.messages_per_connection_max;
         let last = max > 0 && self.session.messages + 1 >= max;
-        if last || !self.session.capabilities.pipelining || job.is_alone() {
+        let is_grouped = self.session.capabilities.pipelining;
+        if last || !is_grouped || self.session.chunking.is_usable() || job.is_alone() {
             return Next::None;
         }
         match self.next_job() {
             None => Next::None,
             Some(next) if next.is_alone() || !self.suits(&next) => Next::Held(next),
             Some(mut next) => {
-                next.began = Some(Instant::now());
+                self.begin(&mut next);
                 Next::Announced(next)
             }
         }
@@ -91,29 +124,36 @@ impl<'a> Carrier<'a, '_> {
         next: Option<&Job<'_>>,
     ) -> Result<Written, Trouble> {
         let content = job.submission.content.clone();
+        let is_chunked = self.session.chunking.is_usable();
         let mut rest: &[u8] = &content;
+        if is_chunked {
+            rest = &rest[first_line_end(rest)..];
+            self.put_chunk_head(rest.len(), " LAST");
+        }
         while rest.len() > BLOCK_OCTETS {
-            let end = block_end(rest, BLOCK_OCTETS);
-            append_stuffed(self.session.connection.output(), &rest[..end]);
+            let end = if is_chunked { BLOCK_OCTETS } else { block_end(rest, BLOCK_OCTETS) };
+            self.append_content(&rest[..end]);
             rest = &rest[end..];
-            let deadline = self.until(job, self.relay.timeouts.data_block);
+            let deadline = self.until(job, self.terms.relay.timeouts.data_block);
             if let Err(broken) = self.session.connection.flush(deadline).await {
                 return Err(self.interrupted(broken).await);
             }
         }
-        append_stuffed(self.session.connection.output(), rest);
+        self.append_content(rest);
         if self.session.connection.traces() {
             let line = format!("C: [{} octets of message]", content.len());
             self.session.connection.note(&line);
         }
         let dot_begins = self.session.connection.output().len();
-        self.session.connection.put_command(&["."]);
+        if !is_chunked {
+            self.session.connection.put_command(&["."]);
+        }
         let dot_ends = self.session.connection.output().len();
         if let Some(next) = next {
             self.put_group(next);
         }
         job.handed_over = true;
-        let deadline = self.until(job, self.relay.timeouts.data_block);
+        let deadline = self.until(job, self.terms.relay.timeouts.data_block);
         let Err(broken) = self.session.connection.flush(deadline).await else {
             return Ok(Written::Whole);
         };
@@ -125,6 +165,27 @@ impl<'a> Carrier<'a, '_> {
                 job.handed_over = false;
                 Err(self.interrupted(broken).await)
             }
+        }
+    }
+
+    /// Appends BDAT for a chunk of so many octets.
+    fn put_chunk_head(&mut self, octets: usize, end: &str) {
+        let mut digits = [0; 20];
+        self.session.connection.put_command(&["BDAT ", decimal(octets, &mut digits), end]);
+    }
+
+    /// Appends a chunk.
+    pub(super) fn put_chunk(&mut self, chunk: &[u8], end: &str) {
+        self.put_chunk_head(chunk.len(), end);
+        self.session.connection.output().extend_from_slice(chunk);
+    }
+
+    fn append_content(&mut self, content: &[u8]) {
+        let output = self.session.connection.output();
+        if self.session.chunking.is_usable() {
+            output.extend_from_slice(content);
+        } else {
+            append_stuffed(output, content);
         }
     }
 
@@ -148,7 +209,12 @@ impl<'a> Carrier<'a, '_> {
         match self.refuse(job, trouble, Vec::new(), false) {
             Step::Reported { .. } => Step::Reported { keep: false, next },
             Step::Elsewhere(job, keep, _) => Step::Elsewhere(job, keep, Box::new(next)),
-            Step::Stale(job) => Step::Stale(job),
+            step => step,
         }
     }
+}
+
+/// Where the first line of content ends.
+pub(super) fn first_line_end(content: &[u8]) -> usize {
+    content.iter().position(|&octet| octet == b'\n').map_or(content.len(), |at| at + 1)
 }

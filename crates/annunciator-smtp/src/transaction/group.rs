@@ -1,44 +1,40 @@
 //! Turns an envelope into MAIL, RCPT and DATA, as a group or one by one, and reads the answers.
+//! With BDAT, a first chunk with the first line of the message stands for DATA: a server that
+//! announces BDAT and does not know it would take the octets of a message for commands.
 //!
-//! Each state accepts its own codes: 2yz to MAIL and RCPT, 354 to DATA, 4yz and 5yz as refusals;
+//! Each state accepts its own codes: 2yz to MAIL, RCPT and BDAT, 354 to DATA, 4yz and 5yz as
+//! refusals;
 //! anything else ends the session.
-//! Standard: RFC 5321 section 4.3.2, RFC 2920.
+//! Standard: RFC 5321 section 4.3.2, RFC 2920, RFC 3030.
 
+use super::content::first_line_end;
 use super::*;
 
 impl Carrier<'_, '_> {
-    /// Appends MAIL and what follows it to the output.
-    pub(super) fn put_mail(&mut self, job: &Job<'_>) {
-        let submission = &job.submission;
-        let capabilities = &self.session.capabilities;
-        let mut digits = [0; 20];
-        let size: &str =
-            if capabilities.size { decimal(submission.content.len(), &mut digits) } else { "" };
-        let parts = [
-            "MAIL FROM:<",
-            submission.envelope.reverse_path(),
-            ">",
-            if size.is_empty() { "" } else { " SIZE=" },
-            size,
-            if submission.needs_8bit { " BODY=8BITMIME" } else { "" },
-            if submission.envelope.needs_smtputf8() { " SMTPUTF8" } else { "" },
-        ];
-        self.session.connection.put_command(&parts);
-    }
-
-    fn put_rcpt(&mut self, job: &Job<'_>, index: usize) {
-        self.session.connection.put_command(&["RCPT TO:<", job.forward_path(index), ">"]);
-    }
-
-    /// Appends a whole envelope to the output.
+    /// Appends a whole envelope and what asks for leave to send content.
     pub(super) fn put_group(&mut self, job: &Job<'_>) {
+        self.put_envelope(job);
+        if !job.submission.dry_run {
+            self.put_begin(job);
+        }
+    }
+
+    /// Appends MAIL and RCPT.
+    pub(super) fn put_envelope(&mut self, job: &Job<'_>) {
         self.put_mail(job);
         for index in job.pending() {
             self.put_rcpt(job, index);
         }
-        if !job.submission.dry_run {
+    }
+
+    /// A chunk of nothing would do, but Postfix refuses it.
+    fn put_begin(&mut self, job: &Job<'_>) {
+        if !self.session.chunking.is_usable() {
             self.session.connection.put_command(&["DATA"]);
+            return;
         }
+        let line = &job.submission.content[..first_line_end(&job.submission.content)];
+        self.put_chunk(line, "");
     }
 
     /// Sends the envelope, unless it is sent already, and reads the answers.
@@ -51,7 +47,7 @@ impl Carrier<'_, '_> {
             trouble: Trouble::new(Stage::MailFrom, broken.into()),
             replied: false,
         };
-        let deadline = self.until(job, self.relay.timeouts.mail);
+        let deadline = self.until(job, self.terms.relay.timeouts.mail);
         let grouped = self.session.capabilities.pipelining;
         if !announced {
             self.session.connection.check_sync().map_err(first)?;
@@ -87,8 +83,8 @@ impl Carrier<'_, '_> {
             if self.accepted.is_empty() {
                 return Ok(Gate::Done);
             }
-            self.session.connection.put_command(&["DATA"]);
-            let deadline = self.until(job, self.relay.timeouts.data_start);
+            self.put_begin(job);
+            let deadline = self.until(job, self.terms.relay.timeouts.data_start);
             self.flush(deadline, Stage::Data).await?;
         }
         self.read_data(job, mail).await
@@ -116,12 +112,12 @@ impl Carrier<'_, '_> {
         Err(Halt { trouble: Trouble::new(Stage::MailFrom, cause), replied: false })
     }
 
-    async fn read_mail(
+    pub(super) async fn read_mail(
         &mut self,
         job: &Job<'_>,
         deadline: Instant,
     ) -> Result<Option<Trouble>, Halt> {
-        let reply = match self.session.connection.reply(deadline).await {
+        let reply = match self.session.connection.exchange(deadline).await {
             Ok(reply) => reply,
             Err(broken) => {
                 let trouble = Trouble::new(Stage::MailFrom, broken.into());
@@ -142,24 +138,24 @@ impl Carrier<'_, '_> {
         }
     }
 
-    async fn read_recipients(
+    pub(super) async fn read_recipients(
         &mut self,
         job: &Job<'_>,
         mail_ok: bool,
         grouped: bool,
     ) -> Result<(), Halt> {
-        let mut too_many: Option<Trouble> = None;
         for index in job.pending() {
-            if let Some(trouble) = &too_many {
-                self.refused.push((index, trouble.clone()));
+            // Asking for each of the others would only repeat it.
+            if !grouped && self.too_many.is_some() {
+                self.left.push(index);
                 continue;
             }
-            let deadline = self.until(job, self.relay.timeouts.rcpt);
+            let deadline = self.until(job, self.terms.relay.timeouts.rcpt);
             if !grouped {
                 self.put_rcpt(job, index);
                 self.flush(deadline, Stage::RcptTo).await?;
             }
-            let reply = self.session.connection.reply(deadline).await;
+            let reply = self.session.connection.exchange(deadline).await;
             let reply = reply.map_err(|broken| halt(Stage::RcptTo, broken.into()))?;
             let code = reply.code.number();
             match judge_reply(reply, Stage::RcptTo)? {
@@ -167,37 +163,48 @@ impl Carrier<'_, '_> {
                 _ if !mail_ok => {}
                 None => self.accepted.push(index),
                 Some(trouble) => {
-                    // 452: too many recipients (RFC 5321 section 4.5.3.1.10); asking for each of
-                    // the others would only repeat it.
-                    // With another enhanced code it is about this recipient alone.
+                    // 452: too many recipients (RFC 5321 section 4.5.3.1.10): the others go in
+                    // another transaction. With another enhanced code it is about this recipient
+                    // alone.
                     let is_too_many = code == 452 && says_too_many(&trouble);
-                    if is_too_many && !grouped && !self.accepted.is_empty() {
-                        too_many = Some(trouble.clone());
+                    if is_too_many && !self.accepted.is_empty() && job.may_split() {
+                        self.left.push(index);
+                        self.too_many.get_or_insert(trouble);
+                    } else {
+                        self.refused.push((index, trouble));
                     }
-                    self.refused.push((index, trouble));
                 }
             }
         }
         Ok(())
     }
 
+    /// Reads the answer to DATA, or to the first BDAT.
     async fn read_data(&mut self, job: &Job<'_>, mail: Option<Trouble>) -> Result<Gate, Halt> {
-        let deadline = self.until(job, self.relay.timeouts.data_start);
+        let is_chunked = self.session.chunking.is_usable();
+        let deadline = self.until(job, self.terms.relay.timeouts.data_start);
         let reply = self.session.connection.reply(deadline).await;
         let reply = reply.map_err(|broken| halt(Stage::Data, broken.into()))?;
-        let consents = reply.code.number() == 354;
-        let refusal = match reply.code.class() {
-            4 | 5 if reply.code.number() != 421 => {
-                Some(Trouble::new(Stage::Data, Cause::reply(reply)))
-            }
+        let code = reply.code;
+        let consents = if is_chunked { code.class() == 2 } else { code.number() == 354 };
+        let refusal = match code.class() {
+            4 | 5 if code.number() != 421 => Some(Trouble::new(Stage::Data, Cause::reply(reply))),
             _ if consents => None,
             _ => return Err(halt(Stage::Data, Cause::reply(reply))),
         };
+        let is_transaction = mail.is_none() && !self.accepted.is_empty();
+        let is_about_it = match code.number() {
+            500 | 502 => true,
+            501 | 503 | 504 => is_transaction,
+            _ => false,
+        };
+        if is_chunked && is_about_it {
+            return Ok(Gate::Again);
+        }
         match (mail, refusal) {
             // It refused MAIL and yet wants content: nothing that follows can be understood.
             (Some(_), None) => {
-                let code = annunciator_core::ReplyCode::new(354).expect("a reply code");
-                let text = "354 to DATA after MAIL was refused".to_owned();
+                let text = format!("{code} to DATA or BDAT after MAIL was refused");
                 Err(halt(Stage::Data, Cause::Reply { code, status: None, text }))
             }
             (Some(mail), Some(_)) => Ok(Gate::Refused(mail)),
@@ -210,6 +217,8 @@ impl Carrier<'_, '_> {
                 );
                 Ok(Gate::Refused(refusal))
             }
+            // The first chunk was taken for nobody; RSET ends it.
+            (None, None) if self.accepted.is_empty() && is_chunked => Ok(Gate::Done),
             (None, None) if self.accepted.is_empty() => {
                 self.send_lone_dot(job).await?;
                 Ok(Gate::Done)
@@ -221,7 +230,7 @@ impl Carrier<'_, '_> {
     /// Ends a DATA that nobody is to receive (RFC 2920 section 3.1).
     async fn send_lone_dot(&mut self, job: &Job<'_>) -> Result<(), Halt> {
         self.session.connection.put_command(&["."]);
-        let deadline = self.until(job, self.relay.timeouts.data_end_used());
+        let deadline = self.until(job, self.terms.relay.timeouts.data_end_used());
         self.flush(deadline, Stage::Data).await?;
         let reply = self.session.connection.reply(deadline).await;
         let reply = reply.map_err(|broken| halt(Stage::Data, broken.into()))?;
@@ -244,19 +253,6 @@ fn judge_reply(reply: Reply<'_>, stage: Stage) -> Result<Option<Trouble>, Halt> 
         (421, _) => Err(halt(stage, Cause::reply(reply))),
         (_, 4 | 5) => Ok(Some(Trouble::new(stage, Cause::reply(reply)))),
         _ => Err(halt(stage, Cause::reply(reply))),
-    }
-}
-
-/// A number as text, without an allocation.
-fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &str {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).expect("a digit");
-        number /= 10;
-        if number == 0 {
-            return std::str::from_utf8(&digits[at..]).expect("digits are ASCII");
-        }
     }
 }
 

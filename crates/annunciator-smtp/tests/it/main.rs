@@ -4,15 +4,18 @@
 
 mod authentication;
 mod chains;
+mod chunking;
 mod dane;
 mod dane_records;
 mod exchangers;
+mod extensions;
 mod failover;
 mod faults;
 mod mechanisms;
 mod mta_sts;
 mod oauth;
 mod openssl_server;
+mod pacing;
 mod resumption;
 mod sniffer;
 mod stage;

@@ -6,8 +6,11 @@
 const COMMAND_OCTETS_MAX: usize = 512;
 /// Longest AUTH line or answer with CRLF (RFC 4954 section 4).
 const AUTH_OCTETS_MAX: usize = 12_288;
-/// What SIZE, 8BITMIME and SMTPUTF8 together add to MAIL (RFC 1870, 6152, 6531).
-const MAIL_EXTRA_OCTETS_MAX: usize = 26 + 17 + 10;
+/// What SIZE, 8BITMIME, SMTPUTF8, DSN and REQUIRETLS together add to MAIL (RFC 1870, 6152, 6531,
+/// 3461, 8689).
+const MAIL_EXTRA_OCTETS_MAX: usize = 26 + 17 + 10 + 120 + 11;
+/// What DSN adds to RCPT (RFC 3461 section 5.3).
+const RCPT_EXTRA_OCTETS_MAX: usize = 500 + 45;
 /// Longest path with its angle brackets.
 const PATH_OCTETS_MAX: usize = 256;
 /// Longest local part.
@@ -21,6 +24,9 @@ pub(crate) struct Announced {
     pub(crate) smtputf8: bool,
     pub(crate) size: bool,
     pub(crate) starttls: bool,
+    pub(crate) chunking: bool,
+    pub(crate) dsn: bool,
+    pub(crate) require_tls: bool,
     pub(crate) auth: Vec<String>,
 }
 
@@ -36,6 +42,9 @@ impl Announced {
                 "SMTPUTF8" => announced.smtputf8 = true,
                 "SIZE" => announced.size = true,
                 "STARTTLS" => announced.starttls = true,
+                "CHUNKING" => announced.chunking = true,
+                "DSN" => announced.dsn = true,
+                "REQUIRETLS" => announced.require_tls = true,
                 "AUTH" => announced.auth = words.map(str::to_ascii_uppercase).collect(),
                 _ => {}
             }
@@ -68,6 +77,7 @@ pub(crate) fn read_line(line: &[u8], in_auth: bool) -> (String, Vec<String>) {
         _ if in_auth => AUTH_OCTETS_MAX,
         b"AUTH" => AUTH_OCTETS_MAX,
         b"MAIL" => COMMAND_OCTETS_MAX + MAIL_EXTRA_OCTETS_MAX,
+        b"RCPT" => COMMAND_OCTETS_MAX + RCPT_EXTRA_OCTETS_MAX,
         _ => COMMAND_OCTETS_MAX,
     };
     if line.len() > max {

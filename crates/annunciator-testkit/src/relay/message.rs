@@ -25,6 +25,8 @@ pub struct Message {
     pub auth_user: Option<String>,
     /// Was SMTPUTF8 asked for in MAIL?
     pub smtputf8: bool,
+    /// Did it come with BDAT?
+    pub chunked: bool,
     /// The reply to the final dot; nothing when the relay took the message and kept silent.
     pub reply: Option<String>,
     /// When the final dot was read.
@@ -123,6 +125,7 @@ mod tests {
             tls: false,
             auth_user: None,
             smtputf8: false,
+            chunked: false,
             reply: None,
             at: Instant::now(),
         }

@@ -18,10 +18,12 @@
 //! ```
 
 mod authentication;
+mod chunks;
 mod command;
 mod gsasl;
 mod listener;
 mod message;
+mod parameters;
 #[cfg(test)]
 mod python_tests;
 mod record;

@@ -30,7 +30,9 @@ pub enum Stage {
     Rcpt,
     /// The reply to DATA.
     Data,
-    /// The reply to the final dot.
+    /// The reply to a BDAT that is not the last.
+    Bdat,
+    /// The reply to the final dot, or to BDAT LAST.
     DataEnd,
     /// The reply to RSET.
     Rset,
@@ -93,8 +95,8 @@ pub enum When {
     /// Each `n`th time.
     EveryNth(u64),
     /// When an address concerned fits: the name in EHLO, the user in AUTH, the reverse-path in
-    /// MAIL, the forward-path in RCPT, any of them in DATA and at its end. `*` stands for any text;
-    /// case does not count.
+    /// MAIL, the forward-path in RCPT, any of them in DATA, BDAT and at the end. `*` stands for any
+    /// text; case does not count.
     For(String),
     /// On the connection with this number; the first one is 1.
     OnConnection(u64),

@@ -127,8 +127,10 @@ impl Session {
         self.heard(&text);
         let (verb, arguments) = text.split_once(' ').unwrap_or((&text, ""));
         let verb = verb.to_ascii_uppercase();
-        let ends_group = !matches!(verb.as_str(), "MAIL" | "RCPT" | "RSET");
-        if (ends_group || !self.announced.pipelining) && self.wire.has_input().await {
+        let ends_group = !matches!(verb.as_str(), "MAIL" | "RCPT" | "RSET" | "BDAT");
+        let is_chunk = verb == "BDAT";
+        let pipelines = self.announced.pipelining || is_chunk;
+        if (ends_group || !pipelines) && self.wire.has_input().await {
             let why = if self.announced.pipelining { "must end a pipelined group" } else { "" };
             self.violation(&format!("sent ahead: more follows {verb} before its reply {why}"));
         }
@@ -142,6 +144,7 @@ impl Session {
             "MAIL" => self.mail(arguments).await,
             "RCPT" => self.rcpt(arguments).await,
             "DATA" => self.data(arguments).await,
+            "BDAT" if self.setup.chunking => self.bdat(arguments).await,
             "RSET" => {
                 self.transaction = None;
                 self.mail_refused = false;
@@ -188,6 +191,9 @@ impl Session {
             (setup.pipelining, "PIPELINING"),
             (setup.eight_bit, "8BITMIME"),
             (setup.smtputf8, "SMTPUTF8"),
+            (setup.chunking, "CHUNKING"),
+            (setup.dsn, "DSN"),
+            (setup.require_tls && tls, "REQUIRETLS"),
             (setup.starttls.is_some() && !tls, "STARTTLS"),
             (true, "ENHANCEDSTATUSCODES"),
         ];

@@ -103,6 +103,9 @@ pub(crate) struct Setup {
     pub(crate) pipelining: bool,
     pub(crate) eight_bit: bool,
     pub(crate) smtputf8: bool,
+    pub(crate) chunking: bool,
+    pub(crate) dsn: bool,
+    pub(crate) require_tls: bool,
     pub(crate) size: Option<usize>,
     pub(crate) starttls: Option<SslContext>,
     pub(crate) implicit_tls: Option<SslContext>,
@@ -115,6 +118,7 @@ pub(crate) struct Setup {
     pub(crate) lines_before_tls: Vec<String>,
     pub(crate) messages_per_connection_max: u64,
     pub(crate) connections_max: usize,
+    pub(crate) recipients_max: usize,
     pub(crate) counting_only: bool,
 }
 
@@ -133,6 +137,9 @@ impl RelayBuilder {
             pipelining: true,
             eight_bit: true,
             smtputf8: true,
+            chunking: false,
+            dsn: false,
+            require_tls: false,
             size: None,
             starttls: None,
             implicit_tls: None,
@@ -145,6 +152,7 @@ impl RelayBuilder {
             lines_before_tls: Vec::new(),
             messages_per_connection_max: u64::MAX,
             connections_max: 10_000,
+            recipients_max: 1_000,
             counting_only: false,
         };
         Self { setup }
@@ -183,6 +191,21 @@ impl RelayBuilder {
     /// Announces SMTPUTF8, or not.
     pub fn smtputf8(self, on: bool) -> Self {
         self.set(|setup| setup.smtputf8 = on)
+    }
+
+    /// Announces CHUNKING and takes BDAT.
+    pub fn chunking(self) -> Self {
+        self.set(|setup| setup.chunking = true)
+    }
+
+    /// Announces DSN and takes its parameters.
+    pub fn dsn(self) -> Self {
+        self.set(|setup| setup.dsn = true)
+    }
+
+    /// Announces REQUIRETLS inside TLS and takes it.
+    pub fn require_tls_onwards(self) -> Self {
+        self.set(|setup| setup.require_tls = true)
     }
 
     /// Announces SIZE and refuses larger messages.
@@ -246,6 +269,12 @@ impl RelayBuilder {
     /// Answers 421 to MAIL after so many messages on one connection.
     pub fn messages_per_connection(self, max: u64) -> Self {
         self.set(|setup| setup.messages_per_connection_max = max)
+    }
+
+    /// Answers 452 to RCPT when a transaction has so many; RFC 5321 section 4.5.3.1.8 asks for 100
+    /// at least.
+    pub fn recipients(self, max: usize) -> Self {
+        self.set(|setup| setup.recipients_max = max)
     }
 
     /// Greets with 421 while so many connections are open.

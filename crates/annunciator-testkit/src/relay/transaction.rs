@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use super::command::{self, PathCommand};
 use super::message::Message;
+use super::parameters::{fits_mail, fits_rcpt};
 use super::script::Stage;
 use super::session::Session;
 use super::wire::Stop;
 
 /// Longest line of a message without CRLF (RFC 5321 section 4.5.3.1.6).
 const LINE_OCTETS_MAX: usize = 998;
-/// Most recipients of one transaction; RFC 5321 section 4.5.3.1.8 asks for 100 at least.
-const RECIPIENTS_MAX: usize = 1_000;
 /// Longest message that is read at all.
 const MESSAGE_OCTETS_MAX: usize = 256 << 20;
 
@@ -23,6 +22,8 @@ pub(crate) struct Transaction {
     forward_paths: Vec<String>,
     smtputf8: bool,
     eight_bit: bool,
+    /// What BDAT brought; none before the first BDAT.
+    chunks: Option<Vec<u8>>,
 }
 
 /// A parameter that was not announced or makes no sense gets this.
@@ -95,6 +96,7 @@ impl Session {
                 ("BODY", Some("7BIT")) if announced.eight_bit => {}
                 ("SMTPUTF8", None) if announced.smtputf8 => transaction.smtputf8 = true,
                 ("AUTH", Some(_)) if !announced.auth.is_empty() => {}
+                (name, value) if fits_mail(announced, name, value) => {}
                 _ => {
                     self.violation(&format!("parameter {name} was not announced or is malformed"));
                     return Err(BAD_PARAMETER);
@@ -120,14 +122,16 @@ impl Session {
             self.violation("empty forward-path");
             return self.tell("501 5.1.3 empty forward-path");
         }
-        if let Some((name, _)) = read.parameters.first() {
-            self.violation(&format!("parameter {name} was not announced"));
-            return self.tell(BAD_PARAMETER);
+        for (name, value) in &read.parameters {
+            if !fits_rcpt(&self.announced, name, value.as_deref()) {
+                self.violation(&format!("parameter {name} was not announced or is malformed"));
+                return self.tell(BAD_PARAMETER);
+            }
         }
         if !read.path.is_ascii() && !smtputf8 {
             self.violation("non-ASCII forward-path without SMTPUTF8");
         }
-        if count >= RECIPIENTS_MAX {
+        if count >= self.setup.recipients_max {
             return self.tell("452 4.5.3 too many recipients");
         }
         let code = self.answer(Stage::Rcpt, &[&read.path], "250 2.1.5 recipient fine").await?;
@@ -149,6 +153,10 @@ impl Session {
             }
             return self.tell("503 5.5.1 DATA without MAIL");
         };
+        if transaction.chunks.is_some() {
+            self.violation("DATA after BDAT in one transaction");
+            return self.tell("503 5.5.1 DATA after BDAT");
+        }
         let nobody = transaction.forward_paths.is_empty();
         if nobody && !self.announced.pipelining {
             self.violation("DATA although every recipient was refused");
@@ -165,7 +173,7 @@ impl Session {
         }
         self.messages += 1;
         self.transaction = None;
-        self.conclude(&transaction, raw).await
+        self.conclude(&transaction, raw, false).await
     }
 
     /// Reads up to the final dot, taking doubled dots back.
@@ -201,7 +209,12 @@ impl Session {
         Ok(content)
     }
 
-    async fn conclude(&mut self, transaction: &Transaction, raw: Vec<u8>) -> Result<(), Stop> {
+    pub(crate) async fn conclude(
+        &mut self,
+        transaction: &Transaction,
+        raw: Vec<u8>,
+        chunked: bool,
+    ) -> Result<(), Stop> {
         let too_big = self.setup.size.is_some_and(|max| raw.len() > max);
         let usual = if too_big {
             "552 5.3.4 message too big".to_owned()
@@ -221,6 +234,7 @@ impl Session {
             tls: self.wire.in_tls(),
             auth_user: self.user.clone(),
             smtputf8: transaction.smtputf8,
+            chunked,
             reply: plan.first_line(&usual),
             at: Instant::now(),
         };
@@ -234,7 +248,33 @@ impl Session {
 }
 
 impl Transaction {
-    fn addresses(&self) -> Vec<&str> {
+    pub(crate) fn has_nobody(&self) -> bool {
+        self.forward_paths.is_empty()
+    }
+
+    pub(crate) fn begin_chunks(&mut self) {
+        self.chunks.get_or_insert_default();
+    }
+
+    pub(crate) fn add_chunk(&mut self, chunk: &[u8]) {
+        self.chunks.get_or_insert_default().extend_from_slice(chunk);
+    }
+
+    pub(crate) fn take_chunks(&mut self) -> Vec<u8> {
+        self.chunks.take().unwrap_or_default()
+    }
+
+    /// The faults of a message that came in chunks; dots mean nothing there.
+    pub(crate) fn find_faults(raw: &[u8], transaction: &Transaction) -> Vec<&'static str> {
+        let mut faults = Faults::default();
+        for line in raw.split_inclusive(|octet| *octet == b'\n') {
+            faults.look(line, transaction.eight_bit);
+        }
+        faults.lone_dot = false;
+        faults.list().collect()
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<&str> {
         let reverse_path = std::iter::once(self.reverse_path.as_str());
         reverse_path.chain(self.forward_paths.iter().map(String::as_str)).collect()
     }

@@ -106,6 +106,25 @@ impl Wire {
         }
     }
 
+    /// Appends exactly so many octets to `octets`.
+    pub(crate) async fn append_octets(
+        &mut self,
+        octets: &mut Vec<u8>,
+        count: usize,
+    ) -> Result<(), Stop> {
+        let mut left = count;
+        while left > 0 {
+            if self.start == self.input.len() {
+                self.fill().await?;
+            }
+            let taken = left.min(self.input.len() - self.start);
+            octets.extend_from_slice(&self.input[self.start..self.start + taken]);
+            self.start += taken;
+            left -= taken;
+        }
+        Ok(())
+    }
+
     /// Reads more, after writing what is queued; called when all input is taken.
     async fn fill(&mut self) -> Result<(), Stop> {
         self.flush().await?;

@@ -225,3 +225,22 @@ fn an_operator_who_asks_has_the_lane_probed_at_once() {
     book.probe_all_now(Timestamp(500));
     assert_eq!(book.plan_claims(Timestamp(500)).probing, [lane()]);
 }
+
+#[test]
+fn a_relay_that_bears_fewer_connections_keeps_fewer_workers() {
+    let book = LaneBook::default();
+    let pushed: Vec<bool> = (0..6).map(|number| book.push(&lane(), work(number), 4)).collect();
+    assert_eq!(pushed, [true, true, true, true, false, false]);
+    book.set_workers_limit(&lane(), 0);
+    // Three of four end although work waits; the last goes on, and none is added.
+    let ends: Vec<bool> = (0..3).map(|_| book.pop_or_end(&lane()).is_none()).collect();
+    assert_eq!((ends, book.workers()), (vec![true; 3], 1));
+    assert_eq!(subject(book.pop_or_end(&lane())), Some("0".into()));
+    assert!(!book.push(&lane(), work(6), 4));
+    assert!(!book.begin_watch(&lane(), 4));
+    assert_eq!(book.add_worker(&lane(), 4), (false, false));
+    book.set_workers_limit(&lane(), 2);
+    assert!(book.begin_watch(&lane(), 4));
+    assert_eq!(book.add_worker(&lane(), 4), (true, true));
+    assert_eq!(book.add_worker(&lane(), 4), (false, false));
+}
