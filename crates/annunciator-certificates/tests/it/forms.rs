@@ -36,10 +36,10 @@ fn a_key_is_taken_in_every_form() {
             ("pkey -in k.pem".to_owned(), ""),
             ("pkey -in k.pem -outform DER".to_owned(), ""),
             (format!("{traditional} -in k.pem -outform DER"), ""),
-            (format!("pkey -in k.pem -traditional"), ""),
+            ("pkey -in k.pem -traditional".to_owned(), ""),
             (format!("{traditional} -in k.pem -aes256 -passout pass:secret"), "secret"),
-            (format!("pkey -in k.pem -traditional -aes128 -passout pass:secret"), "secret"),
-            (format!("pkey -in k.pem -traditional -des3 -passout pass:secret"), "secret"),
+            ("pkey -in k.pem -traditional -aes128 -passout pass:secret".to_owned(), "secret"),
+            ("pkey -in k.pem -traditional -des3 -passout pass:secret".to_owned(), "secret"),
             ("pkcs8 -topk8 -in k.pem -v2 aes256 -passout pass:secret".into(), "secret"),
             (
                 "pkcs8 -topk8 -in k.pem -outform DER -v2 aes192 -passout pass:secret".into(),
