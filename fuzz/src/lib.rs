@@ -4,6 +4,8 @@
 //! calls them with the seeds in `fuzz/corpus`. A law that is broken panics.
 
 use annunciator_api_types::EventInput;
+use annunciator_certificates::{read_authorities, read_client, read_signing_key};
+use annunciator_core::Timestamp;
 use annunciator_mail::{ADDRESSES_MAX, Mailbox, parse_list};
 use annunciator_smtp::{REPLY_OCTETS_MAX, Reply, Scanner};
 use annunciator_template::{Escape, Purpose, RENDERED_BYTES_MAX, SampleValues, Template};
@@ -86,4 +88,21 @@ pub fn event_json(octets: &[u8]) {
     event.parameters.clear();
     again.parameters.clear();
     assert_eq!(event, again);
+}
+
+/// A file that is taken holds what it was asked for, at a time when it is valid.
+pub fn certificate(octets: &[u8]) {
+    let now = Timestamp(1_900_000_000_000);
+    if let Ok(taken) = read_authorities(&[octets], now) {
+        assert_eq!(taken.facts.len(), taken.object.certificates.len());
+        let is_good = |end: Timestamp, is_authority| is_authority && end > now;
+        assert!(taken.facts.iter().all(|facts| is_good(facts.not_after, facts.is_authority)));
+    }
+    if let Ok(taken) = read_client(&[octets], "x", now) {
+        assert_eq!(taken.facts.len(), taken.object.chain.len());
+        assert!(taken.facts[0].not_after > now && !taken.object.key.expose().is_empty());
+    }
+    if let Ok(taken) = read_signing_key(octets, "x") {
+        assert!(!taken.public.is_empty() && !taken.object.key.expose().is_empty());
+    }
 }

@@ -3,12 +3,17 @@
 //! Standard: RFC 8259 (JSON), RFC 9457 (problem details), RFC 3339 (times); contracts: spec 13.
 //! Knows nothing of: HTTP servers, stores, channels.
 
+mod certificate;
 mod event;
 mod ledger;
 mod operation;
 mod problem;
 mod settings;
 
+pub use certificate::{
+    CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
+    CertificateView, ExpiryView, KeyDownloadRequest,
+};
 pub use event::{
     AcceptedEvent, AcceptedEvents, ApplicationInput, DeviceInput, EventInput, ParameterInput,
 };

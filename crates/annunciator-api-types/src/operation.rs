@@ -4,7 +4,7 @@ use annunciator_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{FailureView, RouteView, TlsView};
+use crate::{ExpiryView, FailureView, RouteView, TlsView};
 
 /// What a token may do (spec 10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -224,6 +224,9 @@ pub struct StatusView {
     pub lanes: Vec<LaneView>,
     /// The relays' servers.
     pub relays: Vec<RelayServerView>,
+    /// Certificates and secrets that end within 30 days, or are over.
+    #[serde(default)]
+    pub ending: Vec<ExpiryView>,
 }
 
 /// The queue of one relay.

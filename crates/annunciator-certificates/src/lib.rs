@@ -6,6 +6,10 @@
 //! Knows nothing of: stores, HTTP, connections.
 //! Failure: [`CertificateError`]; nothing is half taken.
 //! Standard: RFC 5280, RFC 7292, RFC 5958, RFC 8018.
+//!
+//! The way of an upload: `upload` tells files apart; `pem` and `der` take them to pieces within
+//! bounds; `pkcs12` and `encryption` open what is encrypted, paid from the budget of
+//! `derivation`; `key` and `certificate` measure what OpenSSL may then see.
 
 mod object;
 
@@ -13,9 +17,26 @@ mod facts;
 
 mod book;
 
+mod certificate;
+mod der;
+mod derivation;
+mod encryption;
+mod expiry;
+mod key;
+mod pem;
+mod pkcs12;
+mod upload;
+
 pub use book::CertificateBook;
+pub use certificate::{CERTIFICATES_MAX, describe};
+pub use expiry::ExpiryStage;
 pub use facts::CertificateFacts;
 pub use object::{
     Authorities, CertificateError, CertificateKind, CertificateObject, ClientCertificate,
     SecretOctets, SigningKey,
+};
+pub use pkcs12::PKCS12_BYTES_MAX;
+pub use upload::{
+    FILE_BYTES_MAX, FILES_MAX, PASSWORD_BYTES_MAX, Taken, TakenKey, describe_public_key,
+    read_authorities, read_client, read_signing_key,
 };

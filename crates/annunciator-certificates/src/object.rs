@@ -118,4 +118,23 @@ pub struct CertificateError {
     pub code: &'static str,
     /// What is wrong and what to do.
     pub words: String,
+    /// Which of the files it is about, from 0; none when it is about all of them or the password.
+    pub file: Option<usize>,
+}
+
+impl CertificateError {
+    /// A refusal that is about no file in particular.
+    #[must_use]
+    pub fn new(code: &'static str, words: impl Into<String>) -> Self {
+        Self { code, words: words.into(), file: None }
+    }
+
+    /// The refusal of this file, unless it is about another one or about the password.
+    #[must_use]
+    pub(crate) fn of_file(mut self, file: usize) -> Self {
+        if !self.code.starts_with("password_") {
+            self.file.get_or_insert(file);
+        }
+        self
+    }
 }

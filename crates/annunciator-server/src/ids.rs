@@ -49,6 +49,12 @@ impl IdSource {
         DeliveryId::from_parts(ms, random)
     }
 
+    /// An id for a certificate object: a `UUIDv7` as text, as settings name it.
+    #[must_use]
+    pub fn certificate(&self, now: Timestamp) -> String {
+        self.event(now).to_string()
+    }
+
     fn parts(&self, now: Timestamp) -> (u64, [u8; 10]) {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let mut parts = [0; 10];

@@ -6,13 +6,17 @@
 
 pub mod admin;
 pub mod api;
+mod certificates;
 mod clock;
 pub mod dispatcher;
+mod expiry_watch;
 mod http;
 mod ids;
 mod intake;
+mod keeper;
 mod lifecycle;
 mod metrics;
+mod own_events;
 mod planner_task;
 pub mod reference;
 mod secrets;
@@ -23,7 +27,7 @@ mod start;
 mod tokens;
 mod upkeep;
 
-pub use settings_document::check as check_settings;
+pub use settings_document::{Verdict, check as check_settings};
 pub use start::{
     Bootstrap, BootstrapToken, RunningServer, ServerConfig, StartError, TlsFiles, start,
 };

@@ -48,6 +48,15 @@ pub struct ServerLabels {
     pub server: String,
 }
 
+/// Labels: a certificate object.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CertificateLabels {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
 /// The metrics. Cheap to clone: clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics {
@@ -83,6 +92,8 @@ pub struct Metrics {
     pub http_connections: Gauge,
     /// HTTP connections refused or cut, by `result`: `too_many`, `slow`.
     pub http_refused: Family<ResultLabels, Counter>,
+    /// When the first certificate of an object ends. Unit: seconds since 1970.
+    pub certificate_not_after_s: Family<CertificateLabels, Gauge>,
     /// Time from acceptance of the event to delivery. Unit: seconds.
     pub delivery_latency_s: LatencyHistogram,
 }
@@ -122,6 +133,11 @@ pub const METRICS: [(&str, &str, &str); 17] = [
     ("store_bytes", "gauge", "Size of the store"),
     ("http_connections", "gauge", "HTTP connections open"),
     ("http_connections_refused", "counter", "HTTP connections refused, by result: too_many, slow"),
+    (
+        "certificate_not_after_seconds",
+        "gauge",
+        "When the first certificate of an object ends, in seconds since 1970, by id and name",
+    ),
     ("delivery_latency_seconds", "histogram", "From acceptance of the event to delivery"),
 ];
 
@@ -148,6 +164,7 @@ impl Metrics {
         add(&mut registry, &mut rows, self.store_bytes.clone());
         add(&mut registry, &mut rows, self.http_connections.clone());
         add(&mut registry, &mut rows, self.http_refused.clone());
+        add(&mut registry, &mut rows, self.certificate_not_after_s.clone());
         add(&mut registry, &mut rows, self.delivery_latency_s.0.clone());
         registry
     }

@@ -307,13 +307,57 @@ fn shown(layer: &ServerLayer) -> Value {
     })
 }
 
+/// Settings whose value is the id of a certificate object.
+const CERTIFICATE_KEYS: [&str; 3] = ["ca_certificates", "client_certificate", "dkim_key"];
+
+/// The settings of a layer that use a certificate object, such as `email.client_certificate`.
+#[must_use]
+pub fn uses_of_certificate(layer: &ServerLayer, id: &str) -> Vec<String> {
+    let shown = shown(layer);
+    let mut uses = Vec::new();
+    for group in GROUPS {
+        for key in CERTIFICATE_KEYS {
+            if shown[group.name][key] == id {
+                uses.push(format!("{}.{key}", group.name));
+            }
+        }
+    }
+    uses
+}
+
+/// Whether a layer holds a secret that goes to a server.
+#[must_use]
+pub fn holds_secret(layer: &ServerLayer) -> bool {
+    let clear = layer.email_relay.to_stored_json(&mut |_, text| text.into());
+    let is_set = |row: &&Definition| clear[row.key].as_str().is_some_and(|text| !text.is_empty());
+    RelayLayer::definitions().iter().filter(|row| row.is_secret()).any(|row| is_set(&row))
+}
+
+/// What a check without a server found.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What is wrong.
+    pub errors: Vec<FieldError>,
+    /// What only a server can tell: certificate objects are known by id there alone.
+    pub warnings: Vec<FieldError>,
+}
+
 /// Checks a settings document without a server; nothing is stored and nobody is asked.
 #[must_use]
-pub fn check(document: &Map<String, Value>) -> Vec<FieldError> {
+pub fn check(document: &Map<String, Value>) -> Verdict {
     let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
     let compiled = merge(&ServerLayer::default(), document)
         .and_then(|layer| Snapshot::check(book.channels(), &CertificateBook::default(), layer, 0));
-    compiled.err().unwrap_or_default()
+    let found = compiled.err().unwrap_or_default();
+    let (mut warnings, errors): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|error| error.code == "unknown_certificate");
+    for warning in &mut warnings {
+        warning.detail =
+            "only the server knows whether it has this certificate object: it is looked up when \
+             the settings are saved"
+                .to_owned();
+    }
+    Verdict { errors, warnings }
 }
 
 #[cfg(test)]
@@ -343,6 +387,42 @@ mod tests {
         }
         let errors = patched(json!({"email": {"port": 0, "tls": 3, "x": 1}})).expect_err("refused");
         assert_eq!(errors.len(), 3, "all problems are told at once");
+    }
+
+    #[test]
+    fn without_a_server_an_unknown_certificate_is_a_warning() {
+        let check = |document: Value| {
+            let Value::Object(document) = document else { panic!("an object") };
+            let pointers = |errors: &[FieldError]| -> Vec<String> {
+                errors.iter().map(|error| error.pointer.clone()).collect()
+            };
+            let verdict = super::check(&document);
+            (pointers(&verdict.errors), pointers(&verdict.warnings))
+        };
+        let (none, email) = (Vec::<String>::new(), "/email/ca_certificates".to_owned());
+        let id = json!("019aaa36");
+        assert_eq!(check(json!({"email": {"port": 26}})), (none.clone(), none.clone()));
+        let found = check(json!({"email": {"ca_certificates": id}}));
+        assert_eq!(found, (none, vec![email.clone()]));
+        let found = check(json!({"email": {"ca_certificates": id, "auth": "external"}}));
+        assert_eq!(found, (vec!["/email/client_certificate".to_owned()], vec![email]));
+    }
+
+    #[test]
+    fn the_settings_that_use_an_object_are_named() {
+        let layer = patched(json!({"email": {"ca_certificates": "a", "dkim_key": "b",
+            "client_certificate": "a"}}))
+        .unwrap();
+        let uses = ["email.ca_certificates", "email.client_certificate"];
+        assert_eq!(uses_of_certificate(&layer, "a"), uses);
+        assert_eq!(uses_of_certificate(&layer, "c"), Vec::<String>::new());
+        assert!(!holds_secret(&layer));
+        assert!(holds_secret(&patched(json!({"email": {"oauth_refresh_token": "x"}})).unwrap()));
+        // Every setting that holds the id of an object is looked at.
+        let documented = |row: &&Definition| row.doc().starts_with("Certificate object");
+        let keys: Vec<_> =
+            RelayLayer::definitions().iter().filter(documented).map(|row| row.key).collect();
+        assert_eq!(keys, CERTIFICATE_KEYS);
     }
 
     #[test]

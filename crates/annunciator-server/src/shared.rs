@@ -5,10 +5,13 @@ use std::sync::Arc;
 use annunciator_core::{Clock, Timestamp};
 use annunciator_store::Store;
 
+use crate::admin::key_download::WrongProofs;
+use crate::certificates::CertificateShelf;
 use crate::dispatcher::Dispatcher;
 use crate::ids::IdSource;
 use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
+use crate::own_events::OwnEvents;
 use crate::planner_task::PlannerInbox;
 use crate::secrets::Sealer;
 use crate::snapshot::SettingsBook;
@@ -24,8 +27,14 @@ pub struct Shared {
     pub ids: IdSource,
     /// Settings as they are in force.
     pub settings: SettingsBook,
+    /// Certificate objects.
+    pub certificates: CertificateShelf,
     /// API tokens.
     pub tokens: TokenBook,
+    /// Wrong proofs of who asked for a key.
+    pub wrong_proofs: WrongProofs,
+    /// The way of own events into the inbox.
+    pub own_events: OwnEvents,
     /// The way to the planner.
     pub planner: PlannerInbox,
     /// The dispatcher: lanes and work.
@@ -33,7 +42,7 @@ pub struct Shared {
     /// Where tasks run.
     pub tasks: Tasks,
     /// Seals secrets.
-    pub sealer: Sealer,
+    pub sealer: Arc<Sealer>,
     /// All metrics.
     pub metrics: Metrics,
     /// When the server was started.

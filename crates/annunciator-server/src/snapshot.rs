@@ -18,6 +18,7 @@ use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
 
 use crate::dispatcher::settings::{DeliveryLayer, DeliverySettings};
+use crate::keeper::QuietKeeper;
 use crate::upkeep::{RetentionLayer, RetentionSettings};
 
 /// A claim outlasts the longest attempt by this much. Unit: milliseconds.
@@ -165,6 +166,7 @@ pub struct SettingsBook {
     channels: Arc<[Arc<dyn Channel>]>,
     /// The right-hand side of Message-IDs and the argument of EHLO.
     hello_name: Arc<str>,
+    keeper: Arc<dyn Keeper>,
 }
 
 fn make_channels(hello_name: &Arc<str>, keeper: &Arc<dyn Keeper>) -> Vec<Arc<dyn Channel>> {
@@ -177,7 +179,8 @@ impl SettingsBook {
     #[must_use]
     pub fn new(hello_name: &str, keeper: &Arc<dyn Keeper>) -> Self {
         let channels = make_channels(&hello_name.into(), keeper);
-        Self::with_channels(channels.into(), hello_name)
+        let book = Self::with_channels(channels.into(), hello_name);
+        Self { keeper: keeper.clone(), ..book }
     }
 
     /// A book over given channels, for tests with a scripted channel.
@@ -190,6 +193,7 @@ impl SettingsBook {
             current: Arc::new(ArcSwap::from_pointee(snapshot)),
             channels,
             hello_name: hello_name.into(),
+            keeper: Arc::new(MemoryKeeper::default()),
         }
     }
 
@@ -216,7 +220,8 @@ impl SettingsBook {
     /// Channels of their own, for a test: what a test meets is not remembered of the relays.
     #[must_use]
     pub fn new_channels(&self) -> Vec<Arc<dyn Channel>> {
-        let keeper: Arc<dyn Keeper> = Arc::new(MemoryKeeper::default());
+        // A test that replaced a refresh token and forgot the new one would lock the account out.
+        let keeper: Arc<dyn Keeper> = Arc::new(QuietKeeper::new(self.keeper.clone()));
         make_channels(&self.hello_name, &keeper)
     }
 

@@ -11,24 +11,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use annunciator_api_types::{FieldError, Role};
+use annunciator_certificates::CertificateFacts;
 use annunciator_core::Clock;
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::key_download::WrongProofs;
 use crate::admin::{self, AdminError};
+use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
 use crate::ids::IdSource;
+use crate::keeper::StoreKeeper;
 use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
+use crate::own_events::OwnEvents;
 use crate::planner_task::{self, PlannerInbox};
 use crate::secrets::Sealer;
 use crate::shared::Shared;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
-use crate::{http, upkeep};
+use crate::{expiry_watch, http, upkeep};
 
 /// Longest wait for attempts under way at a drain.
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
@@ -159,7 +164,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let key_file = config.secret_key_file.clone();
     let sealer = Sealer::open(&key_file.unwrap_or_else(|| beside(&config.data_dir)))?;
     let store: Arc<dyn Store> = SqliteStore::open(&config.data_dir)?;
-    let shared = assemble(&config, store, sealer).await?;
+    let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|e| listen_error(&config.listen.to_string(), &e.to_string()))?;
@@ -174,6 +179,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let tasks = &shared.tasks;
     tasks.spawn("planner", planner_task::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("upkeep", upkeep::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("expiry watch", expiry_watch::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("http", http::serve(shared.clone(), listener, tls, stop_listening.clone()));
     tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
     warn_of_silence(&shared);
@@ -199,17 +205,22 @@ fn listen_error(at: &str, reason: &str) -> StartError {
 async fn assemble(
     config: &ServerConfig,
     store: Arc<dyn Store>,
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
 ) -> Result<Arc<Shared>, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hello_name = config.hello_name.clone().unwrap_or_else(host_name);
-    let keeper: Arc<dyn annunciator_channels::Keeper> =
-        Arc::new(annunciator_channels::MemoryKeeper::default());
+    let ids = IdSource::new(clock.clone());
+    let planner = PlannerInbox::default();
+    let own_events = OwnEvents::new(store.clone(), ids.clone(), planner.clone());
+    let keeper: Arc<dyn annunciator_channels::Keeper> = Arc::new(StoreKeeper::new(
+        store.clone(),
+        sealer.clone(),
+        clock.clone(),
+        own_events.clone(),
+    ));
     let settings = SettingsBook::new(&hello_name, &keeper);
     let tokens = TokenBook::load(store.as_ref()).await?;
-    let ids = IdSource::new(clock.clone());
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
-    let planner = PlannerInbox::default();
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
@@ -225,7 +236,10 @@ async fn assemble(
         clock,
         ids,
         settings,
+        certificates: CertificateShelf::default(),
         tokens,
+        wrong_proofs: WrongProofs::default(),
+        own_events,
         planner,
         dispatcher,
         tasks,
@@ -233,8 +247,20 @@ async fn assemble(
         metrics,
         ready: AtomicBool::new(false),
     });
+    if let Some(facts) = config.tls.as_ref().and_then(|tls| listener_facts(&tls.certificate)) {
+        shared.certificates.set_listener(facts);
+    }
+    // First the objects: the settings name them.
+    admin::certificates::put_in_force(&shared).await?;
     admin::settings::reload(&shared).await?;
     Ok(shared)
+}
+
+/// What the listener's own certificate says; none when it is of a kind that we do not describe.
+fn listener_facts(file: &Path) -> Option<CertificateFacts> {
+    let pem = std::fs::read(file).ok()?;
+    let der = openssl::x509::X509::from_pem(&pem).and_then(|x509| x509.to_der()).ok()?;
+    annunciator_certificates::describe(&der).ok()
 }
 
 /// `/var/lib/annunciator` → `/var/lib/annunciator.key`: outside the folder that is backed up with
@@ -294,6 +320,8 @@ impl RunningServer {
             admin::settings::patch(shared, bootstrap.settings, None, "bootstrap", comment).await?;
         }
         shared.ready.store(true, Ordering::Release);
+        // What ends soon can be told only now.
+        shared.certificates.wake_watch();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! In: an empty store per promise. Failure: a panic that says which promise is broken.
 //! Time is a value here: no check waits.
 
+mod certificates;
 mod inbox;
 mod ledger;
 mod operator;
@@ -68,6 +69,9 @@ pub const PROMISES: &[Promise] = promises![
     ledger::what_is_not_there_is_none,
     records::settings_are_revisions_and_conflicts_are_seen,
     records::tokens_come_and_go_with_their_audit_lines,
+    certificates::objects_come_change_and_go_with_their_audit_lines,
+    certificates::a_kept_text_is_the_newest_of_its_place,
+    certificates::the_oldest_kept_texts_go_beyond_the_bound,
     retention::an_event_is_kept_for_its_term,
     retention::the_cap_takes_the_oldest_finished_events,
     retention::an_unfinished_event_is_never_removed,

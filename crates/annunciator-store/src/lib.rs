@@ -31,8 +31,8 @@ pub use queue::{
     Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
 };
 pub use records::{
-    AuditEntry, NewAudit, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
-    StoreHealth, TokenRecord,
+    AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, Retained, RetentionRule,
+    SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
 };
 
 /// Result of every call.
@@ -139,6 +139,18 @@ pub trait Store: Send + Sync + 'static {
     async fn delete_token(&self, id: &str, audit: NewAudit) -> Result<bool>;
     /// Notes when tokens were last used.
     async fn touch_tokens(&self, used: Vec<(String, annunciator_core::Timestamp)>) -> Result<()>;
+    /// All certificate objects, oldest first, at most 10,000.
+    async fn certificates(&self) -> Result<Vec<CertificateRecord>>;
+    /// Stores a certificate object; one of the same id is replaced.
+    async fn put_certificate(&self, record: CertificateRecord, audit: NewAudit) -> Result<()>;
+    /// Removes a certificate object; false when there is none of that id.
+    async fn delete_certificate(&self, id: &str, audit: NewAudit) -> Result<bool>;
+    /// The text that is kept at a place.
+    async fn kept(&self, place: &str) -> Result<Option<KeptText>>;
+    /// Keeps a text at a place, over the one before; beyond [`KEPT_MAX`] the oldest goes.
+    async fn keep(&self, place: &str, kept: KeptText) -> Result<()>;
+    /// Writes a line of the audit log about something that changes nothing here.
+    async fn note(&self, audit: NewAudit) -> Result<()>;
     /// The audit log, newest first.
     async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>>;
 

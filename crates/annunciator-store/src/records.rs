@@ -64,6 +64,39 @@ pub struct TokenRecord {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Most texts that are kept.
+pub const KEPT_MAX: usize = 10_000;
+
+/// A certificate object as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRecord {
+    /// Id, which settings name.
+    pub id: String,
+    /// Name given by its maker.
+    pub name: String,
+    /// Kind, such as `authorities`.
+    pub kind: String,
+    /// What everybody may see, DER: certificates, or the public half of a key.
+    pub public: Vec<Vec<u8>>,
+    /// The key, sealed before it comes here; none when the object has none.
+    pub sealed_key: Option<String>,
+    /// When it was uploaded first.
+    pub created_at: Timestamp,
+    /// Who did.
+    pub created_by: String,
+    /// When its content was replaced last.
+    pub replaced_at: Option<Timestamp>,
+}
+
+/// A text that outlives a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptText {
+    /// The text, sealed where it is a secret.
+    pub text: String,
+    /// When it was kept.
+    pub saved_at: Timestamp,
+}
+
 /// An entry for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAudit {

@@ -94,16 +94,22 @@ impl Assignment {
         match &self.source {
             Source::Text(text) => Ok(text.clone()),
             Source::File(file) => read_file(file),
-            Source::StandardInput => read_limited(std::io::stdin().lock(), "standard input"),
+            Source::StandardInput => read_standard_input(),
             Source::Prompt => prompt(&self.key()),
         }
     }
 }
 
-fn read_file(file: &Path) -> Result<String> {
+/// A short file as text, without its last line feed.
+pub(crate) fn read_file(file: &Path) -> Result<String> {
     let name = file.display().to_string();
     let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
     read_limited(opened, &name)
+}
+
+/// Standard input as text, without its last line feed.
+pub(crate) fn read_standard_input() -> Result<String> {
+    read_limited(std::io::stdin().lock(), "standard input")
 }
 
 fn read_limited(source: impl Read, name: &str) -> Result<String> {
@@ -118,7 +124,7 @@ fn read_limited(source: impl Read, name: &str) -> Result<String> {
 }
 
 /// Asks at the terminal, without showing what is typed.
-fn prompt(key: &str) -> Result<String> {
+pub(crate) fn prompt(key: &str) -> Result<String> {
     let input = std::io::stdin();
     if !input.is_terminal() {
         bail!(

@@ -181,6 +181,11 @@ impl Client {
         Ok(Self { server, token: Some(token) })
     }
 
+    /// Whether it speaks over the owner's socket.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.server, Server::Socket(_))
+    }
+
     /// Reads something.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: impl Into<String>) -> Result<T> {
         self.call(Call::new(Method::GET, path)).await

@@ -3,7 +3,9 @@
 //! Knows nothing of: HTTP.
 
 pub mod audit;
+pub mod certificates;
 pub mod deliveries;
+pub mod key_download;
 pub mod ledger;
 pub mod send_test;
 pub mod settings;
@@ -25,6 +27,12 @@ pub enum AdminError {
     /// The caller: it does not fit the state of things.
     #[error("{0}")]
     Conflict(String),
+    /// The caller: they may not, or have not proven who they are.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The caller: they must wait.
+    #[error("{0}")]
+    Throttled(String),
     /// Nobody: later it may work.
     #[error("{0}")]
     Unavailable(String),

@@ -37,7 +37,7 @@ pub async fn show(shared: &Shared) -> SettingsView {
         revision: snapshot.revision,
         values,
         origins,
-        warnings: find_warnings(&snapshot),
+        warnings: all_warnings(shared, &snapshot),
     }
 }
 
@@ -80,6 +80,8 @@ pub async fn patch(
         let detail = format!("must be at most {COMMENT_CHARS_MAX} characters");
         return Err(AdminError::Invalid(vec![FieldError::new("/comment", "too_long", detail)]));
     }
+    // An object that is named here must not be deleted before it is saved.
+    let _steady = shared.certificates.steady().await;
     let current = shared.settings.current();
     let layer = document::merge(&current.layer, &patch).map_err(AdminError::Invalid)?;
     let checked = Snapshot::check(
@@ -89,7 +91,7 @@ pub async fn patch(
         current.revision,
     )
     .map_err(AdminError::Invalid)?;
-    let warnings = find_warnings(&checked);
+    let warnings = all_warnings(shared, &checked);
     let now = shared.clock.now();
     let change = SettingsChange {
         layer: SERVER_LAYER.to_owned(),
@@ -235,6 +237,12 @@ pub async fn preview(
     };
     let rendered = render_preview(&words, event.as_ref());
     Ok(PreviewResult { subject: rendered.subject, text: rendered.text, html: rendered.html })
+}
+
+fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
+    let mut warnings = find_warnings(snapshot);
+    warnings.extend(super::certificates::find_warnings(shared, snapshot));
+    warnings
 }
 
 /// What works but deserves a look.

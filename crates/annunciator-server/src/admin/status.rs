@@ -7,13 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use annunciator_channels::ServerStatus;
-use annunciator_core::Lane;
+use annunciator_core::{Lane, Timestamp};
 use annunciator_store::{QueueCounts, StoreHealth};
 
 use super::AdminError;
 use crate::dispatcher::LaneStatus;
-use crate::metrics::{LaneLabels, ServerLabels};
+use crate::expiry_watch;
+use crate::metrics::{CertificateLabels, LaneLabels, ServerLabels};
 use crate::shared::Shared;
+
+/// Most ends that are shown.
+const ENDING_MAX: usize = 100;
 
 /// State of the server.
 #[derive(Debug, Clone)]
@@ -28,6 +32,8 @@ pub struct Status {
     pub lanes: Vec<(LaneStatus, u64)>,
     /// The relays' servers.
     pub relays: Vec<ServerStatus>,
+    /// What ends within 30 days, or is over: description and end, the first first.
+    pub ending: Vec<(String, Timestamp)>,
 }
 
 /// Whether events are accepted.
@@ -63,7 +69,10 @@ pub async fn status(shared: &Shared) -> Result<Status, AdminError> {
     let readiness =
         if shared.ready.load(Ordering::Acquire) { of_store(&store) } else { Readiness::Starting };
     let lanes = join(shared.dispatcher.lanes(), &counts.queued);
-    Ok(Status { readiness, store, counts, lanes, relays: shared.dispatcher.relay_servers() })
+    let relays = shared.dispatcher.relay_servers();
+    let ending = expiry_watch::near(shared).into_iter().take(ENDING_MAX);
+    let ending = ending.map(|ending| (ending.what, ending.ends_at)).collect();
+    Ok(Status { readiness, store, counts, lanes, relays, ending })
 }
 
 /// Lanes as the dispatcher and as the store know them, by name.
@@ -112,6 +121,13 @@ pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
         .set(std::time::Duration::from_millis(age_ms.unsigned_abs()).as_secs_f64());
     metrics.disk_free_bytes.set(gauge(status.store.free_bytes));
     metrics.store_bytes.set(gauge(status.store.size_bytes));
+    metrics.certificate_not_after_s.clear();
+    for entry in shared.certificates.entries().iter() {
+        let Some(end) = entry.not_after() else { continue };
+        let labels =
+            CertificateLabels { id: entry.record.id.clone(), name: entry.record.name.clone() };
+        metrics.certificate_not_after_s.get_or_create(&labels).set(end.0 / 1_000);
+    }
     Ok(())
 }
 

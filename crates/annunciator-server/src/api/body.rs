@@ -24,6 +24,8 @@ use crate::intake::json::{self, Document};
 pub const EVENTS_BYTES_MAX: usize = 8 << 20;
 /// Longest other body. Unit: octets.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+/// Longest body with files: two of the largest in base64, and some room. Unit: octets.
+pub const UPLOAD_BYTES_MAX: usize = 3 << 20;
 /// Time that every body has. Unit: seconds.
 const GRACE_S: u64 = 10;
 /// Time grows with what has arrived at this rate. Unit: octets per second.
@@ -108,11 +110,11 @@ fn hold(units: &mut Option<SemaphorePermit<'static>>, length: usize) -> Result<(
     Ok(())
 }
 
-/// A body that is a JSON document of this type.
+/// A body that is a JSON document of this type, and of so many octets at most.
 #[derive(Debug)]
-pub struct JsonBody<T>(pub T);
+pub struct JsonBody<T, const BYTES_MAX: usize = DOCUMENT_BYTES_MAX>(pub T);
 
-impl<S: Sync, T: Document> FromRequest<S> for JsonBody<T> {
+impl<S: Sync, T: Document, const BYTES_MAX: usize> FromRequest<S> for JsonBody<T, BYTES_MAX> {
     type Rejection = ApiError;
 
     fn from_request(
@@ -128,7 +130,7 @@ impl<S: Sync, T: Document> FromRequest<S> for JsonBody<T> {
                 let words = "The Content-Type must be application/json.";
                 return Err(ApiError::unsupported_media_type(words));
             }
-            let body = read(request.into_body(), DOCUMENT_BYTES_MAX).await?;
+            let body = read(request.into_body(), BYTES_MAX).await?;
             if body.bytes.trim_ascii().is_empty() {
                 return Err(ApiError::malformed("The body is empty: it must be a JSON object."));
             }

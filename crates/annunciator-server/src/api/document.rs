@@ -15,7 +15,8 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, deliveries, events, health, notifications, settings, status, test_message, tokens,
+    audit, certificates, deliveries, events, health, notifications, settings, status, test_message,
+    tokens,
 };
 use crate::shared::Shared;
 
@@ -40,6 +41,7 @@ pub(super) enum Problems {
         (name = "events", description = "Events and event types"),
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
+        (name = "certificates", description = "Certificate objects: authorities, client certificates, signing keys"),
         (name = "tokens", description = "API tokens"),
         (name = "server", description = "State of the server")
     ),
@@ -82,6 +84,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
         .routes(routes!(test_message::send_test_message))
+        .routes(routes!(certificates::list_certificates, certificates::upload_certificate))
+        .routes(routes!(
+            certificates::show_certificate,
+            certificates::replace_certificate,
+            certificates::delete_certificate
+        ))
+        .routes(routes!(certificates::download_certificate))
+        .routes(routes!(certificates::download_key))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
         .routes(routes!(audit::list_audit))
@@ -116,6 +126,7 @@ fn operation_of<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Oper
     match method {
         "GET" => item.get.as_mut(),
         "POST" => item.post.as_mut(),
+        "PUT" => item.put.as_mut(),
         "PATCH" => item.patch.as_mut(),
         "DELETE" => item.delete.as_mut(),
         _ => None,

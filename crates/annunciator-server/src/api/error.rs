@@ -21,6 +21,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 const RETRY_AFTER_S: u16 = 1;
 /// When to come back when somebody must make room. Unit: seconds.
 const RETRY_AFTER_FULL_S: u16 = 30;
+/// When to come back after too many wrong credentials. Unit: seconds.
+const RETRY_AFTER_THROTTLED_S: u16 = 900;
 
 /// A refused request: the problem and the headers that go with it.
 #[derive(Debug, Clone)]
@@ -221,6 +223,12 @@ impl From<AdminError> for ApiError {
             AdminError::Conflict(detail) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "Something else came first")
                     .detail(detail)
+            }
+            AdminError::Forbidden(detail) => Self::forbidden(detail),
+            AdminError::Throttled(detail) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many tries")
+                    .detail(detail)
+                    .header(header::RETRY_AFTER, RETRY_AFTER_THROTTLED_S.into())
             }
             AdminError::Unavailable(detail) => Self::unavailable(detail),
             AdminError::Store(error) => error.into(),

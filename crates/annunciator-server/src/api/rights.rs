@@ -35,6 +35,8 @@ pub enum Right {
     ChangeSettings,
     /// Send a test message.
     SendTestMessage,
+    /// Upload, show, replace, delete and download certificate objects.
+    ManageCertificates,
     /// List, make and delete tokens.
     ManageTokens,
     /// Read the audit log.
@@ -43,7 +45,7 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SubmitEvents,
         Self::ReadEvents,
         Self::ReadLedger,
@@ -52,6 +54,7 @@ impl Right {
         Self::ReadSettings,
         Self::ChangeSettings,
         Self::SendTestMessage,
+        Self::ManageCertificates,
         Self::ManageTokens,
         Self::ReadAudit,
     ];
@@ -68,6 +71,7 @@ impl Right {
             Self::ReadSettings => "read settings",
             Self::ChangeSettings => "change settings",
             Self::SendTestMessage => "send a test message",
+            Self::ManageCertificates => "manage certificates",
             Self::ManageTokens => "manage tokens",
             Self::ReadAudit => "read the audit log",
         }
@@ -118,7 +122,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 26] = [
+pub const OPERATIONS: [Operation; 33] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -136,6 +140,13 @@ pub const OPERATIONS: [Operation; 26] = [
     row("GET", "/api/v1/settings/history", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/settings/preview", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/test-message", Access::Needs(Right::SendTestMessage)),
+    row("GET", "/api/v1/certificates", Access::Needs(Right::ManageCertificates)),
+    row("POST", "/api/v1/certificates", Access::Needs(Right::ManageCertificates)),
+    row("GET", "/api/v1/certificates/{id}", Access::Needs(Right::ManageCertificates)),
+    row("PUT", "/api/v1/certificates/{id}", Access::Needs(Right::ManageCertificates)),
+    row("DELETE", "/api/v1/certificates/{id}", Access::Needs(Right::ManageCertificates)),
+    row("GET", "/api/v1/certificates/{id}/pem", Access::Needs(Right::ManageCertificates)),
+    row("POST", "/api/v1/certificates/{id}/key", Access::Needs(Right::ManageCertificates)),
     row("GET", "/api/v1/tokens", Access::Needs(Right::ManageTokens)),
     row("POST", "/api/v1/tokens", Access::Needs(Right::ManageTokens)),
     row("DELETE", "/api/v1/tokens/{id}", Access::Needs(Right::ManageTokens)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annunciator_api_types::{HealthView, LaneView, RelayServerView, StatusView};
+use annunciator_api_types::{ExpiryView, HealthView, LaneView, RelayServerView, StatusView};
 use axum::Json;
 use axum::extract::State;
 
@@ -55,5 +55,10 @@ pub(super) async fn show_status(state: State<Arc<Shared>>) -> Answer<StatusView>
         oldest_queued_at: now.counts.oldest_queued_at,
         lanes: lanes.collect(),
         relays: relays.collect(),
+        ending: now
+            .ending
+            .into_iter()
+            .map(|(what, ends_at)| ExpiryView { what, ends_at })
+            .collect(),
     }))
 }

@@ -34,6 +34,8 @@ use crate::metrics::{LaneLabels, Metrics};
 use crate::planner_task::PlannerInbox;
 use crate::snapshot::SettingsBook;
 
+pub use record::OWN_APPLICATION;
+
 use lanes::{LaneBook, Work};
 use settler::Ended;
 

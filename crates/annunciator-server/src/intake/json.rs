@@ -8,7 +8,8 @@
 //! path, so that good requests pay nothing for good messages.
 
 use annunciator_api_types::{
-    EventInput, FieldError, NewTokenRequest, OperationTargets, PreviewRequest, TestMessageRequest,
+    CertificateUpload, EventInput, FieldError, KeyDownloadRequest, NewTokenRequest,
+    OperationTargets, PreviewRequest, TestMessageRequest,
 };
 use annunciator_core::one_line;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -300,6 +301,34 @@ impl Document for NewTokenRequest {
     const REQUIRED: &'static [&'static str] = &["name", "role"];
     fn fields(path: &[&str]) -> &'static [&'static str] {
         if path.is_empty() { &["name", "role", "expires_at"] } else { &[] }
+    }
+}
+
+impl Document for CertificateUpload {
+    const REQUIRED: &'static [&'static str] = &["kind", "files"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        match path {
+            [] => &["name", "kind", "files", "password"],
+            ["files", _] => &["name", "content_base64"],
+            _ => &[],
+        }
+    }
+    fn expectation(path: &[&str]) -> Option<&'static str> {
+        // Never the parser's own words, which repeat the value.
+        match path {
+            ["files", ..] => Some("must be a list of objects with name and content_base64"),
+            ["password", ..] => Some("must be text"),
+            _ => None,
+        }
+    }
+}
+
+impl Document for KeyDownloadRequest {
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        if path.is_empty() { &["credential", "export_password"] } else { &[] }
+    }
+    fn expectation(path: &[&str]) -> Option<&'static str> {
+        (!path.is_empty()).then_some("must be text")
     }
 }
 

@@ -5,10 +5,13 @@ use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, EventRow, Store};
 
 use super::*;
+use crate::admin::key_download::WrongProofs;
+use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
 use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
+use crate::own_events::OwnEvents;
 use crate::secrets::Sealer;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
@@ -43,7 +46,10 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     Arc::new(Shared {
         started_at: clock.now(),
         tokens: TokenBook::load(store.as_ref()).await.expect("there are none"),
-        sealer: Sealer::open(&folder.join("key")).expect("a key is made"),
+        certificates: CertificateShelf::default(),
+        wrong_proofs: WrongProofs::default(),
+        own_events: OwnEvents::new(store.clone(), ids.clone(), planner.clone()),
+        sealer: Arc::new(Sealer::open(&folder.join("key")).expect("a key is made")),
         store,
         clock,
         ids,

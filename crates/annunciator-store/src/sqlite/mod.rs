@@ -5,6 +5,7 @@
 //! readers run on the runtime's blocking threads (readers.rs).
 //! Standard: WAL with `synchronous = FULL`: what was answered is on the disk (quality G2).
 
+mod certificates;
 mod checkpoint;
 mod claims;
 mod deliveries;
@@ -47,10 +48,11 @@ use self::room::{Measure, Room, measure_of};
 use self::session::Session;
 use self::writer::Shared;
 use crate::{
-    Accept, Acceptance, AuditEntry, ClaimAsk, ClaimedOrder, Claims, DeliveryFilter, DeliveryRow,
-    EventFilter, EventRow, EventTypeRow, NewAudit, Operated, Page, Paged, PlanCommit,
-    PlannedNotification, QueueCounts, Requeue, Result, Retained, RetentionRule, SavedSettings,
-    SettingsChange, SettingsSave, Settlement, Store, StoreError, StoreHealth, TokenRecord,
+    Accept, Acceptance, AuditEntry, CertificateRecord, ClaimAsk, ClaimedOrder, Claims,
+    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, KeptText, NewAudit, Operated,
+    Page, Paged, PlanCommit, PlannedNotification, QueueCounts, Requeue, Result, Retained,
+    RetentionRule, SavedSettings, SettingsChange, SettingsSave, Settlement, Store, StoreError,
+    StoreHealth, TokenRecord,
 };
 
 /// A store in a folder of its own.
@@ -321,6 +323,43 @@ impl Store for SqliteStore {
     async fn touch_tokens(&self, used: Vec<(String, Timestamp)>) -> Result<()> {
         let work = move |session: &mut Session| records::touch_tokens(&session.connection, &used);
         self.write(Kind::Flow, 1, work).await
+    }
+
+    async fn certificates(&self) -> Result<Vec<CertificateRecord>> {
+        self.read(certificates::certificates).await
+    }
+
+    async fn put_certificate(&self, record: CertificateRecord, audit: NewAudit) -> Result<()> {
+        let work = move |session: &mut Session| {
+            certificates::put_certificate(&session.connection, &record, &audit)
+        };
+        self.write(Kind::Command, 1, work).await
+    }
+
+    async fn delete_certificate(&self, id: &str, audit: NewAudit) -> Result<bool> {
+        let id = id.to_owned();
+        let work = move |session: &mut Session| {
+            certificates::delete_certificate(&session.connection, &id, &audit)
+        };
+        self.write(Kind::Command, 1, work).await
+    }
+
+    async fn kept(&self, place: &str) -> Result<Option<KeptText>> {
+        let place = place.to_owned();
+        self.read(move |connection| certificates::kept(connection, &place)).await
+    }
+
+    async fn keep(&self, place: &str, kept: KeptText) -> Result<()> {
+        let place = place.to_owned();
+        let work =
+            move |session: &mut Session| certificates::keep(&session.connection, &place, &kept);
+        self.write(Kind::Command, 1, work).await
+    }
+
+    async fn note(&self, audit: NewAudit) -> Result<()> {
+        let work =
+            move |session: &mut Session| Ok(records::insert_audit(&session.connection, &audit)?);
+        self.write(Kind::Command, 1, work).await
     }
 
     async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>> {

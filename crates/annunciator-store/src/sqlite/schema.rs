@@ -14,7 +14,10 @@ use crate::{Result, StoreError};
 
 /// The steps from an empty file to today's tables; the version of a file is the number of steps
 /// that were taken (`PRAGMA user_version`).
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_start.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_start.sql"),
+    include_str!("../../migrations/0002_certificates.sql"),
+];
 
 /// Name of the database file in its folder.
 pub(super) const FILE_NAME: &str = "annunciator.sqlite3";

@@ -190,7 +190,27 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 1, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 2, "a new step needs a test from the old files");
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
+    let dir = folder();
+    let mut old = connect(&dir.path().join(FILE_NAME), Purpose::Write).unwrap();
+    migrate(&mut old, &MIGRATIONS[..1]).unwrap();
+    let token =
+        "INSERT INTO tokens VALUES ('a', 'old', 'viewer', zeroblob(32), 1, 'admin', NULL, NULL)";
+    old.execute_batch(token).unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let store = open(dir.path());
+        assert_eq!(store.tokens().await.unwrap()[0].name, "old");
+        assert_eq!(store.certificates().await.unwrap(), []);
+        let kept = crate::KeptText { text: "x".to_owned(), saved_at: START };
+        store.keep("a", kept.clone()).await.unwrap();
+        assert_eq!(store.kept("a").await.unwrap(), Some(kept));
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use annunciator_api_types::FieldError;
 use anyhow::Result;
 use clap::Args;
 
@@ -33,10 +34,14 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let mut problems = missing_files(&config);
     if let Some(file) = &args.settings {
         let document = settings::read_settings(file)?;
-        for error in annunciator_server::check_settings(&document) {
-            let name = field_name(&error.pointer);
-            problems.push(format!("{}: {name}: {}", file.display(), error.detail));
+        let verdict = annunciator_server::check_settings(&document);
+        let line = |error: &FieldError| {
+            format!("{}: {}: {}", file.display(), field_name(&error.pointer), error.detail)
+        };
+        for warning in &verdict.warnings {
+            output::print_note(&format!("note: {}", line(warning)));
         }
+        problems.extend(verdict.errors.iter().map(line));
     }
     for problem in &problems {
         output::print_line(&format!("{} {problem}", paint.paint(Tone::Bad, "wrong:")));

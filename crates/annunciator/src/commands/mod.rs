@@ -4,6 +4,7 @@
 //! without one.
 
 mod audit;
+mod certificate;
 mod check;
 mod event;
 pub(crate) mod ledger;
@@ -55,6 +56,8 @@ enum Command {
     Settings(settings::SettingsArgs),
     /// Send a test message and show each stage
     TestMessage(test_message::TestMessageArgs),
+    /// Upload, show, replace and delete certificates and keys
+    Certificate(certificate::CertificateArgs),
     /// Make, list and revoke API tokens
     Token(token::TokenArgs),
     /// Show the state of the server, its queues and relays
@@ -83,6 +86,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Ledger(args) => online(ledger::run(*args)),
         Command::Settings(args) => online(settings::run(args)),
         Command::TestMessage(args) => online(test_message::run(args)),
+        Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
         Command::Status(args) => online(status::run(args)),
         Command::Audit(args) => online(audit::run(args)),

@@ -67,6 +67,11 @@ fn report(paint: Paint, zone: &TimeZone, now: Timestamp, status: &StatusView) ->
         let text = format!("{}, {}", moment::full(at, zone), moment::relative(at, now));
         rows.push(fact("oldest queued", text.into()));
     }
+    for ending in &status.ending {
+        let text = format!("{}: {}", ending.what, moment::relative(ending.ends_at, now));
+        let tone = if ending.ends_at <= now { Tone::Bad } else { Tone::Waiting };
+        rows.push(fact("ends", Cell::toned(&text, tone)));
+    }
     let mut text = output::columns(paint, &rows);
     if !status.lanes.is_empty() {
         let rows: Vec<_> = status.lanes.iter().map(|lane| lane_row(lane, now)).collect();

@@ -1,9 +1,11 @@
 //! What the OpenAPI document describes is there, and what it does not describe is not.
 
+use annunciator_testkit::certificates::Authority;
 use annunciator_testkit::http::Response;
 use annunciator_testkit::relay::Relay;
 use serde_json::{Value, json};
 
+use crate::certificates::upload_of;
 use crate::support::{Site, answer, critical, text};
 
 /// A path of the document with ids of things that are there.
@@ -17,6 +19,11 @@ fn with_ids(site: &Site, path: &str) -> String {
             let made = site.post("/api/v1/tokens", &json!({"name": "n", "role": "viewer"}));
             text(&made.expect_status(201).json()["record"]["id"]).to_owned()
         }
+        Some("certificates") => {
+            let body = body_of(site, "/api/v1/certificates");
+            let made = site.post("/api/v1/certificates", &body).expect_status(201).json();
+            text(&made["certificate"]["id"]).to_owned()
+        }
         _ => String::new(),
     };
     path.replace("{id}", &id)
@@ -29,6 +36,12 @@ fn body_of(site: &Site, path: &str) -> Value {
         "/api/v1/deliveries/retry" | "/api/v1/deliveries/cancel" => {
             json!({"deliveries": [site.deliveries()[0]["id"]]})
         }
+        "/api/v1/certificates" | "/api/v1/certificates/{id}" => {
+            let identity = Authority::new("Root").client("robot");
+            upload_of("client", &[&identity.certificate_pem(), &identity.key_pem()], "")
+        }
+        // The client of the tests is one token.
+        "/api/v1/certificates/{id}/key" => json!({"credential": site.server.token()}),
         "/api/v1/tokens" => json!({"name": "n", "role": "viewer"}),
         _ => json!({}),
     }
@@ -75,7 +88,7 @@ fn every_route_of_the_document_answers() {
             }
         }
     }
-    assert!(count >= 26, "{count} operations");
+    assert!(count >= 33, "{count} operations");
     for path in ["/", "/api/v1", "/api/v2/events", "/api/v1/events/", "/api/v1/nothing"] {
         assert_eq!(send(&site, "GET", path, &Value::Null).status, 404, "{path}");
     }

@@ -50,6 +50,11 @@ fn fuzz_corpora_are_replayed() {
     replay("event_json", laws::event_json, |octets| {
         serde_json::from_slice::<EventInput>(octets).is_ok()
     });
+    replay("certificate", laws::certificate, |octets| {
+        let now = annunciator_core::Timestamp(1_900_000_000_000);
+        annunciator_certificates::read_client(&[octets], "x", now).is_ok()
+            || annunciator_certificates::read_authorities(&[octets], now).is_ok()
+    });
     let targets = fs::read_to_string(fuzz_folder().join("Cargo.toml")).unwrap();
-    assert_eq!(targets.matches("[[bin]]").count(), 4, "each fuzz target is replayed above");
+    assert_eq!(targets.matches("[[bin]]").count(), 5, "each fuzz target is replayed above");
 }

@@ -2,16 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
 
+mod certificates;
 mod support;
 
 mod a_bad_bootstrap_config_is_explained;
 mod a_bootstrap_file_is_in_force_before_the_server_is_ready;
+mod a_certificate_in_use_is_not_deleted;
+mod a_client_certificate_is_uploaded_used_and_never_shown;
 mod a_relay_that_is_down_loses_no_event_and_gets_all_when_it_returns;
 mod a_reply_lost_after_the_final_dot_is_repeated_with_the_same_message_id;
 mod a_trace_keeps_the_dialogue_without_secrets;
+mod an_ending_certificate_raises_its_own_event;
 mod an_event_becomes_an_e_mail_and_the_ledger_proves_it;
 mod an_operator_retries_cancels_and_resends;
 mod bad_events_are_refused_with_field_pointers;
+mod certificate_bombs_are_refused;
 mod crash_sigkill_cycles_lose_nothing;
 mod demo_once_delivers_and_ends;
 mod event_text_cannot_inject;

@@ -27,6 +27,7 @@ fn operations() -> Vec<Row> {
     let (reads, administers) = ([x, x, x, o], [x, o, o, o]);
     let targets = json!({ "deliveries": [UNKNOWN] });
     let event = critical("disk.full").json();
+    let no_files = json!({"name": "n", "kind": "client", "files": []});
     vec![
         row("POST", "/api/v1/events", event, 202, [x, o, o, x]),
         row("GET", "/api/v1/events", Value::Null, 200, reads),
@@ -45,6 +46,13 @@ fn operations() -> Vec<Row> {
         row("GET", "/api/v1/settings/history", Value::Null, 200, administers),
         row("POST", "/api/v1/settings/preview", json!({}), 200, administers),
         row("POST", "/api/v1/test-message", json!({"dry_run": true}), 200, administers),
+        row("GET", "/api/v1/certificates", Value::Null, 200, administers),
+        row("POST", "/api/v1/certificates", no_files.clone(), 422, administers),
+        row("GET", "/api/v1/certificates/{id}", Value::Null, 404, administers),
+        row("PUT", "/api/v1/certificates/{id}", no_files, 422, administers),
+        row("DELETE", "/api/v1/certificates/{id}", Value::Null, 404, administers),
+        row("GET", "/api/v1/certificates/{id}/pem", Value::Null, 404, administers),
+        row("POST", "/api/v1/certificates/{id}/key", json!({}), 404, administers),
         row("GET", "/api/v1/tokens", Value::Null, 200, administers),
         row("POST", "/api/v1/tokens", json!({"name": "n", "role": "viewer"}), 201, administers),
         row("DELETE", "/api/v1/tokens/{id}", Value::Null, 404, administers),

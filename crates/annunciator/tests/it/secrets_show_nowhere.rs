@@ -1,8 +1,11 @@
 //! A stored password is found in no answer, no log, no file, and goes to no changed server.
 
+use annunciator_testkit::certificates::Authority;
 use annunciator_testkit::relay::{Relay, Stage, When, reply};
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
+use crate::certificates::{octets_of, upload, uploaded};
 use crate::support::{PATIENCE, Site, answer, email_settings, field_errors};
 
 const CANARY: &str = "Canary-7c1f0e-Passwort";
@@ -113,4 +116,46 @@ fn a_stored_password_is_typed_again_for_a_changed_server() {
     new.wait_for_messages(1, PATIENCE).unwrap();
     let auth: Vec<_> = new.connections().into_iter().flat_map(|one| one.auth).collect();
     assert!(auth.iter().all(|one| one.secret == "typed") && !auth.is_empty(), "{auth:?}");
+}
+
+#[test]
+fn an_uploaded_key_and_its_password_show_nowhere() {
+    let mut site = Site::start_with("log = { level = \"trace\", format = \"logfmt\" }");
+    let identity = Authority::new("Root").client("robot");
+    let pkcs12 = identity.pkcs12(CANARY);
+    let id = uploaded(&site, "client", &[&pkcs12], CANARY);
+    let encrypted = identity.key_pem_encrypted(CANARY);
+    let files: [&[u8]; 2] = [&encrypted, &identity.certificate_pem()];
+    uploaded(&site, "client", &files, CANARY);
+    let wrong = upload(&site, "client", &files, &format!("{CANARY}x")).expect_status(422);
+    expect_no_canary("a refused upload", &wrong.text());
+    // 24 octets within the private number itself, as they are, in hex and in base64.
+    let key = octets_of(&identity.key_pem());
+    let secret = key[36..60].to_vec();
+    let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+    let texts = [hex, Base64::encode_string(&secret)];
+    let expect_no_key = |what: &str, octets: &[u8]| {
+        let found = octets.windows(secret.len()).any(|window| window == secret);
+        let text = String::from_utf8_lossy(octets);
+        assert!(!found && !texts.iter().any(|one| text.contains(one)), "the key stands in {what}");
+        expect_no_canary(what, &text);
+    };
+    for path in ["", &format!("/{id}"), &format!("/{id}/pem")] {
+        let answer = answer(site.server.client().get(&format!("/api/v1/certificates{path}")));
+        expect_no_key(path, answer.expect_status(200).text().as_bytes());
+    }
+    for path in ["/api/v1/audit", "/api/v1/status", "/api/v1/settings", "/metrics"] {
+        expect_no_key(path, site.get_text(path).as_bytes());
+    }
+    for words in [&["certificate", "list"][..], &["certificate", "show", &id], &["audit"]] {
+        expect_no_key(words[0], site.run(words).as_bytes());
+    }
+    site.server.restart();
+    for file in std::fs::read_dir(site.server.data_folder()).unwrap().take(FILES_MAX) {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            expect_no_key(&path.display().to_string(), &std::fs::read(&path).unwrap());
+        }
+    }
+    expect_no_key("the log at level trace", site.server.log().as_bytes());
 }

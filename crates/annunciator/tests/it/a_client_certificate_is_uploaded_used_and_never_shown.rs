@@ -1,0 +1,125 @@
+//! A client certificate is uploaded in any form, named in settings, replaced, downloaded; its key
+//! is given only to who proves again who they are, and survives a restart sealed.
+
+use annunciator_testkit::certificates::Authority;
+use serde_json::{Value, json};
+
+use crate::certificates::{octets_of, upload, upload_of, uploaded};
+use crate::support::{Site, answer, client_with, field_errors, text};
+
+#[test]
+fn a_client_certificate_is_uploaded_used_and_never_shown() {
+    let mut site = Site::start();
+    let authority = Authority::new("Relay root");
+    let identity = authority.intermediate("Below").client("robot");
+    let saved = upload(&site, "client", &[&identity.pkcs12("secret")], "secret");
+    let saved = saved.expect_status(201).json();
+    let id = text(&saved["certificate"]["id"]).to_owned();
+    assert_eq!(saved["certificate"]["certificates"][0]["subject"], "CN=robot");
+    assert_eq!(saved["certificate"]["certificates"][1]["subject"], "CN=Below");
+    assert_eq!(saved["certificate"]["key"], "EC P-256");
+    assert_eq!(saved["certificate"]["used_by"], json!([]));
+    let ca = uploaded(&site, "authorities", &[&authority.pem()], "");
+    let email = json!({"servers": ["127.0.0.1"], "tls": "required", "auth": "external",
+        "client_certificate": id, "ca_certificates": ca});
+    site.save(&json!({ "email": email }));
+    let swapped = json!({"email": {"client_certificate": ca, "ca_certificates": "gone"}});
+    let swapped = site.patch_settings(&swapped).expect_status(422).json();
+    let expected = [
+        ("/email/ca_certificates".to_owned(), "unknown_certificate".to_owned()),
+        ("/email/client_certificate".to_owned(), "wrong_kind".to_owned()),
+    ];
+    assert_eq!(field_errors(&swapped), expected);
+    site.server.restart();
+    let shown = site.get(&format!("/api/v1/certificates/{id}"));
+    assert_eq!(shown["used_by"], json!(["email.client_certificate"]));
+    assert_eq!(shown["lost"], false, "its key opens after a restart");
+    let pem = site.get_text(&format!("/api/v1/certificates/{id}/pem"));
+    assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), 2);
+    assert!(!pem.contains("KEY"));
+    assert!(site.get_text("/metrics").contains(&format!("id=\"{id}\",name=\"my client\"")));
+
+    // Another certificate under the same id: settings stay as they are.
+    let other = authority.client("robot-2");
+    let files: [&[u8]; 2] = [&other.key_pem_encrypted("p"), &other.certificate_pem()];
+    let path = format!("/api/v1/certificates/{id}");
+    let client = site.server.client();
+    let wrong = answer(client.put(&path, &upload_of("client", &files, "q"))).expect_status(422);
+    let expected = [("/password".to_owned(), "password_wrong".to_owned())];
+    assert_eq!(field_errors(&wrong.json()), expected);
+    let kind = answer(client.put(&path, &upload_of("authorities", &[&authority.pem()], "")));
+    let expected = [("/kind".to_owned(), "wrong_kind".to_owned())];
+    assert_eq!(field_errors(&kind.expect_status(422).json()), expected);
+    let replaced = answer(client.put(&path, &upload_of("client", &files, "p"))).expect_status(200);
+    assert_eq!(replaced.json()["certificate"]["certificates"][0]["subject"], "CN=robot-2");
+    expect_guarded_key(&site, &id, &other.key_pem());
+}
+
+/// The key is given for the token in use and for no other, and each time is audited.
+fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
+    let path = format!("/api/v1/certificates/{id}/key");
+    let make = |name: &str| {
+        let words = ["token", "create", "--name", name, "--role", "administrator", "--quiet"];
+        site.run(&words).trim().to_owned()
+    };
+    let (own, foreign) = (make("own"), make("foreign"));
+    let ask = |body: &Value| answer(client_with(&site.server, &own).post(&path, body));
+    for credential in ["", "ann_x_0123456789abcdef0123", &foreign] {
+        let refused = ask(&json!({ "credential": credential })).expect_status(403);
+        assert!(refused.text().contains("credential"), "{refused}");
+    }
+    let given = ask(&json!({ "credential": own })).expect_status(200);
+    assert_eq!(octets_of(&given.body), octets_of(expected));
+    let sealed = json!({"credential": own, "export_password": "copy"});
+    let sealed = ask(&sealed).expect_status(200).text();
+    assert!(sealed.contains("BEGIN ENCRYPTED PRIVATE KEY"), "{sealed}");
+    for _ in 0..5 {
+        drop(ask(&json!({ "credential": "ann_x_guess" })).expect_status(403));
+    }
+    let waiting = ask(&json!({ "credential": own })).expect_status(429);
+    assert!(waiting.header("Retry-After").is_some());
+    // Over the owner's socket the system vouches for who asks.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.pem");
+    let file = file.to_str().unwrap();
+    let words = ["certificate", "download-key", id, "--plain", "--output", file];
+    site.run(&words);
+    assert_eq!(octets_of(&std::fs::read(file).unwrap()), octets_of(expected));
+    assert!(!site.command(&words).status.success(), "what is there is not written over");
+    let audit = site.get("/api/v1/audit?limit=1000");
+    let count = |action: &str| {
+        let entries = audit["entries"].as_array().unwrap();
+        entries.iter().filter(|entry| entry["action"] == action).count()
+    };
+    assert_eq!(count("certificate.download_key"), 4);
+    assert_eq!(count("certificate.download_key.refused"), 9);
+}
+
+#[test]
+fn the_command_line_uploads_lists_and_deletes() {
+    let site = Site::start();
+    let identity = Authority::new("Root").client("robot");
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = identity.write_files(folder.path(), "robot");
+    let encrypted = folder.path().join("encrypted.key");
+    std::fs::write(&encrypted, identity.key_pem_encrypted("secret")).unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "secret\n").unwrap();
+    let [certificate, key, encrypted, password] =
+        [&certificate, &key, &encrypted, &password].map(|path| path.to_str().unwrap());
+    let head = ["certificate", "upload", "--name", "Relay", "--kind", "client", "--quiet"];
+    let id = site.run(&[&head[..], &[key, certificate]].concat()).trim().to_owned();
+    let words = [encrypted, certificate, "--password-file", password];
+    let second = site.run(&[&head[..], &words].concat()).trim().to_owned();
+    let refused = site.command(&[&head[..], &[encrypted, certificate]].concat());
+    let complaint = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && complaint.contains("password"), "{complaint}");
+    let listed = site.run(&["certificate", "list"]);
+    assert!(listed.contains(&id) && listed.contains(&second) && listed.contains("CN=robot"));
+    assert!(site.run(&["certificate", "show", &id]).contains("EC P-256"));
+    assert!(site.run(&["certificate", "download", &id]).starts_with("-----BEGIN CERTIFICATE-----"));
+    site.run(&["certificate", "replace", &id, certificate, key, "--name", "Renamed"]);
+    assert!(site.run(&["certificate", "list", "--json"]).contains("Renamed"));
+    site.run(&["certificate", "delete", &id, &second]);
+    assert_eq!(site.get("/api/v1/certificates"), json!({"certificates": []}));
+}
