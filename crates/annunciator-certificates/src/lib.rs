@@ -13,9 +13,12 @@ mod facts;
 
 mod book;
 
+mod signing;
+
 pub use book::CertificateBook;
 pub use facts::CertificateFacts;
 pub use object::{
     Authorities, CertificateError, CertificateKind, CertificateObject, ClientCertificate,
     SecretOctets, SigningKey,
 };
+pub use signing::Signer;
