@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod deliveries;
 pub mod ledger;
+pub mod presets;
 pub mod send_test;
 pub mod settings;
 pub mod status;

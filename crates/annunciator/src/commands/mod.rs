@@ -9,6 +9,7 @@ mod event;
 pub(crate) mod ledger;
 mod pages;
 mod paging;
+mod presets;
 mod preview;
 mod serve;
 mod settings;
