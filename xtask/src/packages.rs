@@ -20,6 +20,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dovecot-core", "a real SASL peer behind Postfix"),
     ("gsasl", "brings GNU SASL, which judges SCRAM and CRAM-MD5"),
     ("python3", "its e-mail parser judges our messages"),
+    ("python3-dkim", "its verifier judges our signatures"),
     ("faketime", "moves the clock of a whole process"),
     ("strace", "makes fsync and write fail"),
     ("curl", "an HTTP client that is not ours"),

@@ -30,6 +30,6 @@ pub use operation::{
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    PreviewRequest, PreviewResult, SettingsHistory, SettingsRevisionView, SettingsSaved,
-    SettingsView,
+    PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, SettingsHistory,
+    SettingsRevisionView, SettingsSaved, SettingsView,
 };

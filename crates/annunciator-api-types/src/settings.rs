@@ -54,6 +54,40 @@ pub struct SettingsHistory {
     pub next: Option<String>,
 }
 
+/// Ready settings for families of relays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PresetList {
+    /// The presets.
+    pub presets: Vec<PresetView>,
+}
+
+/// Ready settings for one family of relays; nothing of it is saved by reading it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PresetView {
+    /// Its name.
+    pub name: String,
+    /// The family.
+    pub title: String,
+    /// Settings of the group `email`; `<name>` in a text stands for the answer of that name.
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Settings of the group that are to be `null` in the same patch, so that nothing of the relay
+    /// before holds for this one.
+    pub cleared: Vec<String>,
+    /// What must be given.
+    pub questions: Vec<PresetQuestion>,
+    /// What to know and to do at the other end.
+    pub note: String,
+}
+
+/// What a preset has to be given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PresetQuestion {
+    /// The name of a `<name>` in a value, or a setting of the group.
+    pub name: String,
+    /// What it is, and where it is found.
+    pub detail: String,
+}
+
 /// Templates to render without saving or sending anything (spec 5.4).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -25,6 +25,7 @@ mod expiry;
 mod key;
 mod pem;
 mod pkcs12;
+mod signing;
 mod upload;
 
 pub use book::CertificateBook;
@@ -36,6 +37,7 @@ pub use object::{
     SecretOctets, SigningKey,
 };
 pub use pkcs12::PKCS12_BYTES_MAX;
+pub use signing::Signer;
 pub use upload::{
     FILE_BYTES_MAX, FILES_MAX, PASSWORD_BYTES_MAX, Taken, TakenKey, describe_public_key,
     read_authorities, read_client, read_signing_key,

@@ -9,6 +9,7 @@
 mod attempt;
 pub mod email;
 mod names_settings;
+mod presets;
 mod relay_settings;
 
 mod transport_parts;
@@ -20,6 +21,7 @@ use annunciator_core::{ChannelName, Notification};
 pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
 pub use names_settings::{NamesLayer, NamesSettings};
+pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
 pub use relay_settings::{AuthMode, RelayLayer, RelaySettings, TlsMode, TlsVersionMin};
 pub use transport_parts::TransportParts;
 

@@ -2,8 +2,9 @@
 //!
 //! Servers, port, TLS and credentials resolve as one unit, the *relay* (spec 4.3).
 
-use annunciator_certificates::{CertificateBook, CertificateKind};
+use annunciator_certificates::{CertificateBook, CertificateKind, SigningKey};
 use annunciator_core::Timestamp;
+use annunciator_mail::SigningName;
 use annunciator_settings::{Format, Problem, Secret, TextList, choice, settings};
 
 choice! {
@@ -291,9 +292,28 @@ impl RelaySettings {
                 Some(_) => {}
             }
         }
-        if !self.dkim_key.is_empty() {
-            let words = "messages are signed: give the selector of the key";
-            found.require("dkim_selector", &self.dkim_selector, words);
+        self.check_dkim(certificates, found);
+    }
+
+    fn check_dkim(&self, certificates: &CertificateBook, found: &mut Conflicts) {
+        if self.dkim_key.is_empty() {
+            return;
+        }
+        let words = "messages are signed: give the selector of the key";
+        found.require("dkim_selector", &self.dkim_selector, words);
+        let key = certificates.signing_key(&self.dkim_key);
+        if let Some(Err(error)) = key.map(SigningKey::signer) {
+            found.add("dkim_key", error.code, &error.words);
+        }
+        // Each is looked at beside one that is in order.
+        for (key, text, name) in [
+            ("dkim_domain", &self.dkim_domain, SigningName::new(&self.dkim_domain, "x")),
+            ("dkim_selector", &self.dkim_selector, SigningName::new("x", &self.dkim_selector)),
+        ] {
+            match name {
+                Err(words) if !text.is_empty() => found.add(key, "format", &words),
+                _ => {}
+            }
         }
     }
 }

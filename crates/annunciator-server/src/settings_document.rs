@@ -136,7 +136,8 @@ fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
     for (name, value) in patch {
         let Some(group) = GROUPS.iter().find(|group| group.name == name) else {
             let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
-            errors.push(unknown(&format!("/{name}"), "group", name, &names));
+            let elsewhere = find_group(name);
+            errors.push(unknown(&format!("/{name}"), "group", name, &names, elsewhere));
             continue;
         };
         if value.is_null() {
@@ -149,21 +150,35 @@ fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
         };
         let known: Vec<_> = group.definitions().map(|row| row.key).collect();
         for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            errors.push(unknown(&format!("/{name}/{key}"), "setting", key, &known));
+            let elsewhere = find_group(key);
+            errors.push(unknown(&format!("/{name}/{key}"), "setting", key, &known, elsewhere));
         }
     }
     errors
 }
 
-fn unknown(pointer: &str, what: &str, name: &str, known: &[&str]) -> FieldError {
+/// The group that has a setting of that name.
+fn find_group(key: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.definitions().any(|row| row.key == key))
+}
+
+/// A name that is not `known` here; `elsewhere` is a group that has a setting of that name.
+fn unknown(
+    pointer: &str,
+    what: &str,
+    name: &str,
+    known: &[&str],
+    elsewhere: Option<&Group>,
+) -> FieldError {
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(candidate, name), *candidate))
         .min()
         .filter(|(distance, _)| *distance <= 3);
-    let remedy = match nearest {
-        Some((_, candidate)) => format!("did you mean `{candidate}`?"),
-        None => format!("there are: {}", known.join(", ")),
+    let remedy = match (elsewhere, nearest) {
+        (Some(group), _) => format!("did you mean `{}.{name}`?", group.name),
+        (None, Some((_, candidate))) => format!("did you mean `{candidate}`?"),
+        (None, None) => format!("there are: {}", known.join(", ")),
     };
     let shown = annunciator_core::one_line(name, 100);
     FieldError::new(pointer, "unknown_field", format!("there is no {what} `{shown}`; {remedy}"))
@@ -374,6 +389,13 @@ mod tests {
         for (patch, pointer, code, remedy) in [
             (json!({"mail": {}}), "/mail", "unknown_field", "did you mean `email`?"),
             (json!({"email": {"server": []}}), "/email/server", "unknown_field", "`servers`"),
+            (json!({"port": 25}), "/port", "unknown_field", "did you mean `email.port`?"),
+            (
+                json!({"email": {"dnssec": "off"}}),
+                "/email/dnssec",
+                "unknown_field",
+                "`names.dnssec`",
+            ),
             (json!({"email": {"port": 70000}}), "/email/port", "range", "65535"),
             (json!({"email": 5}), "/email", "type", "object"),
             (json!({"email": {"tls": "maybe"}}), "/email/tls", "one_of", "required"),

@@ -254,6 +254,19 @@ impl Authority {
     }
 }
 
+/// A key for signatures as PKCS#8 DER: RSA of so many bits.
+#[must_use]
+pub fn rsa_signing_key(bits: u32) -> Vec<u8> {
+    let key = PKey::from_rsa(Rsa::generate(bits).expect("a key of that length"));
+    key.and_then(|key| key.private_key_to_pkcs8()).expect("a key can be written")
+}
+
+/// A key for signatures as PKCS#8 DER: Ed25519.
+#[must_use]
+pub fn ed25519_signing_key() -> Vec<u8> {
+    PKey::generate_ed25519().and_then(|key| key.private_key_to_pkcs8()).expect("a key of that kind")
+}
+
 /// A server certificate signed by its own key.
 #[must_use]
 pub fn self_signed(names: &[&str]) -> Identity {

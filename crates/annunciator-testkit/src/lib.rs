@@ -17,5 +17,6 @@ pub mod nmbd;
 pub mod oauth;
 pub mod postfix;
 pub mod process;
+pub mod python_dkim;
 pub mod python_email;
 pub mod relay;

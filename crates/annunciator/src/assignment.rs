@@ -74,7 +74,7 @@ impl Assignment {
 
     /// Whether a secret would stand on the command line, where other users see it.
     pub(crate) fn shows_secret(&self) -> bool {
-        let is_secret = self.path.last().is_some_and(|name| SECRETS.contains(&name.as_str()));
+        let is_secret = self.path.last().is_some_and(|name| is_secret(name));
         is_secret && matches!(&self.source, Source::Text(text) if !text.is_empty())
     }
 
@@ -90,7 +90,7 @@ impl Assignment {
     }
 
     /// The value as text: given, read or asked for.
-    fn text(&self) -> Result<String> {
+    pub(crate) fn text(&self) -> Result<String> {
         match &self.source {
             Source::Text(text) => Ok(text.clone()),
             Source::File(file) => read_file(file),
@@ -98,6 +98,11 @@ impl Assignment {
             Source::Prompt => prompt(&self.key()),
         }
     }
+}
+
+/// Whether a setting of that name is a secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    SECRETS.contains(&name)
 }
 
 /// A short file as text, without its last line feed.
@@ -152,11 +157,24 @@ pub(crate) fn build_patch(
 ) -> Result<Map<String, Value>> {
     let mut patch = Map::new();
     for assignment in assignments {
+        check_group(&assignment.path, current)?;
         let text = assignment.text()?;
         let value = coerce(&text, find(current, &assignment.path));
         put(&mut patch, &assignment.path, value)?;
     }
     Ok(patch)
+}
+
+/// A setting written without its group.
+fn check_group(path: &[String], current: &Map<String, Value>) -> Result<()> {
+    let [name] = path else { return Ok(()) };
+    let group = current.iter().find(|(_, settings)| settings.get(name).is_some());
+    match group {
+        Some((group, _)) if !current.contains_key(name) => {
+            bail!("there is no group `{name}`; did you mean `{group}.{name}`?")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Finds the value at a path.
@@ -282,6 +300,8 @@ mod tests {
     #[test]
     fn what_is_no_assignment_is_refused() {
         check(&["email=1"], Err("`email` is a group"));
+        check(&["port=1"], Err("did you mean `email.port`?"));
+        check(&["nothing=1"], Err("`nothing` is a group"));
         check(&["=1"], Err("is no key"));
         check(&["a b=1"], Err("is no key"));
         check(&["email.password@"], Err("names no file"));

@@ -106,7 +106,7 @@ impl Call {
 
 /// The server refused a request.
 #[derive(Debug)]
-pub(crate) struct Refused(Problem);
+pub(crate) struct Refused(pub(crate) Problem);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,9 +2,10 @@
 //!
 //! In: orders. Out: one outcome per recipient.
 //! Knows nothing of: events, queues, layers.
-//! Standard: RFC 5321, RFC 5322; spec 4.
+//! Standard: RFC 5321, RFC 5322, RFC 6376; spec 4.
 
 mod parts;
+mod signing;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use annunciator_mail::Mailbox;
 use annunciator_smtp::{BreakerState, Client, Relay};
 
 use crate::email::parts::Parts;
+use crate::email::signing::Signing;
 use crate::{
     Channel, Order, OrderFeed, ServerStatus, Surroundings, Transport, TransportFuture,
     TransportParts,
@@ -47,11 +49,17 @@ impl Channel for Email {
     }
 
     fn transport(&self, parts: TransportParts<'_>) -> Arc<dyn Transport> {
+        let (signing, unsigned) = match Signing::new(parts.relay, parts.certificates) {
+            Ok(signing) => (signing, String::new()),
+            Err(words) => (None, format!("messages cannot be signed: {words}")),
+        };
+        let missing = parts.missing();
         Arc::new(EmailTransport {
             client: self.client.clone(),
             relay: parts.to_relay(&self.hello_name),
             trace: parts.relay.trace,
-            missing: parts.missing(),
+            signing,
+            missing: if missing.is_empty() { unsigned } else { missing },
         })
     }
 
@@ -86,6 +94,8 @@ struct EmailTransport {
     relay: Relay,
     /// Whether the dialogue of every attempt is kept.
     trace: bool,
+    /// What signs the messages, if they are signed.
+    signing: Option<Signing>,
     missing: String,
 }
 
@@ -107,7 +117,8 @@ impl Transport for EmailTransport {
 
     fn attempt<'a>(&'a self, first: Order, feed: &'a dyn OrderFeed) -> TransportFuture<'a> {
         Box::pin(async move {
-            let parts = Parts::new(feed, &self.missing, self.trace);
+            let parts =
+                Parts::new(feed, &self.missing, self.trace).signed_by(self.signing.as_ref());
             parts.take(&first);
             // An order may become several submissions, and the client may end its session between
             // two of them: go on until nothing is left.

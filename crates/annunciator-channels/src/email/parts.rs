@@ -5,10 +5,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use annunciator_core::{
     AttemptFacts, EnhancedStatus, Failure, FailureScope, Notification, Outcome, Recipient,
-    RecipientRole, Stage,
+    RecipientRole, Stage, Timestamp,
 };
 use annunciator_mail::{Heading, Mailbox};
 use annunciator_smtp::{
@@ -16,6 +17,7 @@ use annunciator_smtp::{
 };
 use bytes::Bytes;
 
+use crate::email::signing::{Refusal, Signed, Signing};
 use crate::{AttemptReport, Order, OrderFeed};
 
 /// What messages name as their maker.
@@ -27,6 +29,7 @@ pub(super) struct Parts<'a> {
     missing: &'a str,
     /// Whether every dialogue is kept.
     trace: bool,
+    signing: Option<&'a Signing>,
     state: Mutex<State>,
 }
 
@@ -67,6 +70,9 @@ impl State {
 
 struct Part {
     order: u64,
+    /// When the message was composed first: a signature names that time, so that a repeated
+    /// message has the same octets.
+    composed_at: Timestamp,
     recipients: Vec<usize>,
 }
 
@@ -79,7 +85,13 @@ struct Gathering {
 
 impl<'a> Parts<'a> {
     pub(super) fn new(feed: &'a dyn OrderFeed, missing: &'a str, trace: bool) -> Self {
-        Self { feed, missing, trace, state: Mutex::default() }
+        Self { feed, missing, trace, signing: None, state: Mutex::default() }
+    }
+
+    /// Has every message signed before it is handed on.
+    pub(super) fn signed_by(mut self, signing: Option<&'a Signing>) -> Self {
+        self.signing = signing;
+        self
     }
 
     /// Makes the submissions of an order; what cannot be made is reported at once.
@@ -110,7 +122,9 @@ impl<'a> Parts<'a> {
         for group in groups {
             let tag = state.next_tag;
             state.next_tag += 1;
-            state.parts.insert(tag, Part { order: order.tag, recipients: group.recipients });
+            let composed_at = order.notification.created_at;
+            let part = Part { order: order.tag, composed_at, recipients: group.recipients };
+            state.parts.insert(tag, part);
             state.taken.push_back(Submission {
                 tag,
                 envelope: group.envelope,
@@ -126,9 +140,51 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// A submission that was made and is not under way.
+    /// A submission that was made and is not under way, signed if messages are.
     pub(super) fn next_taken(&self) -> Option<Submission> {
-        self.state().taken.pop_front()
+        let Some(signing) = self.signing else { return self.state().taken.pop_front() };
+        // One at a time, as a signature may take a millisecond; what cannot be signed is reported
+        // and leaves the queue.
+        loop {
+            let (submission, composed_at) = {
+                let mut state = self.state();
+                let submission = state.taken.pop_front()?;
+                let part = state.parts.get(&submission.tag);
+                (submission, part.map_or(Timestamp(0), |part| part.composed_at))
+            };
+            if let Some(signed) = self.sign(signing, submission, composed_at) {
+                return Some(signed);
+            }
+        }
+    }
+
+    fn sign(
+        &self,
+        signing: &Signing,
+        mut submission: Submission,
+        composed_at: Timestamp,
+    ) -> Option<Submission> {
+        let began = Instant::now();
+        let sender = submission.envelope.reverse_path();
+        let signed = signing.sign(&submission.content, sender, composed_at);
+        if submission.trace || submission.fresh_connection {
+            Feed::stage(self, submission.tag, &prepare_stage(&signed, began.elapsed()));
+        }
+        let (scope, words) = match signed {
+            Ok(signed) => {
+                submission.content = signed.content.into();
+                return Some(submission);
+            }
+            Err(refusal) => refusal,
+        };
+        let failure = prepare_failure(scope, &words);
+        let outcome = match scope {
+            FailureScope::Relay => Outcome::TransientFailure(failure),
+            FailureScope::Delivery => Outcome::PermanentFailure(failure),
+        };
+        let outcomes = vec![outcome; submission.envelope.forward_paths().len()];
+        Feed::report(self, submission.tag, Report { outcomes, facts: AttemptFacts::default() });
+        None
     }
 
     fn report_whole(&self, order: &Order, outcome: Outcome) {
@@ -278,6 +334,21 @@ pub(super) fn show_message(notification: &Notification) -> Result<Vec<u8>, Strin
     let domain = content.message_id.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
     let heading = Heading::new(content, &from, PRODUCT, domain);
     Ok(annunciator_mail::compose(content, notification.created_at, &heading))
+}
+
+fn prepare_stage(signed: &Result<Signed, Refusal>, elapsed: Duration) -> StageReport {
+    let (detail, advice) = match signed {
+        Ok(signed) => (signed.words.clone(), String::new()),
+        Err((_, words)) => (words.clone(), "look at the sender and `dkim_domain`".to_owned()),
+    };
+    StageReport {
+        stage: Stage::Prepare,
+        server: String::new(),
+        ok: signed.is_ok(),
+        detail: vec![detail],
+        advice,
+        elapsed,
+    }
 }
 
 fn prepare_failure(scope: FailureScope, diagnostic: &str) -> Failure {

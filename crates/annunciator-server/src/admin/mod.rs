@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod deliveries;
 pub mod key_download;
 pub mod ledger;
+pub mod presets;
 pub mod send_test;
 pub mod settings;
 pub mod status;

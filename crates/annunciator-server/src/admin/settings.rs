@@ -8,6 +8,7 @@ use annunciator_api_types::{
     FieldError, PreviewRequest, PreviewResult, SettingsHistory, SettingsRevisionView,
     SettingsSaved, SettingsView,
 };
+use annunciator_channels::RelaySettings;
 use annunciator_core::EventUid;
 use annunciator_planner::{NotifySettings, Words, render_preview};
 use annunciator_settings::{Resolved, SettingsGroup};
@@ -284,5 +285,67 @@ pub(crate) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
     {
         warn("recipients", "incomplete", "no recipients are set: nobody is told by e-mail");
     }
+    if let Some((key, code, detail)) = find_signature_warning(notify, relay) {
+        warn(key, code, &detail);
+    }
     warnings
+}
+
+/// A signature by another domain than the sender's is good, and helps nothing where receivers
+/// compare the two (DMARC, RFC 7489 section 3.1.1).
+fn find_signature_warning(
+    notify: &NotifySettings,
+    relay: &RelaySettings,
+) -> Option<(&'static str, &'static str, String)> {
+    if relay.dkim_key.is_empty() {
+        return None;
+    }
+    let of_sender = notify.sender.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let signing = relay.dkim_domain.as_str();
+    if of_sender.is_empty() && signing.is_empty() {
+        let detail = "without a sender each recipient's own domain would have to publish the key: \
+                      set a sender, or the domain that signs as `dkim_domain`";
+        return Some(("dkim_key", "signature_without_sender", detail.to_owned()));
+    }
+    let is_below = |lower: &str, upper: &str| {
+        let (lower, upper) = (lower.to_lowercase(), upper.to_lowercase());
+        lower == upper || lower.ends_with(&format!(".{upper}"))
+    };
+    let is_aligned = is_below(of_sender, signing) || is_below(signing, of_sender);
+    (!signing.is_empty() && !of_sender.is_empty() && !is_aligned).then(|| {
+        let detail = format!(
+            "the sender is of {of_sender}, and receivers who compare the two (DMARC) do not count \
+             a signature by another domain: clear it, so that the sender's domain signs"
+        );
+        ("dkim_domain", "signature_not_aligned", detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_that_helps_nothing_is_warned_of() {
+        let check = |sender: &str, key: &str, domain: &str, expected: Option<&str>| {
+            let notify = NotifySettings { sender: sender.to_owned(), ..NotifySettings::default() };
+            let relay = RelaySettings {
+                dkim_key: key.to_owned(),
+                dkim_domain: domain.to_owned(),
+                ..RelaySettings::default()
+            };
+            let found = find_signature_warning(&notify, &relay).map(|(_, code, _)| code);
+            assert_eq!(found, expected, "{sender} {key} {domain}");
+        };
+        check("", "", "", None);
+        check("a@x.example", "key", "", None);
+        check("a@x.example", "key", "X.example", None);
+        check("a@mail.x.example", "key", "x.example", None);
+        check("a@x.example", "key", "mail.x.example", None);
+        check("", "key", "x.example", None);
+        check("", "key", "", Some("signature_without_sender"));
+        check("a@x.example", "key", "y.example", Some("signature_not_aligned"));
+        check("a@xx.example", "key", "x.example", Some("signature_not_aligned"));
+        check("a@x.example", "", "y.example", None);
+    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use annunciator_api_types::{
-    PreviewRequest, PreviewResult, SettingsHistory, SettingsSaved, SettingsView,
+    PresetList, PreviewRequest, PreviewResult, SettingsHistory, SettingsSaved, SettingsView,
 };
 use axum::Json;
 use axum::extract::State;
@@ -20,7 +20,7 @@ use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, Params};
 use super::{Answer, Caller, RequestHeaders};
-use crate::admin::settings as admin;
+use crate::admin::{presets, settings as admin};
 use crate::shared::Shared;
 
 /// Longest comment on a change. Unit: characters.
@@ -100,6 +100,18 @@ pub(super) async fn change_settings(
 )]
 pub(super) async fn show_definitions() -> Json<Value> {
     Json(admin::definitions())
+}
+
+/// List ready settings for families of relays.
+///
+/// A preset becomes a change: its values with their `<name>` places filled, `null` for what it
+/// clears, and the answers to its questions, in the group `email`.
+#[utoipa::path(
+    get, path = "/api/v1/settings/presets", tag = "settings",
+    responses((status = 200, description = "All presets", body = PresetList), Problems)
+)]
+pub(super) async fn list_presets() -> Json<PresetList> {
+    Json(presets::list())
 }
 
 /// List the saved revisions, newest first.

@@ -10,6 +10,7 @@ mod event;
 pub(crate) mod ledger;
 mod pages;
 mod paging;
+mod presets;
 mod preview;
 mod serve;
 mod settings;

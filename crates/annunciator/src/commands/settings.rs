@@ -12,9 +12,9 @@ use hyper::Method;
 use serde_json::{Map, Value};
 
 use super::paging::{PageOptions, for_each_page, print_end};
-use super::preview;
+use super::{presets, preview};
 use crate::assignment::{Assignment, build_patch, find, parse_key, put};
-use crate::client::{Call, Client, ConnectOptions, Query, field_name};
+use crate::client::{Call, Client, ConnectOptions, Query, Refused, field_name};
 use crate::moment;
 use crate::output::{self, Cell, Paint, Tone};
 
@@ -42,6 +42,9 @@ enum SettingsCommand {
     },
     /// Change settings; nothing is saved unless all of them are good
     Set(SetArgs),
+    /// Show ready settings for a family of relays, or save them with your answers
+    #[command(after_help = presets::EXAMPLES)]
+    Preset(presets::PresetArgs),
     /// Show who saved what, newest first
     History {
         #[command(flatten)]
@@ -77,6 +80,7 @@ pub(crate) async fn run(args: SettingsArgs) -> Result<ExitCode> {
     match args.command {
         SettingsCommand::Get { key, json } => get(&client, key.as_deref(), json).await,
         SettingsCommand::Set(args) => set(&client, &args).await,
+        SettingsCommand::Preset(args) => presets::run(&client, args).await,
         SettingsCommand::History { page } => history(&client, &page).await,
         SettingsCommand::Preview(args) => preview::run(&client, args).await,
     }
@@ -144,13 +148,7 @@ fn table(paint: Paint, values: &Map<String, Value>, origins: &Map<String, Value>
 }
 
 async fn set(client: &Client, args: &SetArgs) -> Result<ExitCode> {
-    for assignment in args.assignments.iter().filter(|assignment| assignment.shows_secret()) {
-        let key = assignment.key();
-        output::print_note(&format!(
-            "note: other users of this machine could see this secret on the command line; {key}@FILE \
-             or {key} alone keeps it away from them"
-        ));
-    }
+    warn_of_secrets(&args.assignments);
     let mut patch = match &args.file {
         Some(file) => read_settings(file)?,
         None => Map::new(),
@@ -165,10 +163,22 @@ async fn set(client: &Client, args: &SetArgs) -> Result<ExitCode> {
         let path = parse_key(key).map_err(anyhow::Error::msg)?;
         put(&mut patch, &path, Value::Null)?;
     }
-    let saved = save(client, &patch, args.comment.as_deref(), args.revision).await?;
+    let saved = save(client, &patch, args.comment.as_deref(), args.revision).await;
+    let saved = saved.map_err(|error| with_unset(error, &patch))?;
     output::print_line(&format!("saved as revision {}", saved.revision));
     print_warnings(&saved.warnings);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which assignments show a secret to others.
+pub(crate) fn warn_of_secrets(assignments: &[Assignment]) {
+    for assignment in assignments.iter().filter(|assignment| assignment.shows_secret()) {
+        let key = assignment.key();
+        output::print_note(&format!(
+            "note: other users of this machine could see this secret on the command line; {key}@FILE \
+             or {key} alone keeps it away from them"
+        ));
+    }
 }
 
 /// Lays one value over another, object by object.
@@ -181,6 +191,23 @@ fn merge(below: &mut Value, above: Value) {
         }
         (below, above) => *below = above,
     }
+}
+
+/// Names the option that forgets a secret which would have to be typed again.
+fn with_unset(error: anyhow::Error, patch: &Map<String, Value>) -> anyhow::Error {
+    let Some(Refused(problem)) = error.downcast_ref() else { return error };
+    let options: Vec<_> = problem
+        .errors
+        .iter()
+        .filter(|one| one.code == "retype")
+        .map(|one| format!("--unset {}", field_name(&one.pointer)))
+        .collect();
+    if options.is_empty() {
+        return error;
+    }
+    let turns_off = patch.get("email").and_then(|email| email.get("auth")) == Some(&"off".into());
+    let when = if turns_off { "authentication is off now" } else { "you need it no longer" };
+    anyhow::anyhow!("{error}\n  when {when}, forget it: add {}", options.join(" "))
 }
 
 /// Saves a merge patch.
@@ -261,6 +288,25 @@ email.port     25     default
 email.servers  [\"a\"]  server
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_secret_for_another_server_can_be_forgotten() {
+        let refused = |code: &str| {
+            let error = json!({"pointer": "/email/password", "code": code, "detail": "type it"});
+            let problem = json!({"type": "urn:annunciator:invalid", "title": "Wrong",
+                "status": 422, "errors": [error]});
+            anyhow::Error::from(Refused(serde_json::from_value(problem).unwrap()))
+        };
+        for (patch, code, expected) in [
+            (json!({"email": {"auth": "off"}}), "retype", "when authentication is off now"),
+            (json!({"email": {"servers": []}}), "retype", "when you need it no longer"),
+            (json!({}), "required", ""),
+        ] {
+            let words = with_unset(refused(code), &map(&patch)).to_string();
+            assert!(words.contains(expected), "{words}");
+            assert_eq!(words.contains("--unset email.password"), !expected.is_empty(), "{words}");
+        }
     }
 
     #[test]

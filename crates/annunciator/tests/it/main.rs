@@ -24,6 +24,7 @@ mod every_route_of_the_document_answers;
 mod fuzz_corpora_are_replayed;
 mod only_tokens_with_the_right_may;
 mod postfix_refuses_one_of_three_recipients_with_550;
+mod presets_set_up_a_relay;
 mod same_id_is_the_same_event;
 mod secrets_show_nowhere;
 mod send_test_message_shows_stages;
