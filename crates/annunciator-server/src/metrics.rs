@@ -112,7 +112,7 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 17] = [
+pub const METRICS: [(&str, &str, &str); 18] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
     ("plans", "counter", "Events planned, by result: planned, failed"),
     ("attempts", "counter", "Attempts, by channel and outcome"),

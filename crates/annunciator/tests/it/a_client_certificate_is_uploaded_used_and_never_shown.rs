@@ -2,10 +2,13 @@
 //! is given only to who proves again who they are, and survives a restart sealed.
 
 use annunciator_testkit::certificates::Authority;
+use annunciator_testkit::relay::{Relay, TlsSetup};
 use serde_json::{Value, json};
 
 use crate::certificates::{octets_of, upload, upload_of, uploaded};
-use crate::support::{Site, answer, client_with, field_errors, text};
+use crate::support::{
+    PATIENCE, Site, answer, client_with, email_settings, eventually, field_errors, text,
+};
 
 #[test]
 fn a_client_certificate_is_uploaded_used_and_never_shown() {
@@ -93,6 +96,47 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
     };
     assert_eq!(count("certificate.download_key"), 4);
     assert_eq!(count("certificate.download_key.refused"), 9);
+}
+
+#[test]
+fn a_relay_that_demands_a_certificate_is_reached_once_it_is_uploaded() {
+    let root = Authority::new("Plant root");
+    let server = root.server(&["127.0.0.1"]);
+    let demanding = TlsSetup::new(&server).require_client_certificate(&root);
+    let relay = Relay::builder().starttls(&demanding).start();
+    let site = Site::start();
+    let ca = uploaded(&site, "authorities", &[&root.pem()], "");
+    let mut email = email_settings(relay.port());
+    email["tls"] = json!("required");
+    email["ca_certificates"] = json!(ca);
+    site.save(&json!({ "email": email }));
+    site.submit("disk.full");
+    site.wait_for_the_delivery("waits: no certificate", |detail| {
+        detail["delivery"]["waiting_for"].is_string()
+    });
+    assert_eq!(relay.message_count(), 0);
+    // The relay knows the root alone: the issuer between must come with the certificate.
+    let robot = root.intermediate("Below").client("robot");
+    let client = uploaded(&site, "client", &[&robot.pkcs12("secret")], "secret");
+    site.save(&json!({"email": {"client_certificate": client}}));
+    relay.wait_for_messages(1, PATIENCE).unwrap();
+    site.wait_for_deliveries(1, "delivered");
+    // Replaced by one that the relay does not know, it is refused from the next mail on.
+    let stranger = Authority::new("Other root").client("stranger");
+    let files: [&[u8]; 2] = [&stranger.certificate_pem(), &stranger.key_pem()];
+    let path = format!("/api/v1/certificates/{client}");
+    let replaced = site.server.client().put(&path, &upload_of("client", &files, ""));
+    drop(answer(replaced).expect_status(200));
+    site.submit("disk.full.again");
+    eventually("the second mail waits", || {
+        let queued = site.deliveries().into_iter().find(|one| one["state"] == "queued");
+        let queued = queued.ok_or("not yet")?;
+        let waits = queued["waiting_for"].is_string() && queued["last_failure"].is_object()
+            || site.delivery(text(&queued["id"]))["attempts"][0].is_object();
+        if waits { Ok(()) } else { Err(queued.to_string()) }
+    });
+    assert_eq!(relay.message_count(), 1);
+    site.cancel_the_rest();
 }
 
 #[test]
