@@ -127,7 +127,7 @@ impl Signer {
 }
 
 fn refuse(code: &'static str, words: String) -> CertificateError {
-    CertificateError { code, words }
+    CertificateError::new(code, words)
 }
 
 #[cfg(test)]
