@@ -353,15 +353,7 @@ impl<'a> Delivery<'a, '_> {
             match self.open(&way, &job).await {
                 Ok(session) => return Some((session, job)),
                 Err(failure) if !fresh && self.is_crowded(&server, &failure.trouble) => {
-                    self.pool.permits.lower(Instant::now());
-                    tracing::info!(
-                        server = server.label,
-                        reason = failure.trouble.failure().diagnostic,
-                        limit = self.pool.permits.limit(),
-                        "the server refuses another connection: fewer are used"
-                    );
-                    // The job waits for one of those that are open.
-                    self.permit = None;
+                    self.stand_back(&server, &failure.trouble);
                     sleep_until(deadline.min(Instant::now() + crowded_wait)).await;
                     crowded_wait = (crowded_wait * 2).min(CROWDED_WAIT_MAX);
                 }
@@ -381,6 +373,18 @@ impl<'a> Delivery<'a, '_> {
                 }
             }
         }
+    }
+
+    /// Uses fewer connections; who is refused waits for one of those that are open.
+    fn stand_back(&mut self, server: &Server, trouble: &Trouble) {
+        self.pool.permits.lower(Instant::now());
+        self.permit = None;
+        tracing::info!(
+            server = server.label,
+            reason = trouble.failure().diagnostic,
+            limit = self.pool.permits.limit(),
+            "the server refuses another connection: fewer are used"
+        );
     }
 
     /// Whether a server has refused a connection because others have theirs, or are about to: then

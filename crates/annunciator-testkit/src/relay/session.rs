@@ -127,8 +127,8 @@ impl Session {
         self.heard(&text);
         let (verb, arguments) = text.split_once(' ').unwrap_or((&text, ""));
         let verb = verb.to_ascii_uppercase();
-        let ends_group = !matches!(verb.as_str(), "MAIL" | "RCPT" | "RSET" | "BDAT");
-        let is_chunk = verb == "BDAT";
+        let is_chunk = verb == "BDAT" && self.announced.chunking;
+        let ends_group = !is_chunk && !matches!(verb.as_str(), "MAIL" | "RCPT" | "RSET");
         let pipelines = self.announced.pipelining || is_chunk;
         if (ends_group || !pipelines) && self.wire.has_input().await {
             let why = if self.announced.pipelining { "must end a pipelined group" } else { "" };
