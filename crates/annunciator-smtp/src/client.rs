@@ -306,6 +306,33 @@ impl<'a> Delivery<'a, '_> {
         Some(job)
     }
 
+    /// The way to the server that is tried next; domains that lead nowhere are noted. When nothing
+    /// is left, or no time, the job is reported.
+    async fn find_way(&self, mut job: Job<'a>) -> Option<(Way, Job<'a>)> {
+        loop {
+            let now = Instant::now();
+            if now >= job.submission.deadline {
+                if job.tried.is_empty() {
+                    out_of_time(job, "the time for the attempt was over before it began");
+                } else {
+                    job.fail_everywhere();
+                }
+                return None;
+            }
+            match self.choose(&job).await {
+                Choice::Server(way) => return Some((way, job)),
+                Choice::Stuck(label, trouble) => {
+                    job.watch().failed(&trouble, &label, now);
+                    job.tried.push(stuck(label, trouble));
+                }
+                Choice::Nothing => {
+                    job.fail_everywhere();
+                    return None;
+                }
+            }
+        }
+    }
+
     /// A session for this job; without one the job is reported.
     async fn obtain(&mut self, mut job: Job<'a>) -> Option<(Session, Job<'a>)> {
         let deadline = job.submission.deadline;
@@ -319,31 +346,12 @@ impl<'a> Delivery<'a, '_> {
                     return None;
                 }
             }
-            let now = Instant::now();
-            if now >= deadline {
-                if job.tried.is_empty() {
-                    out_of_time(job, "the time for the attempt was over before it began");
-                } else {
-                    job.fail_everywhere();
-                }
-                return None;
-            }
-            let way = match self.choose(&job).await {
-                Choice::Server(way) => way,
-                Choice::Stuck(label, trouble) => {
-                    job.watch().failed(&trouble, &label, now);
-                    job.tried.push(stuck(label, trouble));
-                    continue;
-                }
-                Choice::Nothing => {
-                    job.fail_everywhere();
-                    return None;
-                }
-            };
+            let way;
+            (way, job) = self.find_way(job).await?;
             let server = Arc::clone(&way.server);
             if !fresh
                 && !job.has_fallen()
-                && let Some(session) = self.pool.take_idle(&server, now)
+                && let Some(session) = self.pool.take_idle(&server, Instant::now())
             {
                 return Some((session, job));
             }
