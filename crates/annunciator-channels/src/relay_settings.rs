@@ -131,8 +131,7 @@ settings! {
         /// When TLS is used.
         tls: TlsMode = TlsMode::IfSupported, unit("relay"), binds_secrets();
         /// Oldest TLS version that is accepted when TLS is required or implicit.
-        tls_version_min: TlsVersionMin = TlsVersionMin::Tls12, unit("relay"), binds_secrets(),
-            only_when("tls", "required");
+        tls_version_min: TlsVersionMin = TlsVersionMin::Tls12, unit("relay"), binds_secrets();
         /// Certificate object with the authorities that are trusted instead of the system's.
         ca_certificates: String = String::new(), chars_max(64), unit("relay"), binds_secrets();
         /// Certificate object, a certificate with its key, that is shown to a server that asks.
@@ -352,6 +351,10 @@ mod tests {
     #[test]
     fn the_definitions_have_no_faults() {
         assert_eq!(find_faults(RelaySettings::definitions()), Vec::<String>::new());
+        // It counts with `required` and with `implicit`.
+        let definitions = RelaySettings::definitions();
+        let version = definitions.iter().find(|one| one.key == "tls_version_min").unwrap();
+        assert_eq!(version.only_when(), None);
     }
 
     #[test]

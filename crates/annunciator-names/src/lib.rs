@@ -19,5 +19,6 @@ mod system;
 pub use answer::{
     AddressSource, Addresses, Exchanger, Exchangers, LookupError, Proof, Texts, Tlsa, TlsaRecords,
 };
+pub use name::literal;
 pub use policy::{Dnssec, NamesPolicy, NetBios};
 pub use resolver::Resolver;

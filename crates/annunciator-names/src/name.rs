@@ -3,10 +3,11 @@
 //! In: a host or domain in any spelling, search domains. Out: absolute names in the order they
 //! are tried.
 //! Knows nothing of: questions and answers.
-//! Standard: RFC 1035 section 2.3.4 (lengths), RFC 5891 (U-labels into A-labels).
+//! Standard: RFC 1035 section 2.3.4 (lengths), RFC 5891 (U-labels into A-labels), RFC 5321 section
+//! 4.1.3 (address literals).
 //! Failure: [`LookupError::Malformed`].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hickory_resolver::proto::rr::Name;
 
@@ -18,12 +19,29 @@ const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 /// Most search domains that are tried.
 const SEARCH_MAX: usize = 6;
+/// What stands before an IPv6 address in brackets, in any case.
+const IPV6_TAG: &str = "IPv6:";
 
-/// The address that a literal stands for, with or without brackets.
-pub(crate) fn read_literal(host: &str) -> Option<IpAddr> {
+/// The address that a literal stands for, with or without brackets and the tag `IPv6:` (RFC 5321
+/// section 4.1.3); none for a name.
+pub fn literal(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    let bare = bare.strip_prefix("IPv6:").unwrap_or(bare);
-    bare.parse().ok()
+    match bare.split_at_checked(IPV6_TAG.len()) {
+        Some((tag, address)) if tag.eq_ignore_ascii_case(IPV6_TAG) => {
+            address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+        }
+        _ => bare.parse().ok(),
+    }
+}
+
+/// Whether a normalized name can be taken for an address, in any spelling that `inet_aton` takes,
+/// such as `127.1`: its last label is a number. No top level domain is one (RFC 3696 section 2).
+pub(crate) fn is_like_address(bare: &str) -> bool {
+    let last = bare.rsplit('.').next().unwrap_or(bare);
+    match last.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|octet| octet.is_ascii_hexdigit()),
+        None => last.bytes().all(|octet| octet.is_ascii_digit()),
+    }
 }
 
 /// Lower case, A-labels, without the last dot; the second value says whether there was one.
@@ -159,11 +177,35 @@ mod tests {
             ("2001:db8::1", Some("2001:db8::1")),
             ("[2001:db8::1]", Some("2001:db8::1")),
             ("[IPv6:2001:db8::1]", Some("2001:db8::1")),
+            ("[ipv6:2001:DB8::1]", Some("2001:db8::1")),
+            ("[IPv6:192.0.2.1]", None),
+            ("[IPv6:]", None),
+            ("[2001:db8::1", None),
             ("[mail]", None),
+            ("[m\u{fc}\u{fc}\u{fc}r]", None),
             ("192.0.2", None),
+            ("", None),
         ] {
-            let found = read_literal(text).map(|ip| ip.to_string());
+            let found = literal(text).map(|ip| ip.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_ends_in_a_number_is_like_an_address() {
+        for (text, expected) in [
+            ("203.0.113.5", true),
+            ("127.1", true),
+            ("2130706433", true),
+            ("mail.0x7f", true),
+            ("0x", true),
+            ("203.0.113.5.example", false),
+            ("mail1", false),
+            ("1a", false),
+            ("0xyz", false),
+            ("xn--80a1acny", false),
+        ] {
+            assert_eq!(is_like_address(text), expected, "{text}");
         }
     }
 }

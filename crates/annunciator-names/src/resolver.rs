@@ -4,7 +4,8 @@
 //! An address is looked for in this order: a literal is itself; the hosts file; DNS; the other
 //! sources of the system; NetBIOS. Hosts file and other sources count only when the policy names
 //! no DNS server. They are never proven. What DNS could not tell, or was forged, is never asked
-//! of the system instead, for it would ask the same DNS unchecked (ADR 0022).
+//! of the system instead, for it would ask the same DNS unchecked; a whole name that is proven to
+//! have no address is asked of nobody else (ADR 0022).
 //! Standard: RFC 5321 section 5.1, RFC 7505 (null MX), RFC 7672 section 2.1 (proofs).
 //! Failure: [`LookupError`].
 
@@ -41,6 +42,13 @@ const SECOND_FAMILY_MAX: Duration = Duration::from_millis(500);
 const SYSTEM_TTL_S: u32 = 10;
 /// A NetBIOS answer holds at most so long: a machine may come back with another address.
 const NETBIOS_TTL_MAX_S: u32 = 300;
+
+/// What DNS says of a host.
+enum HostAnswer {
+    Known(Addresses),
+    /// It has no address; the value says how far that is proven.
+    Absent(Proof),
+}
 
 /// Resolves names under one policy; answers are cached as long as they hold. Cheap to clone.
 #[derive(Clone)]
@@ -160,7 +168,9 @@ impl Resolver {
         };
         let mut made = inner.questions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, questions)) = &*made
-            && (!self.uses_system() || Arc::ptr_eq(known, &settings))
+            // The same servers written anew, as DHCP does, are the same: what they have proven
+            // until now is not forgotten.
+            && (!self.uses_system() || *known == settings)
         {
             return (Arc::clone(questions), search);
         }
@@ -179,16 +189,26 @@ impl Resolver {
         deadline: Instant,
     ) -> Result<Addresses, LookupError> {
         let now = Instant::now();
-        if let Some(ip) = name::read_literal(host) {
+        if let Some(ip) = name::literal(host) {
             let until = hold_until(now, u32::MAX);
             return Ok(unproven(vec![ip], ip.to_string(), AddressSource::Literal, until));
         }
-        let (bare, _) = name::normalize(host)?;
+        let (bare, is_absolute) = name::normalize(host)?;
         if let Some(known) = self.find_in_hosts(&bare, now) {
             return Ok(known);
         }
         let failure = match self.find_in_dns(host, deadline).await {
-            Ok(found) => return Ok(found),
+            Ok(HostAnswer::Known(found)) => return Ok(found),
+            Ok(HostAnswer::Absent(proof)) => {
+                let failure = LookupError::Absent(format!("{bare} has no address in DNS"));
+                // Another answer would be unchecked, and turn DANE off. A name without a dot is
+                // not one of DNS alone: that no top level domain is called so says nothing of
+                // the machines nearby.
+                if proof == Proof::Secure && (is_absolute || bare.contains('.')) {
+                    return Err(failure);
+                }
+                failure
+            }
             Err(failure) => failure,
         };
         if let Some(found) = self.find_in_system(&bare, &failure).await {
@@ -211,22 +231,13 @@ impl Resolver {
         is_local.then(|| unproven(list, bare.to_owned(), AddressSource::System, until))
     }
 
-    async fn find_in_dns(&self, host: &str, deadline: Instant) -> Result<Addresses, LookupError> {
+    async fn find_in_dns(&self, host: &str, deadline: Instant) -> Result<HostAnswer, LookupError> {
         let (questions, search) = self.questions();
         if !questions.has_servers() {
             return Err(LookupError::Unavailable(
                 "there is no DNS resolver to ask: set one".into(),
             ));
         }
-        let asked = async {
-            for name in name::candidates(host, &search)? {
-                if let Some(found) = ask_both_families(&questions, &name).await? {
-                    return Ok(found);
-                }
-            }
-            let (bare, _) = name::normalize(host)?;
-            Err(LookupError::Absent(format!("{bare} has no address in DNS")))
-        };
         // DNS that does not answer leaves half of the time to those who are asked next.
         let deadline = match self.0.policy.netbios {
             NetBios::Off => deadline,
@@ -235,7 +246,7 @@ impl Resolver {
                 now + deadline.saturating_duration_since(now) / 2
             }
         };
-        within(deadline, asked).await
+        within(deadline, ask_candidates(&questions, host, &search)).await
     }
 
     /// The other sources of the system, after DNS has said that there is nothing. When DNS could
@@ -290,7 +301,7 @@ impl Resolver {
         domain: &str,
         deadline: Instant,
     ) -> Result<Exchangers, LookupError> {
-        if let Some(ip) = name::read_literal(domain) {
+        if let Some(ip) = name::literal(domain) {
             let until = hold_until(Instant::now(), u32::MAX);
             return Ok(implicit(ip.to_string(), Proof::Unchecked, until));
         }
@@ -335,11 +346,24 @@ fn unproven(
     Addresses { list, canonical, proof: Proof::Unchecked, source, until }
 }
 
-/// The addresses of one name; none when it has none.
-async fn ask_both_families(
+/// The addresses of the first name that has any. Their absence is proven when it is for each name.
+async fn ask_candidates(
     questions: &Questions,
-    name: &Name,
-) -> Result<Option<Addresses>, LookupError> {
+    host: &str,
+    search: &[String],
+) -> Result<HostAnswer, LookupError> {
+    let mut absence = Proof::Secure;
+    for name in name::candidates(host, search)? {
+        match ask_both_families(questions, &name).await? {
+            HostAnswer::Absent(proof) => absence = weakest(absence, proof),
+            known => return Ok(known),
+        }
+    }
+    Ok(HostAnswer::Absent(absence))
+}
+
+/// The addresses of one name.
+async fn ask_both_families(questions: &Questions, name: &Name) -> Result<HostAnswer, LookupError> {
     let mut six = Box::pin(questions.ask(name, RecordType::AAAA));
     let mut four = Box::pin(questions.ask(name, RecordType::A));
     let has_records = |found: &Result<Found, LookupError>| {
@@ -368,14 +392,15 @@ async fn ask_both_families(
 }
 
 /// Six first, as the policy table of RFC 6724 has it; the order is made later.
-fn join_families(both: [Result<Found, LookupError>; 2]) -> Result<Option<Addresses>, LookupError> {
+fn join_families(both: [Result<Found, LookupError>; 2]) -> Result<HostAnswer, LookupError> {
     let mut found: Option<Found> = None;
     let mut failure = None;
+    let mut absence = Proof::Secure;
     for family in both {
         match family {
             // One family without an answer takes nothing from the other.
             Err(error) => failure = Some(worse(failure, error)),
-            Ok(family) if family.records.is_empty() => {}
+            Ok(family) if family.records.is_empty() => absence = weakest(absence, family.proof),
             Ok(family) => match &mut found {
                 None => found = Some(family),
                 Some(found) => {
@@ -393,7 +418,7 @@ fn join_families(both: [Result<Found, LookupError>; 2]) -> Result<Option<Address
                 RData::AAAA(address) => Some(IpAddr::V6(address.0)),
                 _ => None,
             });
-            Ok(Some(Addresses {
+            Ok(HostAnswer::Known(Addresses {
                 list: sort_addresses(list.collect()),
                 canonical: name::to_text(&found.name),
                 proof: found.proof,
@@ -402,7 +427,7 @@ fn join_families(both: [Result<Found, LookupError>; 2]) -> Result<Option<Address
             }))
         }
         (None, Some(failure)) => Err(failure),
-        (None, None) => Ok(None),
+        (None, None) => Ok(HostAnswer::Absent(absence)),
     }
 }
 
@@ -428,14 +453,18 @@ fn read_exchangers(domain: &str, found: &Found) -> Result<Exchangers, LookupErro
             has_null = true;
             continue;
         }
-        // A name that no host can have is of no use; another exchanger may have a good one.
-        if let Ok((host, _)) = name::normalize(&exchanger.exchange.to_ascii()) {
+        // A name that no host can have is of no use, nor is an address, which must not stand here:
+        // asked for as a host it would be itself. Another exchanger may have a good one.
+        if let Ok((host, _)) = name::normalize(&exchanger.exchange.to_ascii())
+            && !name::is_like_address(&host)
+        {
             list.push(Exchanger { preference: exchanger.preference, host });
         }
     }
     if list.is_empty() && !has_null {
         return Err(LookupError::Malformed(format!(
-            "no MX record of {domain} names a host that can exist"
+            "no MX record of {domain} names a host that can exist: each must hold a host name, \
+             and no address (RFC 5321 section 5.1)"
         )));
     }
     list.sort_by_key(|exchanger| exchanger.preference);

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::{MemoryKeeper, NamesLayer, RelayLayer};
+use annunciator_channels::{MemoryKeeper, NamesLayer, NamesSettings, RelayLayer};
 use annunciator_planner::NotifyLayer;
 use annunciator_settings::{
-    Definition, Problem, SECRET_MASK, SettingsLayer, group_schema, reference_markdown,
+    Definition, Origin, Problem, SECRET_MASK, SettingsGroup as _, SettingsLayer, group_schema,
+    reference_markdown,
 };
 use serde_json::{Map, Value, json};
 
@@ -114,7 +115,37 @@ pub fn merge(
             _ => {}
         }
     }
+    if errors.is_empty() {
+        errors = find_secrets_to_retype(layer, &next, patch);
+    }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
+}
+
+/// Secrets that stay while names are resolved in another way: whoever answers for a name says
+/// which server gets the secret, and a trust anchor says whom DANE verifies (spec 8, 10.3).
+fn find_secrets_to_retype(
+    before: &ServerLayer,
+    after: &ServerLayer,
+    patch: &Map<String, Value>,
+) -> Vec<FieldError> {
+    let policy = |layer: &ServerLayer| {
+        NamesSettings::resolve(&[(Origin::Server, &layer.names)]).values.to_policy()
+    };
+    if policy(before) == policy(after) {
+        return Vec::new();
+    }
+    let clear = |layer: &ServerLayer| layer.email_relay.to_stored_json(&mut |_, text| text.into());
+    let (old, new) = (clear(before), clear(after));
+    let stays = |row: &&Definition| {
+        let typed = patch.get("email").and_then(|email| email[row.key].as_str());
+        let is_typed = typed.is_some_and(|text| text != SECRET_MASK);
+        let is_set = new[row.key].as_str().is_some_and(|text| !text.is_empty());
+        row.is_secret() && is_set && old[row.key] == new[row.key] && !is_typed
+    };
+    let words = "the resolution of names changes, and with it may the server that gets this: type \
+                 it again, or clear it with null";
+    let error = |row: &Definition| FieldError::new(format!("/email/{}", row.key), "retype", words);
+    RelayLayer::definitions().iter().filter(stays).map(error).collect()
 }
 
 fn clear_group(layer: &mut ServerLayer, name: &str) {
@@ -376,115 +407,4 @@ pub fn check(document: &Map<String, Value>) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn patched(patch: Value) -> Result<ServerLayer, Vec<FieldError>> {
-        let Value::Object(patch) = patch else { panic!("an object") };
-        merge(&ServerLayer::default(), &patch)
-    }
-
-    #[test]
-    fn a_wrong_document_names_every_field_and_the_remedy() {
-        for (patch, pointer, code, remedy) in [
-            (json!({"mail": {}}), "/mail", "unknown_field", "did you mean `email`?"),
-            (json!({"email": {"server": []}}), "/email/server", "unknown_field", "`servers`"),
-            (json!({"port": 25}), "/port", "unknown_field", "did you mean `email.port`?"),
-            (
-                json!({"email": {"dnssec": "off"}}),
-                "/email/dnssec",
-                "unknown_field",
-                "`names.dnssec`",
-            ),
-            (json!({"email": {"port": 70000}}), "/email/port", "range", "65535"),
-            (json!({"email": 5}), "/email", "type", "object"),
-            (json!({"email": {"tls": "maybe"}}), "/email/tls", "one_of", "required"),
-            (json!({"email": {"subject": "100 %"}}), "/email/subject", "format", "%%"),
-            (json!({"delivery": {"lifetime_s": 1}}), "/delivery/lifetime_s", "range", "60"),
-        ] {
-            let errors = patched(patch.clone()).expect_err("refused");
-            assert_eq!(errors.len(), 1, "{patch}: {errors:?}");
-            assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_str()), (pointer, code));
-            assert!(errors[0].detail.contains(remedy), "{}", errors[0].detail);
-        }
-        let errors = patched(json!({"email": {"port": 0, "tls": 3, "x": 1}})).expect_err("refused");
-        assert_eq!(errors.len(), 3, "all problems are told at once");
-    }
-
-    #[test]
-    fn without_a_server_an_unknown_certificate_is_a_warning() {
-        let check = |document: Value| {
-            let Value::Object(document) = document else { panic!("an object") };
-            let pointers = |errors: &[FieldError]| -> Vec<String> {
-                errors.iter().map(|error| error.pointer.clone()).collect()
-            };
-            let verdict = super::check(&document);
-            (pointers(&verdict.errors), pointers(&verdict.warnings))
-        };
-        let (none, email) = (Vec::<String>::new(), "/email/ca_certificates".to_owned());
-        let id = json!("019aaa36");
-        assert_eq!(check(json!({"email": {"port": 26}})), (none.clone(), none.clone()));
-        let found = check(json!({"email": {"ca_certificates": id}}));
-        assert_eq!(found, (none, vec![email.clone()]));
-        let found = check(json!({"email": {"ca_certificates": id, "auth": "external"}}));
-        assert_eq!(found, (vec!["/email/client_certificate".to_owned()], vec![email]));
-    }
-
-    #[test]
-    fn the_settings_that_use_an_object_are_named() {
-        let layer = patched(json!({"email": {"ca_certificates": "a", "dkim_key": "b",
-            "client_certificate": "a"}}))
-        .unwrap();
-        let uses = ["email.ca_certificates", "email.client_certificate"];
-        assert_eq!(uses_of_certificate(&layer, "a"), uses);
-        assert_eq!(uses_of_certificate(&layer, "c"), Vec::<String>::new());
-        assert!(!holds_secret(&layer));
-        assert!(holds_secret(&patched(json!({"email": {"oauth_refresh_token": "x"}})).unwrap()));
-        // Every setting that holds the id of an object is looked at.
-        let documented = |row: &&Definition| row.doc().starts_with("Certificate object");
-        let keys: Vec<_> =
-            RelayLayer::definitions().iter().filter(documented).map(|row| row.key).collect();
-        assert_eq!(keys, CERTIFICATE_KEYS);
-    }
-
-    #[test]
-    fn a_document_survives_the_store_and_its_secrets_are_sealed_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let sealer = Sealer::open(&folder.path().join("key")).unwrap();
-        let layer = patched(json!({
-            "email": {"servers": "mail.example.org", "recipients": ["a@example.org"],
-                      "auth": "password", "username": "u", "password": "canary"},
-            "delivery": {"lifetime_s": 3600},
-        }))
-        .unwrap();
-        let stored = to_stored(&layer, &sealer);
-        assert!(!stored.contains("canary"));
-        assert_eq!(from_stored(&stored, &sealer).unwrap(), layer);
-        assert_eq!(masked(&stored)["email"]["password"], SECRET_MASK);
-        let audit = difference(&ServerLayer::default(), &layer).to_string();
-        assert!(audit.contains("email.password") && !audit.contains("canary"));
-    }
-
-    #[test]
-    fn a_lost_key_loses_the_secret_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let sealer = Sealer::open(&folder.path().join("key")).unwrap();
-        let layer = patched(json!({
-            "email": {"servers": "mail.example.org", "auth": "password", "username": "u",
-                      "password": "canary"},
-        }))
-        .unwrap();
-        let stored = to_stored(&layer, &sealer);
-        let other = Sealer::open(&folder.path().join("other")).unwrap();
-        let opened = from_stored(&stored, &other).unwrap();
-        let mut expected = layer;
-        expected.email_relay.password = Some(annunciator_settings::Secret::default());
-        assert_eq!(opened, expected);
-        let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
-        let (channels, none) = (book.channels(), CertificateBook::default());
-        assert!(Snapshot::compile(channels, &none, opened.clone(), 1).is_ok(), "the server starts");
-        let refused =
-            Snapshot::check(channels, &none, opened, 1).err().expect("nobody can save it");
-        assert_eq!(refused[0].pointer, "/email/password");
-    }
-}
+mod tests;

@@ -5,14 +5,63 @@
 
 use annunciator_core::{EnhancedStatus, Stage};
 
+use crate::expectation::Demand;
+use crate::relay::{TlsPolicy, TlsVersionMin};
 use crate::trouble::{Cause, CertificateFault, Kind, Trouble, Withheld};
+
+/// What counts at a server beside the trouble.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// Who wants TLS there whatever the TLS policy says.
+    demand: Option<Demand>,
+    /// Whether `tls_version_min` keeps old versions out.
+    has_minimum: bool,
+}
+
+impl Terms {
+    pub(crate) fn new(policy: &TlsPolicy, demand: Option<Demand>) -> Self {
+        let has_minimum = match policy {
+            TlsPolicy::Required { verify } | TlsPolicy::Implicit { verify } => {
+                verify.version_min != TlsVersionMin::Any
+            }
+            TlsPolicy::Off | TlsPolicy::IfSupported { .. } => false,
+        };
+        Self { demand, has_minimum }
+    }
+}
 
 /// What an administrator can do; empty when nothing is known.
 #[must_use]
-pub(crate) fn on(trouble: &Trouble) -> String {
+pub(crate) fn on(trouble: &Trouble, terms: Terms) -> String {
+    let Some(demand) = terms.demand.filter(|_| trouble.stage == Stage::Tls) else {
+        return on_cause(trouble, terms);
+    };
+    let why = match demand {
+        Demand::Dane => "The domain's TLSA records demand TLS (`dane`).",
+        Demand::MtaSts => "The domain's policy demands TLS that verifies (`mta_sts`).",
+    };
+    // What helps against the TLS policy does not help against a domain.
+    let advice = match (&trouble.cause, trouble.cause.kind()) {
+        (Cause::Reply { .. }, kind) if kind != Kind::Closing => {
+            "The server offers STARTTLS and cannot do it: check its certificate and log.".to_owned()
+        }
+        (_, Kind::Forbidden) => "Turn STARTTLS on at the server.".to_owned(),
+        (Cause::Certificate(CertificateFault::Weak, _), _) => {
+            "Install a certificate with RSA 2048 or EC P-256 or more, signed with SHA-256."
+                .to_owned()
+        }
+        _ => on_cause(trouble, terms),
+    };
+    format!("{advice} {why}")
+}
+
+fn on_cause(trouble: &Trouble, terms: Terms) -> String {
     match &trouble.cause {
         Cause::Certificate(fault, _) => on_certificate(fault),
         Cause::Withheld(why, _) => on_withheld(*why).to_owned(),
+        Cause::OldTls(_) if !terms.has_minimum => {
+            "The server has no TLS version that is known here: update it.".to_owned()
+        }
         Cause::OldTls(_) => {
             "The server is older than the minimum: set `tls_version_min = \"any\"` for it, or \
              update the server."

@@ -13,7 +13,8 @@ fn reply(code: u16, subject: u16, detail: u16) -> Cause {
 }
 
 fn check(stage: Stage, cause: &Cause, expected: &[&str]) {
-    let advice = on(&Trouble::new(stage, cause.clone()));
+    let terms = Terms { demand: None, has_minimum: true };
+    let advice = on(&Trouble::new(stage, cause.clone()), terms);
     for words in expected {
         assert!(advice.contains(words), "{stage} {cause:?}: {advice}");
     }
@@ -62,6 +63,47 @@ fn tls_that_does_not_come_to_be() {
         (Stage::Greeting, reply(554, 7, 1), &["may connect"]),
     ] {
         check(stage, &cause, expected);
+    }
+}
+
+#[test]
+fn tls_that_a_domain_demands() {
+    let words = String::new;
+    let status = EnhancedStatus::new(4, 7, 10);
+    for (demand, setting) in [(Demand::Dane, "`dane`"), (Demand::MtaSts, "`mta_sts`")] {
+        for cause in [
+            Cause::Forbidden(status, words()),
+            reply(454, 7, 0),
+            reply(421, 0, 0),
+            Cause::Handshake(words()),
+            Cause::OldTls(words()),
+            Cause::Certificate(CertificateFault::Weak, words()),
+            Cause::Untrusted(words()),
+        ] {
+            let terms = Terms { demand: Some(demand), has_minimum: false };
+            let advice = on(&Trouble::new(Stage::Tls, cause.clone()), terms);
+            assert!(advice.contains(setting) && advice.ends_with('.'), "{cause:?}: {advice}");
+            assert!(!advice.starts_with(' ') && !advice.contains("  "), "{cause:?}: {advice}");
+            for wrong in ["if_supported", "plain text", "version_min = \"any\""] {
+                assert!(!advice.contains(wrong), "{cause:?}: {advice}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_minimum_is_named_only_where_it_counts() {
+    use crate::relay::Verify;
+    let verify = |version_min| Verify { ca: None, version_min };
+    for (policy, expected) in [
+        (TlsPolicy::default(), false),
+        (TlsPolicy::Required { verify: verify(TlsVersionMin::Tls12) }, true),
+        (TlsPolicy::Implicit { verify: verify(TlsVersionMin::Tls12) }, true),
+        (TlsPolicy::Required { verify: verify(TlsVersionMin::Any) }, false),
+    ] {
+        let trouble = Trouble::new(Stage::Tls, Cause::OldTls(String::new()));
+        let advice = on(&trouble, Terms::new(&policy, None));
+        assert_eq!(advice.contains("`tls_version_min"), expected, "{policy:?}: {advice}");
     }
 }
 

@@ -15,7 +15,7 @@ mod mechanism;
 mod preparation;
 mod scram;
 
-use annunciator_core::{EnhancedStatus, Stage, TlsFacts};
+use annunciator_core::{EnhancedStatus, Stage, TlsFacts, one_line};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -32,6 +32,8 @@ use crate::trouble::{Cause, Trouble, Withheld};
 const COMMAND_OCTETS_MAX: usize = 510;
 /// Longest line of an exchange without its CRLF (RFC 4954 section 4). Unit: octets.
 const LINE_OCTETS_MAX: usize = 12_286;
+/// Longest reason of a refused token that is shown. Unit: characters.
+const REASON_CHARS_MAX: usize = 400;
 /// Most challenges of one exchange; no mechanism here has more than three.
 const CHALLENGES_MAX: usize = 8;
 
@@ -279,6 +281,10 @@ impl Dialogue<'_> {
                 (None, None) => Err("the server's challenge is not base64".to_owned()),
                 (None, Some(challenge)) => match self.answer(&challenge).await {
                     Ok(message) => Ok(self.encode(&message)?),
+                    // The words may hold a part of what the server wrote.
+                    Err(_) if holds(&String::from_utf8_lossy(&challenge), &self.secrets) => {
+                        Err("the server's challenge repeats a secret".to_owned())
+                    }
                     Err(words) => Err(words),
                 },
             };
@@ -317,13 +323,7 @@ impl Dialogue<'_> {
         // say 534 about a password, so that they count only before it is out.
         let is_of_mechanism =
             number == 504 || (matches!(number, 534 | 538) && !self.exchange.has_proven());
-        let cause = redact(cause, &self.secrets);
-        let cause = match (cause, self.exchange.reason()) {
-            (Cause::Reply { code, status, text }, Some(reason)) => {
-                Cause::Reply { code, status, text: format!("{text} ({reason})") }
-            }
-            (cause, _) => cause,
-        };
+        let cause = redact(cause, self.exchange.reason(), &self.secrets);
         let is_of_secret = number == 535;
         Refusal { trouble: Trouble::new(Stage::Auth, cause), is_of_mechanism, is_of_secret }
     }
@@ -336,16 +336,18 @@ fn decode(reply: &[u8]) -> Option<Vec<u8>> {
     if text.is_empty() { Some(Vec::new()) } else { openssl::base64::decode_block(text).ok() }
 }
 
-/// Some servers repeat what they were told.
-fn redact(cause: Cause, secrets: &[Zeroizing<String>]) -> Cause {
-    match cause {
-        Cause::Reply { code, status, text } if holds(&text, secrets) => Cause::Reply {
-            code,
-            status,
-            text: format!("{code} <hidden: the reply repeats a secret>"),
-        },
-        cause => cause,
-    }
+/// The refusal with the reason that was given before it. Some servers repeat what they were told,
+/// in one or the other.
+fn redact(cause: Cause, reason: Option<&str>, secrets: &[Zeroizing<String>]) -> Cause {
+    let Cause::Reply { code, status, text } = cause else { return cause };
+    let text = if holds(&text, secrets) || reason.is_some_and(|reason| holds(reason, secrets)) {
+        format!("{code} <hidden: the reply repeats a secret>")
+    } else if let Some(reason) = reason {
+        format!("{text} ({})", one_line(reason, REASON_CHARS_MAX))
+    } else {
+        text
+    };
+    Cause::Reply { code, status, text }
 }
 
 fn holds(text: &str, secrets: &[Zeroizing<String>]) -> bool {
@@ -361,14 +363,20 @@ mod tests {
     #[test]
     fn a_reply_that_repeats_the_secret_is_hidden() {
         let code = ReplyCode::new(535).unwrap();
-        for (text, expected) in [
-            ("535 bad password", "535 bad password"),
-            ("535 bad hunter2", "535 <hidden: the reply repeats a secret>"),
+        let hidden = "535 <hidden: the reply repeats a secret>";
+        let long = format!("{}hunter2", "x".repeat(1_000));
+        for (text, reason, expected) in [
+            ("535 bad password", None, "535 bad password"),
+            ("535 bad hunter2", None, hidden),
+            ("535 bad", Some("old"), "535 bad (old)"),
+            ("535 bad", Some("old hunter2"), hidden),
+            ("535 bad", Some(&*long), hidden),
+            ("535 bad hunter2", Some("old"), hidden),
         ] {
             let cause = Cause::Reply { code, status: None, text: text.into() };
             let expected = Cause::Reply { code, status: None, text: expected.into() };
             let secrets = ["hunter2", ""].map(|secret| Zeroizing::new(secret.to_owned()));
-            assert_eq!(redact(cause, &secrets), expected);
+            assert_eq!(redact(cause, reason, &secrets), expected);
         }
     }
 

@@ -206,7 +206,8 @@ impl<'a> Delivery<'a, '_> {
         let pool = self.pool;
         let terms = Terms { relay: &pool.relay, pace: pool.pace.as_ref(), permits: &pool.permits };
         let mut good: Option<Session> = None;
-        while let Some(job) = self.backlog.pop_front() {
+        while let Some(mut job) = self.backlog.pop_front() {
+            job.is_bound = job.submission.prefer_server.is_some() && terms.may_have_other();
             let Some(job) = self.pace(job, &mut good).await else { continue };
             let session = match good.take() {
                 Some(session) if self.may_reuse(&session, &job) => Some((session, job)),

@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use zeroize::Zeroizing;
 
 use crate::reply::{Malformed, REPLY_OCTETS_MAX, Reply, Scanner};
-use crate::tls::{self, TlsStream, before_handshake};
+use crate::tls::{self, TlsStream};
 use crate::trouble::Cause;
 
 /// What the input buffer begins with. Unit: octets.
@@ -451,7 +451,8 @@ impl Connection {
             read.is_pending()
         };
         if !quiet {
-            return Err(before_handshake(&self.input[self.start..self.end]));
+            // No server speaks before our part of the handshake, whatever it says.
+            return Err(Cause::Injected);
         }
         match std::mem::replace(&mut self.wire, Wire::Taken) {
             Wire::Plain(stream) => Ok(stream),

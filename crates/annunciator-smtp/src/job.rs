@@ -3,10 +3,13 @@
 //! Failure: a job that is dropped without a report (its task was cancelled, or a defect) reports
 //! by itself, so that no submission is ever without one.
 
+use std::sync::Arc;
+
 use annunciator_core::{AttemptFacts, EnhancedStatus, FailureScope, Outcome, Stage};
 use tokio::time::Instant;
 
 use crate::pacing::Slot;
+use crate::server::Server;
 use crate::session::{Watch, micros};
 use crate::stuffing::check_content;
 use crate::submission::{Feed, Report, Submission};
@@ -40,8 +43,11 @@ pub(crate) struct Job<'a> {
     pub(crate) slot: Option<Slot>,
     /// When its transaction began.
     pub(crate) began: Option<Instant>,
-    /// Whether its final dot may have been written.
-    pub(crate) handed_over: bool,
+    /// The server to which its final dot may have been written.
+    pub(crate) handed_to: Option<Arc<Server>>,
+    /// Whether trouble with the server is this message's alone: it may go to no other, and the
+    /// relay has others.
+    pub(crate) is_bound: bool,
     reported: bool,
 }
 
@@ -58,7 +64,8 @@ impl<'a> Job<'a> {
             rounds: 0,
             slot: None,
             began: None,
-            handed_over: false,
+            handed_to: None,
+            is_bound: false,
             reported: false,
         };
         let checked = check_content(&job.submission.content);
@@ -101,8 +108,13 @@ impl<'a> Job<'a> {
 
     /// Gives all that are pending the outcome of this trouble.
     pub(crate) fn settle_pending(&mut self, trouble: &Trouble) {
+        let mut outcome = trouble.outcome();
+        // One message that waits for one server must not hold up what others can take.
+        if let (true, Outcome::TransientFailure(failure)) = (self.is_bound, &mut outcome) {
+            failure.scope = FailureScope::Delivery;
+        }
         for slot in self.outcomes.iter_mut().filter(|slot| slot.is_none()) {
-            *slot = Some(trouble.outcome());
+            *slot = Some(outcome.clone());
         }
     }
 
@@ -131,7 +143,7 @@ impl<'a> Job<'a> {
     /// Notes that another transaction follows for those that are pending.
     pub(crate) fn begin_again(&mut self) {
         self.rounds += 1;
-        self.handed_over = false;
+        self.handed_to = None;
     }
 
     /// Reports; recipients still pending get the outcome of the trouble.
@@ -188,9 +200,11 @@ impl Drop for Job<'_> {
         if self.reported {
             return;
         }
-        let stage = if self.handed_over { Stage::DataEnd } else { Stage::Prepare };
+        let stage = if self.handed_to.is_some() { Stage::DataEnd } else { Stage::Prepare };
         let cause = Cause::Lost("the attempt was cancelled".to_owned());
         self.settle_pending(&Trouble::new(stage, cause));
-        self.report_once(AttemptFacts::default());
+        // Where it may have arrived it is repeated, and nowhere else (spec 4.1).
+        let server = self.handed_to.take().map(|server| server.label.clone()).unwrap_or_default();
+        self.report_once(AttemptFacts { server, ..AttemptFacts::default() });
     }
 }

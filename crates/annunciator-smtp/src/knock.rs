@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use annunciator_names::literal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -45,7 +46,7 @@ pub(crate) async fn knock(finder: &Finder<'_>) -> bool {
 
 /// The servers that a configured host stands for; none for a domain that takes no mail.
 async fn servers(finder: &Finder<'_>, host: &str) -> Option<Vec<String>> {
-    let is_domain = bare_host(host).parse::<std::net::IpAddr>().is_err();
+    let is_domain = literal(host).is_none();
     let Some(policy) = finder.relay.mx.as_ref().filter(|_| is_domain) else {
         return Some(vec![host.to_owned()]);
     };
@@ -59,10 +60,10 @@ async fn servers(finder: &Finder<'_>, host: &str) -> Option<Vec<String>> {
 }
 
 async fn greets(finder: &Finder<'_>, host: &str) -> bool {
-    let (host, relay) = (bare_host(host), finder.relay);
-    let addresses = match host.parse() {
-        Ok(ip) => vec![ip],
-        Err(_) => match finder.addresses(host, Instant::now() + KNOCK_MAX).await {
+    let relay = finder.relay;
+    let addresses = match literal(host) {
+        Some(ip) => vec![ip],
+        None => match finder.addresses(bare_host(host), Instant::now() + KNOCK_MAX).await {
             Ok(found) => found.list,
             Err(_) => return false,
         },

@@ -69,8 +69,24 @@ pub enum Grant {
 pub(crate) struct TokenError {
     /// Whether the token endpoint refuses for good, so that somebody must act.
     pub(crate) refused: bool,
+    /// The error code of RFC 6749 section 5.2, as the endpoint gave it; empty when it gave none.
+    /// Never shown.
+    pub(crate) code: String,
     /// What happened; without secrets.
     pub(crate) words: String,
+}
+
+impl TokenError {
+    /// Trouble that may pass by itself.
+    pub(crate) fn passing(words: String) -> Self {
+        Self { refused: false, code: String::new(), words }
+    }
+
+    /// Whether it is the refresh token that is no good, and not the client, the scope or the
+    /// request.
+    fn is_about_grant(&self) -> bool {
+        self.refused && self.code == "invalid_grant"
+    }
 }
 
 /// A token, and where it comes from.
@@ -115,10 +131,8 @@ impl Tokens {
         rejected: Option<&SecretText>,
         deadline: Instant,
     ) -> Result<Given, TokenError> {
-        let late = || TokenError {
-            refused: false,
-            words: format!("no access token from {} in time", source.token_url),
-        };
+        let late =
+            || TokenError::passing(format!("no access token from {} in time", source.token_url));
         let slot = self.slot(source);
         let Ok(slot) = timeout_at(deadline, slot.lock_owned()).await else { return Err(late()) };
         if let Some(given) = slot.kept.as_ref().and_then(|kept| good_one(kept, rejected)) {
@@ -227,13 +241,12 @@ impl Renewal {
 
     async fn renew(&self, slot: &mut Slot) -> Result<Given, TokenError> {
         let replaced = slot.kept.as_ref().and_then(|kept| kept.refresh.clone());
-        let resolver =
-            Resolver::new(&self.names).map_err(|words| TokenError { refused: false, words })?;
+        let resolver = Resolver::new(&self.names).map_err(TokenError::passing)?;
         let deadline = Instant::now() + RENEWAL_MAX;
         let ask = async |refresh| endpoint::ask(&self.source, refresh, &resolver, deadline).await;
         let mut fresh = ask(replaced.as_ref()).await;
         // The one that was kept may come from an old backup; the typed one is worth a try.
-        let is_stale = replaced.is_some() && fresh.as_ref().is_err_and(|error| error.refused);
+        let is_stale = replaced.is_some() && fresh.as_ref().is_err_and(TokenError::is_about_grant);
         if is_stale {
             fresh = ask(None).await;
         }

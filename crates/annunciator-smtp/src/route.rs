@@ -5,8 +5,9 @@
 //! Knows nothing of: SMTP.
 //! Standard: RFC 5321 section 5.1.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
+use annunciator_names::literal;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,14 +17,24 @@ pub(crate) mod approach;
 pub(crate) mod finder;
 pub(crate) mod roster;
 
-/// The host without the brackets of an address literal.
+/// The host without the brackets and the tag of an address literal (RFC 5321 section 4.1.3).
 pub(crate) fn bare_host(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+    let Some(bare) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
+        return host;
+    };
+    match bare.split_at_checked("IPv6:".len()) {
+        Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6:") => address,
+        _ => bare,
+    }
 }
 
 /// The name in the form that certificates and DNS have: lower case, U-labels converted (RFC 5891),
 /// no brackets, no dot at the end. What cannot be converted stays as it is and fits nothing.
+/// An address is as the standard library writes it.
 pub(crate) fn plain_name(host: &str) -> String {
+    if let Some(ip) = literal(host) {
+        return ip.to_string();
+    }
     let host = bare_host(host);
     let host = host.strip_suffix('.').unwrap_or(host);
     idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_ascii_lowercase())
@@ -31,9 +42,9 @@ pub(crate) fn plain_name(host: &str) -> String {
 
 /// Host and port as ledger and logs show them: `mail.example.org:25`, `[2001:db8::1]:25`.
 pub(crate) fn label(host: &str, port: u16) -> String {
-    match bare_host(host).parse::<IpAddr>() {
-        Ok(ip) => SocketAddr::new(ip, port).to_string(),
-        Err(_) => format!("{host}:{port}"),
+    match literal(host) {
+        Some(ip) => SocketAddr::new(ip, port).to_string(),
+        None => format!("{host}:{port}"),
     }
 }
 
@@ -62,6 +73,7 @@ mod tests {
             ("[192.0.2.1]", "192.0.2.1:25"),
             ("2001:db8::1", "[2001:db8::1]:25"),
             ("[2001:db8::1]", "[2001:db8::1]:25"),
+            ("[IPv6:2001:db8::1]", "[2001:db8::1]:25"),
         ] {
             assert_eq!(label(host, 25), expected);
         }
@@ -74,9 +86,23 @@ mod tests {
             ("bücher.example", "xn--bcher-kva.example"),
             ("mail_1.example", "mail_1.example"),
             ("[2001:DB8::1]", "2001:db8::1"),
+            ("[IPv6:2001:DB8::1]", "2001:db8::1"),
             ("192.0.2.1", "192.0.2.1"),
         ] {
             assert_eq!(plain_name(host), expected);
+        }
+    }
+
+    #[test]
+    fn a_literal_is_bare_without_brackets_and_tag() {
+        for (host, expected) in [
+            ("[IPv6:2001:db8::1]", "2001:db8::1"),
+            ("[ipv6:::1]", "::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[192.0.2.1]", "192.0.2.1"),
+            ("ipv6.test", "ipv6.test"),
+        ] {
+            assert_eq!(bare_host(host), expected);
         }
     }
 

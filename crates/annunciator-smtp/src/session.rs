@@ -15,6 +15,7 @@ use annunciator_core::{
 };
 use tokio::time::Instant;
 
+use crate::advice::Terms;
 use crate::capabilities::Capabilities;
 use crate::connection::{Broken, Connection};
 use crate::expectation::Expectation;
@@ -104,14 +105,19 @@ impl Watch<'_> {
         detail: impl FnOnce() -> Vec<String>,
     ) {
         if self.on {
-            self.report(stage, server, since, Ok(detail()));
+            self.report(stage, server, since, Ok(detail()), Terms::default());
         }
     }
 
     /// Reports a stage that failed.
     pub(crate) fn failed(&self, trouble: &Trouble, server: &str, since: Instant) {
+        self.failed_under(Terms::default(), trouble, server, since);
+    }
+
+    /// Reports a stage that failed, where the advice depends on more than the trouble.
+    fn failed_under(&self, terms: Terms, trouble: &Trouble, server: &str, since: Instant) {
         if self.on {
-            self.report(trouble.stage, server, since, Err(trouble));
+            self.report(trouble.stage, server, since, Err(trouble), terms);
         }
     }
 
@@ -121,9 +127,11 @@ impl Watch<'_> {
         server: &str,
         since: Instant,
         how: Result<Vec<String>, &Trouble>,
+        terms: Terms,
     ) {
         let ok = how.is_ok();
-        let advice = how.as_ref().err().map(|trouble| advice::on(trouble)).unwrap_or_default();
+        let advice = how.as_ref().err().map(|trouble| advice::on(trouble, terms));
+        let advice = advice.unwrap_or_default();
         let detail = how.unwrap_or_else(|trouble| vec![trouble.failure().diagnostic]);
         let server = server.to_owned();
         let report = StageReport { stage, server, ok, detail, advice, elapsed: since.elapsed() };
@@ -156,6 +164,18 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     async fn run(&mut self) -> Result<(), Trouble> {
+        if let Err(trouble) = self.greet().await {
+            if trouble.stage == Stage::Tls {
+                self.note_dane(DaneOutcome::Tempfail);
+            }
+            return Err(trouble);
+        }
+        self.check_onwards()?;
+        self.auth().await
+    }
+
+    /// All until the session is encrypted, where it is to be.
+    async fn greet(&mut self) -> Result<(), Trouble> {
         let policy = &self.opening.relay().tls;
         if matches!(policy, TlsPolicy::Implicit { .. }) {
             self.shake_hands().await?;
@@ -167,8 +187,7 @@ impl Entry<'_> {
         if matches!(policy, TlsPolicy::IfSupported { .. } | TlsPolicy::Required { .. }) {
             self.starttls().await?;
         }
-        self.check_onwards()?;
-        self.auth().await
+        Ok(())
     }
 
     fn deadline(&self, timeout: Duration) -> Instant {
@@ -240,7 +259,6 @@ impl Entry<'_> {
                 ),
                 None => "TLS is required and the server does not offer STARTTLS".to_owned(),
             };
-            self.note_dane(DaneOutcome::Tempfail);
             let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 10), words);
             return Err(Trouble::new(Stage::Tls, cause));
         }
@@ -305,14 +323,8 @@ impl Entry<'_> {
         let deadline = self.deadline(self.opening.relay().timeouts.tls);
         let watched = self.opening.watch.on;
         let made = shake_hands(context, self.expectation, tcp, deadline, watched).await;
-        match &made {
-            Ok(_) => self.note_dane(DaneOutcome::Ok),
-            Err(Cause::Untrusted(_) | Cause::Certificate(..)) => {
-                self.note_dane(DaneOutcome::Tempfail);
-            }
-            Err(_) => {}
-        }
         let (stream, facts) = made.map_err(trouble)?;
+        self.note_dane(DaneOutcome::Ok);
         self.connection.set_tls(stream);
         self.connection.note(&format!("--- {} {}", facts.protocol, facts.cipher));
         self.tls = Some(facts);

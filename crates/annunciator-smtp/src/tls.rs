@@ -25,6 +25,7 @@ use hyper_openssl::SslStream;
 use hyper_openssl::client::legacy::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use openssl::ssl::{SslRef, SslVersion};
+use openssl::x509::X509VerifyResult;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower::{Layer as _, Service as _, service_fn};
@@ -35,7 +36,7 @@ use crate::relay::TlsVersionMin;
 use crate::trouble::Cause;
 
 pub(crate) use self::context::TlsContext;
-pub(crate) use self::failure::{before_handshake, cause_of_alert, lost};
+pub(crate) use self::failure::{cause_of_alert, lost};
 use self::rejection::Rejection;
 use self::socket::{Head, Socket};
 
@@ -49,6 +50,8 @@ struct Found {
     presented: bool,
     /// The first thing that did not verify.
     rejection: Option<Rejection>,
+    /// OpenSSL's word for it.
+    error: Option<X509VerifyResult>,
 }
 
 /// Makes the handshake; who watches sees a full handshake and the chain.
@@ -61,7 +64,7 @@ pub(crate) async fn shake_hands(
 ) -> Result<(Box<TlsStream>, TlsFacts), Cause> {
     let (found, head) = (Arc::<Mutex<Found>>::default(), Head::default());
     let enforces = expectation.enforces_chain(context.enforces());
-    let key = context::key(expectation, watched);
+    let key = context.key(expectation, watched);
     let mut socket = Some(TokioIo::new(Socket::new(tcp, head.clone())));
     // The service that would open the connection: it is open.
     let opened = service_fn(move |_| {
@@ -70,7 +73,7 @@ pub(crate) async fn shake_hands(
     });
     let mut connector = context.layer().layer(opened);
     connector.set_callback(context.preparation(expectation, &found));
-    let result = timeout_at(deadline, connector.call(context::address_of(&key))).await;
+    let result = timeout_at(deadline, connector.call(key.address())).await;
     let found = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
     let stream = match result {
         Ok(Ok(MaybeHttpsStream::Https(stream))) => stream,
@@ -123,10 +126,10 @@ fn why_failed(
     found: &Found,
     head: &Head,
 ) -> Cause {
-    match before_handshake(head.octets()) {
-        Cause::Injected => Cause::Injected,
-        _ => failure::cause_of(error, context.version_min(), found.presented),
+    if failure::is_reply(head.octets()) {
+        return Cause::Injected;
     }
+    failure::cause_of(error, context.version_min(), found.presented)
 }
 
 /// The words for the versions that are taken.

@@ -96,7 +96,7 @@ pub(crate) struct Terms<'r> {
 
 impl Terms<'_> {
     /// Whether there may be another server; who has only one need not ask.
-    fn may_have_other(&self) -> bool {
+    pub(crate) fn may_have_other(&self) -> bool {
         self.relay.mx.is_some() || self.relay.hosts.len() > 1
     }
 }

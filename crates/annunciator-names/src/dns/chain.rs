@@ -78,7 +78,7 @@ impl Chains {
     ///
     /// # Errors
     /// [`LookupError`] when the keys of a zone that a person has named an anchor for cannot be
-    /// had, or do not match it.
+    /// had, or do not match it; likewise those of the root, once these servers have given them.
     pub(crate) async fn judge(&self, name: &Name) -> Result<Judge, LookupError> {
         let index = self.anchors.find(name);
         let zone = &self.anchors.zones()[index];
@@ -91,7 +91,11 @@ impl Chains {
         {
             return Ok(judge.clone());
         }
-        let (judge, until) = if zone.is_named() {
+        // Keys whose time is over stay here until others take their place: servers that have
+        // given signed keys are able to, and their silence is trouble that passes. Were it taken
+        // for a resolver without signatures, whoever causes it could turn DANE off.
+        let has_validated = matches!(&*primed, Some((Judge::Validator(_), _)));
+        let (judge, until) = if zone.is_named() || has_validated {
             self.fetch_keys(zone).await?
         } else {
             self.fetch_root_keys(zone).await
@@ -164,4 +168,38 @@ pub(crate) async fn ask_validator(
     let mut query = Query::query(name.clone(), kind);
     query.set_query_class(DNSClass::IN);
     validator.lookup(query, signed_options()).first_answer().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With servers of which none answers, and what was known of the root until now.
+    async fn check(name: &str, last: Option<Judge>, expected: &str) {
+        let chains = Chains::new(Anchors::read(&[]).unwrap(), &Upstream::new(&[]));
+        *chains.primed[0].lock().await = last.map(|judge| (judge, Instant::now()));
+        let name = Name::from_ascii(name).unwrap();
+        // A failure does not make it forget what it knew.
+        for round in 1..=2 {
+            let found = match chains.judge(&name).await {
+                Ok(Judge::Validator(_)) => "validator",
+                Ok(Judge::Nobody) => "nobody",
+                Err(LookupError::Unavailable(_)) => "unavailable",
+                Err(_) => "another failure",
+            };
+            assert_eq!(found, expected, "{name}, round {round}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_has_given_the_keys_of_the_root_is_held_to_it() {
+        let upstream = Upstream::new(&[]);
+        let trusted = Arc::new(TrustAnchors::empty());
+        let validator = Validator::with_trust_anchor(upstream, trusted);
+        let validator = Judge::Validator(Arc::new(validator));
+        check("mail.example.", None, "nobody").await;
+        check("mail.example.", Some(Judge::Nobody), "nobody").await;
+        check("mail.example.", Some(validator.clone()), "unavailable").await;
+        check("mail.test.", Some(validator), "nobody").await;
+    }
 }

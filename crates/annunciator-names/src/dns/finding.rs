@@ -86,7 +86,7 @@ pub(crate) fn read_validated(
 
 /// A failure of the network, a server, or the validator, in our terms.
 pub(crate) fn read_failure(error: &NetError, name: &Name, kind: RecordType) -> LookupError {
-    let name = name::to_text(name);
+    let name = if name.is_root() { "the root".to_owned() } else { name::to_text(name) };
     match error {
         NetError::Timeout => LookupError::Timeout,
         NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. }) => {

@@ -60,6 +60,7 @@ async fn a_host_has_its_addresses() {
         ("localhost", "localhost System 127.0.0.1 ::1"),
         ("192.0.2.1", "192.0.2.1 Literal 192.0.2.1"),
         ("[2001:db8::1]", "2001:db8::1 Literal 2001:db8::1"),
+        ("[IPv6:2001:db8::1]", "2001:db8::1 Literal 2001:db8::1"),
         ("a b", "malformed"),
         ("a\r\nb", "malformed"),
         ("", "malformed"),

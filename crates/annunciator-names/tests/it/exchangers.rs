@@ -38,6 +38,8 @@ async fn a_domain_names_its_exchangers() {
              alias CNAME target.other.test.\nalias2 CNAME alias\nhostalias CNAME host\n\
              dangling CNAME nowhere.other.test.\n\
              odd MX 10 a\\032b\nodd MX 20 mx1\nodder MX 10 a\\032b\n\
+             address A 192.0.2.1\naddress MX 10 203.0.113.5.\naddress MX 20 127.1.\n\
+             addressed MX 10 203.0.113.5.\naddressed MX 20 mx1\n\
              xn--mller-kva MX 10 xn--mx-eka\n*.wild MX 10 mx1\n",
         )
         .zone("other.test", Signing::Unsigned, "target MX 10 mx1\n")
@@ -63,6 +65,8 @@ async fn a_domain_names_its_exchangers() {
         ("absent.example.test", "absent"),
         ("odd.example.test", "20 mx1.example.test"),
         ("odder.example.test", "malformed"),
+        ("address.example.test", "malformed"),
+        ("addressed.example.test", "20 mx1.example.test"),
         ("müller.example.test", "10 xn--mx-eka.example.test"),
         ("MÜLLER.example.test", "10 xn--mx-eka.example.test"),
         ("any.wild.example.test", "10 mx1.example.test"),

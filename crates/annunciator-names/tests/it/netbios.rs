@@ -7,6 +7,7 @@ use annunciator_names::{AddressSource, Dnssec, LookupError, NamesPolicy, NetBios
 use annunciator_testkit::dns::{Lie, Signing, Tap, Zones};
 use annunciator_testkit::network::is_own_network;
 use annunciator_testkit::nmbd::{ADDRESS, Nmbd};
+use annunciator_testkit::process::free_address;
 use tokio::net::UdpSocket;
 
 use crate::{resolver, soon};
@@ -122,4 +123,31 @@ async fn a_silent_wins_server_and_silent_dns_end_by_the_deadline() {
     // It was asked all the same, in the second half of the time.
     let mut question = [0; 600];
     assert!(wins.try_recv(&mut question).is_ok());
+}
+
+/// An unchecked answer must not take its place. A name without a dot may be a machine nearby,
+/// although no top level domain is called so.
+#[tokio::test]
+async fn a_proven_absence_of_a_whole_name_is_not_asked_about_again() {
+    let dns = Zones::new().start();
+    // Nobody is there: who asks hears of it.
+    let closed = free_address();
+    let checked = Dnssec::Validate { anchors: vec![dns.anchor()] };
+    for (dnssec, host, expected) in [
+        (checked.clone(), "machine.", "absent"),
+        (checked, "machine", "unavailable"),
+        (Dnssec::Off, "machine.", "unavailable"),
+    ] {
+        let resolver = resolver(&NamesPolicy {
+            dnssec,
+            ..policy(NetBios::Wins(vec![closed]), &[dns.address()])
+        });
+        let failure = resolver.addresses(host, soon()).await.unwrap_err();
+        let found = match &failure {
+            LookupError::Absent(_) => "absent",
+            LookupError::Unavailable(_) => "unavailable",
+            _ => "another failure",
+        };
+        assert_eq!(found, expected, "{host}: {failure:?}");
+    }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use annunciator_channels::{AttemptReport, Order, OrderFeed, Transport};
 use annunciator_core::{
-    Attempt, AttemptFacts, DeliveryState, EnhancedStatus, Failure, FailureScope, Lane, Outcome,
-    Stage, Timestamp,
+    Attempt, AttemptFacts, DeliveryId, DeliveryState, EnhancedStatus, Failure, FailureScope, Lane,
+    Outcome, Stage, Timestamp,
 };
 use annunciator_store::Settlement;
 use futures_util::FutureExt as _;
@@ -71,20 +71,21 @@ impl LaneFeed<'_> {
 
     /// The first order of a run: the only one that may look something up.
     async fn start(&self, work: Work) -> Option<Order> {
-        let uncertain = work.order.deliveries.iter().find(|claimed| {
-            let last = claimed.delivery.last_failure.as_ref();
-            claimed.delivery.possibly_duplicated
-                && last.is_some_and(|failure| failure.stage == Stage::DataEnd)
-        });
-        let prefer_server = match uncertain {
+        let mut claims = work.order.deliveries.iter();
+        let prefer_server = match claims.find(|claimed| claimed.delivery.possibly_duplicated) {
             None => None,
-            Some(claimed) => {
-                let attempts = self.inner.store.attempts_of(claimed.delivery.id).await;
-                let last = attempts.ok().and_then(|mut attempts| attempts.pop());
-                last.map(|attempt| attempt.facts.server.clone()).filter(|server| !server.is_empty())
-            }
+            Some(claimed) => self.server_that_may_have_it(claimed.delivery.id).await,
         };
         self.order(work, prefer_server)
+    }
+
+    /// The server of the newest attempt that was handed over and not confirmed: however many
+    /// failed since, the message goes to no other (spec 4.1).
+    async fn server_that_may_have_it(&self, delivery: DeliveryId) -> Option<String> {
+        let attempts = self.inner.store.attempts_of(delivery).await.ok()?;
+        let is_uncertain = |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Uncertain(_));
+        let attempt = attempts.iter().rev().find(is_uncertain)?;
+        Some(attempt.facts.server.clone()).filter(|server| !server.is_empty())
     }
 
     /// Makes an order of work; none when its lifetime has ended, or when its claim would lapse

@@ -33,12 +33,12 @@ struct Reason {
     scope: String,
 }
 
-/// What a challenge after the token says about why it is refused (RFC 7628 section 3.2.2).
+/// What a challenge after the token says about why it is refused (RFC 7628 section 3.2.2). As the
+/// server wrote it, at full length, so that a secret in it can be found before it is shown.
 pub(crate) fn reason(challenge: &[u8]) -> Option<String> {
     let challenge = challenge.get(..challenge.len().min(REASON_OCTETS_MAX))?;
     let reason: Reason = serde_json::from_slice(challenge).ok()?;
-    let status = annunciator_core::one_line(&reason.status, 100);
-    let scope = annunciator_core::one_line(&reason.scope, 200);
+    let Reason { status, scope } = reason;
     Some(if scope.is_empty() {
         format!("the server says about the token: {status}")
     } else {

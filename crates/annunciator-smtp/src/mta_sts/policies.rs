@@ -2,7 +2,8 @@
 //!
 //! In: a domain. Out: the policy in force, if any.
 //! Standard: RFC 8461 sections 3.3 and 5.1: a policy that was once fetched holds until its time
-//! is over, whatever happens to the record and the file in between.
+//! is over, whatever happens to the record and the file in between. It is fetched again well
+//! before, so that nobody who disturbs the fetching for a while makes it run out.
 //! Failure: a policy that cannot be fetched is none, unless an earlier one still holds; it is not
 //! asked for again for some minutes.
 //!
@@ -27,6 +28,9 @@ const DOMAINS_MAX: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long record and file may take together (RFC 8461 section 3.3).
 const FETCH_MAX: Duration = Duration::from_secs(60);
+/// After this a policy is fetched again though its id is the same; after half of its time when that
+/// is less (RFC 8461 section 3.3 suggests once a day). Unit: seconds.
+const REFRESH_S_MAX: u64 = 86_400;
 
 /// A policy as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -77,7 +81,7 @@ impl Policies {
         let texts = resolver.texts(&name, deadline.into_std()).await;
         let id = texts.as_ref().ok().and_then(|texts| announced_id(&texts.list));
         if let Some(id) = id
-            && memory.kept.as_ref().is_none_or(|(kept, _)| kept.id != id)
+            && memory.wants(id, now_s())
             && !memory.has_failed(id)
         {
             let access = Access { resolver, ca, port: self.port, deadline };
@@ -134,6 +138,16 @@ impl Policies {
 }
 
 impl Memory {
+    /// Whether the policy with this id is to be fetched: it is another one, or the one that is
+    /// kept was fetched a while ago. The policy's own time tells when that was.
+    fn wants(&self, id: &str, now_s: u64) -> bool {
+        self.kept.as_ref().is_none_or(|(kept, policy)| {
+            let fetched_s = kept.until_s.saturating_sub(policy.age_s_max);
+            let is_old = now_s.saturating_sub(fetched_s) >= REFRESH_S_MAX.min(policy.age_s_max / 2);
+            kept.id != id || is_old
+        })
+    }
+
     fn has_failed(&self, id: &str) -> bool {
         self.failed.as_ref().is_some_and(|(failed, at)| failed == id && at.elapsed() < PATIENCE)
     }
@@ -145,4 +159,33 @@ fn place(domain: &str) -> String {
 
 fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mta_sts::Mode;
+
+    #[test]
+    fn a_policy_is_fetched_when_its_id_is_new_or_half_of_its_time_or_a_day_has_passed() {
+        const FETCHED_S: u64 = 1_000_000;
+        let wants = |age_s_max: u64, id: &str, now_s: u64| {
+            let kept = Kept { id: "1".into(), until_s: FETCHED_S + age_s_max, text: String::new() };
+            let policy = Policy { mode: Mode::None, age_s_max, patterns: Vec::new() };
+            Memory { kept: Some((kept, Arc::new(policy))), failed: None }.wants(id, now_s)
+        };
+        for (age_s_max, id, passed_s, expected) in [
+            (604_800, "1", 0, false),
+            (604_800, "1", 86_399, false),
+            (604_800, "1", 86_400, true),
+            (604_800, "2", 0, true),
+            (86_400, "1", 43_199, false),
+            (86_400, "1", 43_200, true),
+        ] {
+            let got = wants(age_s_max, id, FETCHED_S + passed_s);
+            assert_eq!(got, expected, "{age_s_max} {id} {passed_s}");
+        }
+        assert!(!wants(604_800, "1", 0), "the clock was set back");
+        assert!(Memory::default().wants("1", 0));
+    }
 }

@@ -49,10 +49,8 @@ pub(crate) async fn ask(
         deadline,
         body_octets_max: ANSWER_OCTETS_MAX,
     });
-    let mut answer = answer.await.map_err(|error| TokenError {
-        refused: false,
-        words: format!("no access token: {error}"),
-    })?;
+    let mut answer =
+        answer.await.map_err(|error| TokenError::passing(format!("no access token: {error}")))?;
     let fresh = read(&answer).map_err(|error| hide(error, source, refresh));
     zeroize::Zeroize::zeroize(&mut answer.body);
     fresh
@@ -100,7 +98,7 @@ struct Refused {
 }
 
 fn read(answer: &Answer) -> Result<Fresh, TokenError> {
-    let trouble = |words: String| TokenError { refused: false, words };
+    let trouble = TokenError::passing;
     let status = answer.status;
     if status != 200 {
         let Ok(Refused { error, error_description }) = serde_json::from_slice(&answer.body) else {
@@ -108,7 +106,7 @@ fn read(answer: &Answer) -> Result<Fresh, TokenError> {
         };
         let words = format!("the token endpoint refuses: {error}: {error_description}");
         let words = one_line(words.trim_end_matches([':', ' ']), 400);
-        return Err(TokenError { refused: is_for_good(status, &error), words });
+        return Err(TokenError { refused: is_for_good(status, &error), code: error, words });
     }
     let granted: Granted = serde_json::from_slice(&answer.body)
         .map_err(|_| trouble("the token endpoint's answer holds no access token".to_owned()))?;
@@ -267,10 +265,11 @@ mod tests {
         for (words, hidden) in
             [("bad secret", true), ("bad configured", true), ("bad newer", true), ("bad", false)]
         {
-            let error = TokenError { refused: true, words: words.into() };
+            let error =
+                TokenError { refused: true, code: "invalid_grant".into(), words: words.into() };
             let got = hide(error, &source, Some(&newer));
             assert_eq!(got.words.contains("repeat a secret"), hidden, "{words}");
-            assert!(got.refused);
+            assert!(got.refused && got.code == "invalid_grant");
         }
     }
 }

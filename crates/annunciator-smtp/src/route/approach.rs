@@ -9,7 +9,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use annunciator_core::{DaneOutcome, EnhancedStatus, RouteFacts};
-use annunciator_names::{Addresses, Proof};
+use annunciator_names::{Addresses, Proof, literal};
 use tokio::time::Instant;
 
 use crate::dane::{self, Dane};
@@ -57,7 +57,10 @@ pub(crate) async fn find(
         dnssec: proof_word(domain.proof).to_owned(),
         ..RouteFacts::default()
     });
-    if let Ok(ip) = host.parse::<IpAddr>() {
+    // A mail exchanger is held to what its domain demands, whatever its name looks like.
+    if way.domain.is_none()
+        && let Some(ip) = literal(host)
+    {
         let address = SocketAddr::new(ip, port);
         let lines = vec![address.to_string()];
         let expectation = Expectation::of_host(host);
@@ -190,5 +193,59 @@ fn has_own_authorities(relay: &Relay) -> bool {
     match &relay.tls {
         TlsPolicy::Required { verify } | TlsPolicy::Implicit { verify } => verify.ca.is_some(),
         TlsPolicy::Off | TlsPolicy::IfSupported { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use annunciator_names::{NamesPolicy, Resolver};
+
+    use super::*;
+    use crate::keeper::MemoryKeeper;
+    use crate::mta_sts::Policy;
+    use crate::mta_sts::policies::Policies;
+    use crate::relay::MxPolicy;
+    use crate::server::Server;
+
+    async fn check(pattern: &str, expected: Result<&[&str], ()>) {
+        let relay = Relay { mx: Some(MxPolicy { dane: true, mta_sts: true }), ..Relay::default() };
+        let policies = Policies::new(Arc::new(MemoryKeeper::default()), 443);
+        let resolver = Resolver::new(&NamesPolicy::default());
+        let finder = Finder { relay: &relay, resolver, policies: &policies };
+        let policy =
+            Policy { mode: Mode::Enforce, age_s_max: 1, patterns: vec![pattern.to_owned()] };
+        let until = Instant::now() + Duration::from_secs(60);
+        let domain = Domain {
+            name: "example.test".to_owned(),
+            exchangers: vec![(10, "192.0.2.1".to_owned())],
+            is_implicit: false,
+            proof: Proof::Insecure,
+            policy: Some(Arc::new(policy)),
+            until,
+        };
+        let server = Arc::new(Server::new("192.0.2.1", 25));
+        let way = Way { server, preference: 10, domain: Some(Arc::new(domain)) };
+        match (find(&finder, &way, until).await, expected) {
+            (Ok(found), Ok(names)) => {
+                assert_eq!(found.expectation.names, names);
+                assert!(found.expectation.verifies);
+            }
+            (Err(astray), Err(())) => {
+                assert!(matches!(astray.cause, Cause::Forbidden(..)), "{:?}", astray.cause);
+            }
+            (found, _) => panic!("{pattern}: {found:?}"),
+        }
+        // Configured itself, it is what it is.
+        let way = Way { domain: None, ..way };
+        assert_eq!(find(&finder, &way, until).await.unwrap().expectation.names, ["192.0.2.1"]);
+    }
+
+    #[tokio::test]
+    async fn an_address_as_a_mail_exchanger_does_not_go_round_the_policy() {
+        check("mx.example.test", Err(())).await;
+        check("192.0.2.1", Ok(&["192.0.2.1"])).await;
     }
 }

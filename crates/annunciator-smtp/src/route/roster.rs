@@ -8,15 +8,15 @@
 //! instructions and never over an await: two who look the same domain up at once both do.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use annunciator_names::literal;
 use tokio::time::Instant;
 
 use crate::relay::Relay;
 use crate::route::finder::{Domain, Finder};
-use crate::route::{bare_host, label};
+use crate::route::label;
 use crate::server::Server;
 use crate::trouble::Trouble;
 
@@ -106,7 +106,7 @@ impl Roster {
             if seen.contains(&label) {
                 continue;
             }
-            let is_address = bare_host(host).parse::<IpAddr>().is_ok();
+            let is_address = literal(host).is_some();
             roster.groups.push(if relay.mx.is_some() && !is_address {
                 Group::Domain { name: host.clone(), label: format!("MX of {host}") }
             } else {

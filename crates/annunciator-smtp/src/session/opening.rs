@@ -11,6 +11,7 @@ use annunciator_core::{EnhancedStatus, RouteFacts, Stage, Stages};
 use tokio::time::Instant;
 
 use super::{Entry, Session, Watch, is_hello_name, micros};
+use crate::advice::Terms;
 use crate::capabilities::Capabilities;
 use crate::connection::Connection;
 use crate::oauth::Tokens;
@@ -112,8 +113,10 @@ async fn open_at(
     let since = Instant::now();
     let deadline = opening.deadline.min(since + opening.relay().timeouts.connect);
     let failed = |trouble: Trouble, since, route, dialogue| {
-        opening.watch.failed(&trouble, opening.label(), since);
-        let demands_tls = approach.expectation.demand.is_some();
+        let demand = approach.expectation.demand;
+        let terms = Terms::new(&opening.relay().tls, demand);
+        opening.watch.failed_under(terms, &trouble, opening.label(), since);
+        let demands_tls = demand.is_some();
         OpeningFailure { trouble, address: address.to_string(), route, demands_tls, dialogue }
     };
     let stream = match route::connect(address, deadline).await {

@@ -39,14 +39,42 @@ pub(crate) struct TlsContext {
     layer: HttpsLayer,
     enforces: bool,
     version_min: TlsVersionMin,
-    /// By key of a session: whose certificate was judged how.
-    judged: Mutex<HashMap<String, Judgement>>,
+    judged: Mutex<Judged>,
+}
+
+/// What full handshakes found. Sessions are kept by the connector, judgements here; a session is
+/// resumed only where its judgement is known.
+#[derive(Default)]
+struct Judged {
+    /// By what decides whether a certificate is accepted.
+    by_place: HashMap<String, Judgement>,
+    /// The number that was given last.
+    last: u64,
 }
 
 /// What a full handshake found.
 struct Judgement {
+    /// Of the [`Key`] under which its sessions are kept.
+    number: u64,
     fingerprint: String,
     rejection: Option<Rejection>,
+}
+
+/// Under which name the connector keeps the sessions of a handshake.
+pub(super) struct Key {
+    /// What decides whether the certificate is accepted; `None` = nothing is ever resumed.
+    place: Option<String>,
+    /// Told apart from all handshakes whose judgement is forgotten.
+    number: u64,
+}
+
+impl Key {
+    /// The key as the address that the connector asks for.
+    pub(super) fn address(&self) -> Uri {
+        let Self { place, number } = self;
+        let place = place.as_deref().unwrap_or("once");
+        format!("https://{place}-{number}/").parse().expect("letters and digits are a host")
+    }
 }
 
 impl TlsContext {
@@ -123,10 +151,13 @@ impl TlsContext {
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.presented = true;
                 if !ok && names::bears_another(chain, &others) {
-                    chain.set_error(X509VerifyResult::OK);
+                    // The session keeps what is set here: what failed before still counts.
+                    chain.set_error(found.error.unwrap_or(X509VerifyResult::OK));
                     return true;
                 }
                 if !ok {
+                    let error = chain.error();
+                    found.error.get_or_insert(error);
                     found.rejection.get_or_insert_with(|| Rejection::new(chain, &asked_for));
                 }
                 ok || !enforces
@@ -135,48 +166,73 @@ impl TlsContext {
         }
     }
 
+    /// Under which name the sessions of a handshake are kept: a known one where a session may be
+    /// resumed, else a new one. Nothing is resumed under TLSA records, which may have changed
+    /// since, nor where somebody watches.
+    pub(super) fn key(&self, expectation: &Expectation, watched: bool) -> Key {
+        let resumes = !watched && expectation.tlsa.is_empty();
+        let place = resumes.then(|| place_of(expectation));
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = &place
+            && let Some(number) = judged.by_place.get(place).map(|judgement| judgement.number)
+        {
+            return Key { place: Some(place.clone()), number };
+        }
+        judged.last += 1;
+        Key { place, number: judged.last }
+    }
+
     /// How the certificate was judged: in this handshake, or in the one whose session this one
     /// resumes, where nothing is verified anew.
     pub(super) fn recall(
         &self,
-        key: &str,
+        key: &Key,
         facts: &TlsFacts,
         rejection: Option<Rejection>,
     ) -> Option<Rejection> {
         let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let judged = &mut *judged;
+        let known = key.place.as_ref().and_then(|place| judged.by_place.get(place));
+        let known = known.filter(|judgement| judgement.number == key.number);
+        let same = known.filter(|judgement| judgement.fingerprint == facts.fingerprint_sha256);
         if facts.resumed {
-            let known = judged.get(key).filter(|j| j.fingerprint == facts.fingerprint_sha256);
-            return match (known, facts.verified) {
-                (Some(judgement), _) => judgement.rejection.clone(),
-                (None, true) => None,
-                (None, false) => Some(Rejection::other(&facts.verify_error)),
-            };
+            let words = "how its certificate was judged is not known any more";
+            let unknown = || Some(Rejection::other(words));
+            return same.map_or_else(unknown, |judgement| judgement.rejection.clone());
         }
-        if judged.len() >= SESSIONS_MAX {
-            judged.clear();
+        let Some(place) = &key.place else { return rejection };
+        if known.is_some() && same.is_none_or(|judgement| judgement.rejection != rejection) {
+            // Sessions of before are still kept under this name: the next handshake gets another.
+            judged.by_place.remove(place);
+        } else if known.is_none() {
+            let fingerprint = facts.fingerprint_sha256.clone();
+            let judgement =
+                Judgement { number: key.number, fingerprint, rejection: rejection.clone() };
+            judged.remember(place, judgement);
         }
-        let fingerprint = facts.fingerprint_sha256.clone();
-        judged.insert(key.to_owned(), Judgement { fingerprint, rejection: rejection.clone() });
         rejection
     }
 }
 
-/// Under which name a session is kept: all that decides whether its certificate is accepted.
-/// Nothing is resumed under TLSA records, which may have changed since.
-pub(super) fn key(expectation: &Expectation, watched: bool) -> String {
-    let Expectation { host, names, tlsa, verifies, .. } = expectation;
-    let text = format!("{verifies} {host} {}", names.join(" "));
-    let digest = openssl::sha::sha256(text.as_bytes());
-    let mut key: String = digest.iter().take(16).map(|octet| format!("{octet:02x}")).collect();
-    if watched || !tlsa.is_empty() {
-        key.push_str(&format!("{:016x}", fastrand::u64(..)));
+impl Judged {
+    /// In place of the oldest one, when there are many.
+    fn remember(&mut self, place: &str, judgement: Judgement) {
+        if self.by_place.len() >= SESSIONS_MAX && !self.by_place.contains_key(place) {
+            let oldest = self.by_place.iter().min_by_key(|(_, judgement)| judgement.number);
+            if let Some(oldest) = oldest.map(|(place, _)| place.clone()) {
+                self.by_place.remove(&oldest);
+            }
+        }
+        self.by_place.insert(place.to_owned(), judgement);
     }
-    key
 }
 
-/// The key as the address that the connector asks for.
-pub(super) fn address_of(key: &str) -> Uri {
-    format!("https://{key}/").parse().expect("letters and digits are a host")
+/// All that decides whether a certificate is accepted.
+fn place_of(expectation: &Expectation) -> String {
+    let Expectation { host, names, verifies, .. } = expectation;
+    let text = format!("{verifies} {host} {}", names.join(" "));
+    let digest = openssl::sha::sha256(text.as_bytes());
+    digest.iter().take(16).map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn allow(version_min: TlsVersionMin) -> Result<SslConnectorBuilder, ErrorStack> {
@@ -232,4 +288,71 @@ fn show(builder: &mut SslConnectorBuilder, client: &ClientCertificate) -> Result
     let key = PKey::private_key_from_pkcs8(client.key.expose())?;
     builder.set_private_key(&key)?;
     builder.check_private_key()
+}
+
+#[cfg(test)]
+mod tests {
+    use annunciator_names::Tlsa;
+
+    use super::*;
+
+    fn context() -> TlsContext {
+        TlsContext::new(&TlsPolicy::default(), None).unwrap()
+    }
+
+    fn facts(resumed: bool, fingerprint: &str) -> TlsFacts {
+        TlsFacts {
+            resumed,
+            verified: true,
+            fingerprint_sha256: fingerprint.to_owned(),
+            ..TlsFacts::default()
+        }
+    }
+
+    fn known(context: &TlsContext) -> usize {
+        context.judged.lock().unwrap().by_place.len()
+    }
+
+    #[test]
+    fn a_resumed_session_is_what_its_full_handshake_found_or_unverified() {
+        let bad = || Some(Rejection::other("bad"));
+        for (first, second) in [(None, bad()), (bad(), None)] {
+            let (context, host) = (context(), Expectation::of_host("a.test"));
+            let key = context.key(&host, false);
+            let strange = context.recall(&key, &facts(true, "1"), None);
+            assert!(strange.is_some(), "nothing is known yet");
+            assert_eq!(context.recall(&key, &facts(false, "1"), first.clone()), first);
+            let again = context.key(&host, false);
+            assert_eq!(again.address(), key.address());
+            assert_eq!(context.recall(&again, &facts(true, "1"), None), first);
+            assert!(context.recall(&again, &facts(true, "2"), None).is_some());
+            // A full handshake that ends otherwise: nothing of before is resumed.
+            assert_eq!(context.recall(&again, &facts(false, "1"), second.clone()), second);
+            assert_ne!(context.key(&host, false).address(), key.address());
+            assert!(context.recall(&key, &facts(true, "1"), None).is_some());
+        }
+    }
+
+    #[test]
+    fn only_what_may_be_resumed_is_remembered_and_the_oldest_goes_first() {
+        let context = context();
+        let records = vec![Tlsa { usage: 3, selector: 1, matching: 1, data: vec![0; 32] }];
+        let proven = Expectation { tlsa: records, ..Expectation::of_host("a.test") };
+        for (expectation, watched) in [(&proven, false), (&Expectation::of_host("a.test"), true)] {
+            let key = context.key(expectation, watched);
+            assert_eq!(context.recall(&key, &facts(false, "1"), None), None);
+            assert!(context.recall(&key, &facts(true, "1"), None).is_some());
+            assert_ne!(context.key(expectation, watched).address(), key.address());
+        }
+        assert_eq!(known(&context), 0);
+        let hosts: Vec<_> =
+            (0..=SESSIONS_MAX).map(|n| Expectation::of_host(&format!("{n}.test"))).collect();
+        let keys: Vec<_> = hosts.iter().map(|host| context.key(host, false)).collect();
+        for key in &keys {
+            context.recall(key, &facts(false, "1"), None);
+        }
+        assert_eq!(known(&context), SESSIONS_MAX);
+        assert!(context.recall(&keys[0], &facts(true, "1"), None).is_some(), "it has gone");
+        assert!(keys[1..].iter().all(|key| context.recall(key, &facts(true, "1"), None).is_none()));
+    }
 }

@@ -25,13 +25,12 @@ const PROTOCOL_VERSION: u8 = 70;
 /// Most errors inside errors that are looked at.
 const SOURCES_MAX: usize = 8;
 
-/// What it means that these octets came in the place of a handshake: the text of a reply has been
-/// put there by somebody, to be taken for an answer later; anything else is a broken server.
-pub(crate) fn before_handshake(octets: &[u8]) -> Cause {
-    match octets.first() {
-        Some(first) if first.is_ascii_digit() || first.is_ascii_whitespace() => Cause::Injected,
-        _ => Cause::Handshake("the server does not speak TLS".to_owned()),
-    }
+/// Whether these octets, which answer our part of a handshake, begin as the text of a reply: it
+/// has been put there by somebody, to be taken for an answer later; anything else that is no
+/// handshake is a broken server. Whatever came before our part was put there, see
+/// `Connection::take_tcp`.
+pub(super) fn is_reply(octets: &[u8]) -> bool {
+    octets.first().is_some_and(|first| first.is_ascii_digit() || first.is_ascii_whitespace())
 }
 
 /// Why a connection in TLS ended: words, and the alert by which the server said so.

@@ -152,7 +152,7 @@ impl<'a> Carrier<'a, '_> {
         if let Some(next) = next {
             self.put_group(next);
         }
-        job.handed_over = true;
+        job.handed_to = Some(Arc::clone(&self.session.server));
         let deadline = self.until(job, self.terms.relay.timeouts.data_block);
         let Err(broken) = self.session.connection.flush(deadline).await else {
             return Ok(Written::Whole);
@@ -162,7 +162,7 @@ impl<'a> Carrier<'a, '_> {
             // Some servers take a line end other than CRLF: a part of the dot may be a dot.
             sent if sent > dot_begins => Err(Trouble::new(Stage::DataEnd, broken.into())),
             _ => {
-                job.handed_over = false;
+                job.handed_to = None;
                 Err(self.interrupted(broken).await)
             }
         }

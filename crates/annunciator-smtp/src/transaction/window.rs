@@ -188,7 +188,7 @@ impl<'a> Carrier<'a, '_> {
         self.put_envelope(&job);
         self.put_chunk(&job.submission.content, " LAST");
         flights.octets += job.submission.content.len();
-        job.handed_over = true;
+        job.handed_to = Some(Arc::clone(&self.session.server));
         let ends_at = self.session.connection.position();
         flights.queue.push_back(Flight { job, has_reset, ends_at });
     }
@@ -220,7 +220,7 @@ impl<'a> Carrier<'a, '_> {
                 Step::Reported { keep, next: Next::None }
             }
             Some(halt) => {
-                job.handed_over = false;
+                job.handed_to = None;
                 self.halted(job, halt.cut_off())
             }
         };
@@ -271,15 +271,15 @@ impl<'a> Carrier<'a, '_> {
         let is_transaction = mail.is_none() && !self.accepted.is_empty();
         if is_transaction && end.as_ref().is_some_and(means_bdat) {
             self.session.chunking.give_up();
-            job.handed_over = false;
+            job.handed_to = None;
             return Step::Again(job);
         }
         if let Some(mail) = mail {
-            job.handed_over = false;
+            job.handed_to = None;
             return self.refuse(job, mail, Vec::new(), true);
         }
         if self.accepted.is_empty() {
-            job.handed_over = false;
+            job.handed_to = None;
             return self.refuse_recipients(job);
         }
         self.settle_refused(&mut job);
@@ -301,7 +301,7 @@ impl<'a> Carrier<'a, '_> {
                 self.report(job, String::new(), "");
                 continue;
             }
-            job.handed_over = false;
+            job.handed_to = None;
             if job.fall(self.carried == 0) {
                 flights.anew.push_back(job);
             } else {

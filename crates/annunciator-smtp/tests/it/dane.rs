@@ -9,6 +9,7 @@ use annunciator_testkit::dns::{Dns, Signing, Zones};
 use annunciator_testkit::relay::{Action, RelayBuilder, Stage, TlsSetup, When, reply};
 
 use crate::stage::{Basket, Server, submission, words};
+use crate::tls_rows::instead_of_handshake;
 use crate::zones::{attempt, dane, policy, relay_of, tlsa_of, way};
 
 const ALL: [&str; 18] = [
@@ -149,7 +150,7 @@ async fn where_dane_demands_tls_nothing_goes_in_plain_text() {
     let servers = [
         Server::builder().start(),
         failing(Stage::StartTls, reply("454 no")),
-        failing(Stage::Handshake, Action::Raw(b"no handshake\r\n".to_vec())),
+        failing(Stage::Handshake, instead_of_handshake(b"no handshake\r\n")),
         failing(Stage::Handshake, Action::Close),
     ];
     let ports: Vec<u16> = servers.iter().map(Server::port).collect();
@@ -167,6 +168,9 @@ async fn where_dane_demands_tls_nothing_goes_in_plain_text() {
                 match name {
                     "none" | "plain" => assert_eq!(found, "plain", "{context}"),
                     _ => assert!(found.starts_with("defer"), "{context}"),
+                }
+                if matches!(name, "ok" | "wrong") {
+                    assert_eq!(dane(&report), "tempfail", "{context}");
                 }
             }
         }

@@ -252,7 +252,7 @@ async fn a_policy_holds_over_restarts_until_its_time_is_over_or_another_is_annou
     // It was asked for a moment ago: the one who knows that does not ask again yet.
     scene.check(&patient, refused).await;
     scene.check(&scene.client(), ("tls", "testing: not matched")).await;
-    // The same id is not fetched again.
+    // The same id is not fetched again so soon.
     scene.policy.publish("enforce", &["no.test"], 86_400);
     scene.check(&scene.client(), ("tls", "testing: not matched")).await;
 
@@ -265,11 +265,19 @@ async fn a_policy_holds_over_restarts_until_its_time_is_over_or_another_is_annou
         // A clock that was set back must not make it hold longer than its own time.
         (now + 86_400 * 2, ("tls", "")),
         (now + 86_000, ("tls", "testing: not matched")),
+        // Fetched long ago, and the server is silent: it holds to its end.
+        (now + 600, ("tls", "testing: not matched")),
     ] {
         value["until_s"] = until_s.into();
         scene.keeper.save("mta-sts/d.test", &value.to_string()).await;
         scene.check(&scene.client(), expected).await;
     }
+    // Once the server is back, it is fetched again, and holds for its time from then on.
+    scene.policy.come_up();
+    scene.check(&scene.client(), refused).await;
+    let kept = scene.keeper.load("mta-sts/d.test").await.unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert!(kept["until_s"].as_u64().unwrap() >= now + 86_400, "{kept}");
 }
 
 #[tokio::test]

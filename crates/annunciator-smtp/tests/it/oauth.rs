@@ -169,10 +169,18 @@ async fn a_replaced_refresh_token_is_used_until_another_one_is_typed() {
     house.oauth.behaviour().refresh_token = "refresh-0".into();
     assert_eq!(words(&house.deliver(&relay).await), ["delivered"]);
     assert_eq!(asked(&house)[3..], ["refresh-3", "refresh-0"]);
+    // Whatever else is refused has nothing to do with it.
+    for (status, error) in [(401, "invalid_client"), (400, "invalid_scope")] {
+        let body = format!(r#"{{"error":"{error}"}}"#);
+        house.oauth.behaviour().scripted.push_back((status, body));
+        let before = house.requests();
+        assert!(diagnostic(&house.deliver(&relay).await).contains(error));
+        assert_eq!(house.requests(), before + 1, "{error}");
+    }
     house.oauth.behaviour().refresh_token = "typed".into();
     let typed = Relay { auth: house.auth(refresh("typed")), ..relay_to(&server) };
     drop(house.deliver(&typed).await);
-    assert_eq!(asked(&house)[5..], ["typed"]);
+    assert_eq!(asked(&house)[7..], ["typed"]);
     let texts = house.keeper.texts.lock().unwrap();
     assert!(texts.keys().all(|place| place.len() == 70 && place.starts_with("oauth/")));
 }

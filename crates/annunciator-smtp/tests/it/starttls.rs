@@ -7,6 +7,7 @@ use annunciator_testkit::certificates::{Authority, Identity, self_signed};
 use annunciator_testkit::relay::{Action, RelayBuilder, Stage, TlsSetup, TlsVersion, When, reply};
 
 use crate::stage::{Server, deliver, diagnostic, relay_to, submission, words};
+use crate::tls_rows::instead_of_handshake;
 
 const NAMES: [&str; 2] = ["127.0.0.1", "relay.test"];
 
@@ -204,10 +205,10 @@ async fn a_refused_starttls_leads_to_plain_text_only_after_a_while() {
 
 #[tokio::test]
 async fn a_failed_handshake_leads_to_plain_text_only_after_a_while() {
-    let alert = vec![21, 3, 3, 0, 2, 2, 40];
+    let alert = [21, 3, 3, 0, 2, 2, 40];
     for action in [
-        Action::Raw(b"no handshake at all\r\n".to_vec()),
-        Action::Raw(alert),
+        instead_of_handshake(b"no handshake at all\r\n"),
+        instead_of_handshake(&alert),
         Action::Close,
         Action::Silence,
     ] {
@@ -280,6 +281,9 @@ async fn injected_octets_always_end_the_session() {
         Action::Segments { pieces: vec![go.clone(), injected.clone()], pause },
         Action::Segments { pieces: vec![[&go[..], b"2"].concat(), b"50 ok\r\n".to_vec()], pause },
         Action::Raw([&go[..], &flood[..]].concat()),
+        // Neither letters nor anything else may stand before our part of the handshake.
+        Action::Raw([&go[..], b"no reply at all\r\n"].concat()),
+        Action::Raw([&go[..], b"\x16\x03\x03\0\x02\xff"].concat()),
     ];
     for action in actions {
         let server =

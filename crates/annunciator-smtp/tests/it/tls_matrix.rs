@@ -169,6 +169,8 @@ async fn check(row: &Row, mode: Mode, expected: &Expected) {
     }
 }
 
+/// One cell is stricter than the table: with an own list and a certificate of a public CA,
+/// credentials wait for the switch that allows it, because they go only to verified servers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_cell_of_the_matrix_is_as_agreed() {
     let (mut cells, turns) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));

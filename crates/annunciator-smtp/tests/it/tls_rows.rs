@@ -193,8 +193,16 @@ fn refusals(good: &Identity) -> Vec<Row> {
     ]
 }
 
+/// What a broken server says when the client has begun the handshake; what comes before is somebody
+/// else's (see `injections`).
+pub(crate) fn instead_of_handshake(octets: &[u8]) -> Action {
+    // The first piece is empty: the client begins as soon as it has read 220.
+    let pieces = vec![Vec::new(), octets.to_vec()];
+    Action::Segments { pieces, pause: Duration::from_millis(100) }
+}
+
 fn broken_handshakes(good: &Identity) -> Vec<Row> {
-    let alert = vec![21, 3, 3, 0, 2, 2, 40];
+    let alert = [21, 3, 3, 0, 2, 2, 40];
     let of = |(name, action): (&str, Action)| {
         let identity = good.clone();
         let silent = action == Action::Silence;
@@ -208,8 +216,8 @@ fn broken_handshakes(good: &Identity) -> Vec<Row> {
         Row { silent, ..row(name, server, cells) }
     };
     [
-        ("220 then garbage", Action::Raw(b"no handshake at all\r\n".to_vec())),
-        ("220 then an alert", Action::Raw(alert)),
+        ("220 then garbage", instead_of_handshake(b"no handshake at all\r\n")),
+        ("220 then an alert", instead_of_handshake(&alert)),
         ("220 then the end", Action::Close),
         ("220 then silence", Action::Silence),
     ]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use annunciator_core::{Outcome, Stage};
 
-use super::script::{Answer, refused};
+use super::script::{Answer, deferred, refused, unconfirmed};
 use super::*;
 
 const LANE: &str = "email/server";
@@ -115,4 +115,30 @@ async fn a_probe_whose_delivery_has_expired_does_not_leave_its_lane_suspended_fo
     stand.rest().await;
     assert_eq!(stand.suspended(), []);
     assert_eq!(states(&stand.deliveries().await), [("delivered", 2), ("failed", 1)]);
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_goes_to_the_same_server_however_often_that_fails() {
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    let script = move |_: &annunciator_channels::Order| {
+        Answer::Is(match tries.fetch_add(1, Ordering::AcqRel) {
+            0 => unconfirmed(),
+            1 => deferred(),
+            2 => refused(),
+            _ => Outcome::Delivered,
+        })
+    };
+    let mut stand = Stand::new(ScriptedChannel::new(1, script));
+    stand.queue("a", 0..1).await;
+    stand.start();
+    stand.rest().await;
+    for _ in 0..200 {
+        if states(&stand.deliveries().await) == [("delivered", 1)] {
+            break;
+        }
+        stand.step().await;
+    }
+    let calls = stand.channel.take_calls();
+    let asked: Vec<_> = calls.iter().map(|call| call.prefer_server.as_deref()).collect();
+    assert_eq!(asked, [None, Some("script"), Some("script"), Some("script")]);
 }

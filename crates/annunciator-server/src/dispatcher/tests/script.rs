@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 pub(super) struct Call {
     /// Subject of its notification.
     pub(super) subject: String,
+    /// The one server it may go to.
+    pub(super) prefer_server: Option<String>,
 }
 
 /// What the script does with an order.
@@ -115,7 +117,11 @@ impl Transport for ScriptedTransport {
             let mut next = Some(first);
             while let Some(order) = next {
                 let subject = order.notification.content.subject.clone();
-                self.0.calls.lock().expect("no panic while it is held").push(Call { subject });
+                self.0
+                    .calls
+                    .lock()
+                    .expect("no panic while it is held")
+                    .push(Call { subject, prefer_server: order.prefer_server.clone() });
                 let outcome = match (self.0.script)(&order) {
                     Answer::Is(outcome) => outcome,
                     Answer::After(gate, outcome) => {
@@ -147,6 +153,14 @@ pub(super) fn refused() -> Outcome {
     let diagnostic = "connection refused".to_owned();
     let (stage, scope) = (Stage::Connect, FailureScope::Relay);
     Outcome::TransientFailure(Failure { stage, scope, code: None, status, diagnostic })
+}
+
+/// The reply to the final dot was lost.
+pub(super) fn unconfirmed() -> Outcome {
+    let status = EnhancedStatus::new(4, 4, 2);
+    let diagnostic = "connection lost (end of message)".to_owned();
+    let (stage, scope) = (Stage::DataEnd, FailureScope::Delivery);
+    Outcome::Uncertain(Failure { stage, scope, code: None, status, diagnostic })
 }
 
 /// The relay does not take this recipient now.
