@@ -196,9 +196,7 @@ fn refusals(good: &Identity) -> Vec<Row> {
 /// What a broken server says when the client has begun the handshake; what comes before is somebody
 /// else's (see `injections`).
 pub(crate) fn instead_of_handshake(octets: &[u8]) -> Action {
-    // The first piece is empty: the client begins as soon as it has read 220.
-    let pieces = vec![Vec::new(), octets.to_vec()];
-    Action::Segments { pieces, pause: Duration::from_millis(100) }
+    Action::Segments { pieces: vec![octets.to_vec()], pause: Duration::ZERO }
 }
 
 fn broken_handshakes(good: &Identity) -> Vec<Row> {

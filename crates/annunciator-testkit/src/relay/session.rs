@@ -237,6 +237,11 @@ impl Session {
     async fn handshake(&mut self) -> Result<(), Stop> {
         let plan = self.setup.script.plan(Stage::Handshake, self.number, &[]);
         let acts = plan.action.is_some();
+        if acts {
+            // What comes before the client has begun would be an injection, and nothing else.
+            self.wire.flush().await?;
+            self.wire.await_input().await?;
+        }
         self.perform(plan, "").await?;
         if acts {
             self.wire.flush().await?;

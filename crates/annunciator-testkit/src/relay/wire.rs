@@ -106,6 +106,11 @@ impl Wire {
         }
     }
 
+    /// Waits until the client has sent something, or has closed.
+    pub(crate) async fn await_input(&mut self) -> Result<(), Stop> {
+        if self.start < self.input.len() { Ok(()) } else { self.fill().await }
+    }
+
     /// Appends exactly so many octets to `octets`.
     pub(crate) async fn append_octets(
         &mut self,
