@@ -69,6 +69,10 @@ pub struct CertificateView {
     /// The public half of a signing key in base64, as the `p=` of its DKIM record.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub public_key_base64: String,
+    /// The text of the TXT record that publishes a signing key, at
+    /// `<selector>._domainkey.<domain>`; empty for other objects and for a key that is lost.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dns_record: String,
     /// When the first of its certificates ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -15,8 +15,8 @@ use annunciator_api_types::{
     FieldError,
 };
 use annunciator_certificates::{
-    CertificateError, CertificateFacts, CertificateKind, ExpiryStage, FILES_MAX, SecretOctets,
-    read_authorities, read_client, read_signing_key,
+    CertificateError, CertificateFacts, CertificateKind, CertificateObject, ExpiryStage, FILES_MAX,
+    SecretOctets, read_authorities, read_client, read_signing_key,
 };
 use annunciator_core::{Timestamp, one_line};
 use annunciator_store::{CertificateRecord, NewAudit};
@@ -380,12 +380,23 @@ fn view(shared: &Shared, entry: &Entry) -> CertificateView {
         certificates: entry.facts.iter().map(facts_view).collect(),
         key: entry.key.clone(),
         public_key_base64,
+        dns_record: dns_record(entry.object.as_ref()),
         not_after: entry.not_after(),
         used_by: document::uses_of_certificate(&shared.settings.current().layer, &record.id),
         lost: entry.object.is_none(),
         created_at: record.created_at,
         created_by: record.created_by.clone(),
         replaced_at: record.replaced_at,
+    }
+}
+
+/// What an administrator publishes for a key that signs.
+fn dns_record(object: Option<&CertificateObject>) -> String {
+    match object {
+        Some(CertificateObject::SigningKey(key)) => {
+            key.signer().map(|signer| signer.dns_record()).unwrap_or_default()
+        }
+        _ => String::new(),
     }
 }
 

@@ -235,6 +235,12 @@ fn report(paint: Paint, view: &CertificateView, now: Timestamp) -> String {
         // Whole, unlike a cell: it is copied into DNS.
         text.push_str(&format!("\npublic key\n{}\n", view.public_key_base64));
     }
+    if !view.dns_record.is_empty() {
+        text.push_str(&format!(
+            "\nTXT record at SELECTOR._domainkey.DOMAIN\n{}\n",
+            view.dns_record
+        ));
+    }
     for facts in &view.certificates {
         let mut rows = vec![
             fact("subject", Cell::toned(&facts.subject, Tone::Strong)),
