@@ -20,6 +20,8 @@ use crate::shared::Shared;
 
 /// Wait between two looks.
 const ROUND: Duration = Duration::from_secs(60);
+/// Wait for the bootstrap to be done.
+const READY_WAIT: Duration = Duration::from_millis(500);
 /// Most events of one look: the rest comes with the next.
 const RAISED_MAX: usize = 50;
 
@@ -46,13 +48,12 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut told = HashMap::new();
     loop {
         // Before the bootstrap is done nobody could be told.
-        if shared.ready.load(Ordering::Acquire)
-            && let Err(error) = look(&shared, &mut told).await
-        {
+        let is_ready = shared.ready.load(Ordering::Acquire);
+        if is_ready && let Err(error) = look(&shared, &mut told).await {
             tracing::warn!(%error, "what ends soon could not be told; it is told later");
         }
         tokio::select! {
-            () = tokio::time::sleep(ROUND) => {}
+            () = tokio::time::sleep(if is_ready { ROUND } else { READY_WAIT }) => {}
             () = shared.certificates.changed() => {}
             () = stop.cancelled() => return,
         }
