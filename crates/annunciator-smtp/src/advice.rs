@@ -59,6 +59,12 @@ fn on_cause(trouble: &Trouble, terms: Terms) -> String {
     match &trouble.cause {
         Cause::Certificate(fault, _) => on_certificate(fault),
         Cause::Withheld(why, _) => on_withheld(*why).to_owned(),
+        // Less TLS would not help who asks for more of it (RFC 8689 section 4.1).
+        Cause::Forbidden(status, _) if (status.subject, status.detail) == (7, 30) => {
+            "Use a server that offers REQUIRETLS, with `tls = \"required\"` and a certificate that \
+             verifies; or turn `require_tls` off."
+                .to_owned()
+        }
         Cause::OldTls(_) if !terms.has_minimum => {
             "The server has no TLS version that is known here: update it.".to_owned()
         }

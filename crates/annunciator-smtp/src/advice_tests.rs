@@ -135,3 +135,15 @@ fn credentials_and_envelopes_that_are_refused() {
         check(stage, &cause, expected);
     }
 }
+
+#[test]
+fn who_asks_for_verified_tls_onwards_is_not_told_to_ask_for_less() {
+    let words = "`require_tls` asks for verified TLS on all the way, but it is not offered";
+    let cause = Cause::Forbidden(EnhancedStatus::new(4, 7, 30), words.to_owned());
+    let advice = on(&Trouble::new(Stage::Tls, cause), Terms::default());
+    assert!(
+        advice.contains("`require_tls`") && advice.contains("`tls = \"required\"`"),
+        "{advice}"
+    );
+    assert!(!advice.contains("if_supported"), "{advice}");
+}
