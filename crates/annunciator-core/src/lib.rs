@@ -34,6 +34,7 @@ mod decision;
 mod delivery;
 mod event;
 mod id;
+mod limit;
 mod notification;
 mod outcome;
 mod status;
@@ -46,7 +47,10 @@ pub use delivery::{
 };
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
 pub use id::{DeliveryId, EventUid, NotificationId};
-pub use notification::{ChannelName, Content, Notification, Recipient, RecipientRole, Scope};
+pub use limit::{LimitKey, LimitRule, NotificationLimit};
+pub use notification::{
+    ChannelName, Command, Content, Notification, Recipient, RecipientRole, Scope,
+};
 pub use outcome::{Failure, FailureScope, Outcome, Stage};
 pub use status::{EnhancedStatus, ReplyCode};
 pub use text::{ellipsize, mask_address, one_line};

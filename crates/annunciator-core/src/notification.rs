@@ -65,10 +65,14 @@ pub struct Scope {
     pub device: String,
     /// Device group path, may be empty.
     pub group: String,
+    /// Fingerprints of the conditions on the event that held when it was planned, ascending:
+    /// layers with another condition do not apply to its transport.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<u64>,
 }
 
 impl Scope {
-    /// The scope of an event.
+    /// The scope of an event, without conditions.
     #[must_use]
     pub fn of(event: &Event) -> Self {
         Self {
@@ -77,8 +81,18 @@ impl Scope {
             severity: event.severity,
             device: event.device.name.clone(),
             group: event.device.group.clone(),
+            conditions: Vec::new(),
         }
     }
+}
+
+/// What an executable gets besides its standard input, which is the content's text.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Command {
+    /// Arguments, without the program's own name; no NUL in any.
+    pub arguments: Vec<String>,
+    /// Names and values of the environment, each name once; no NUL in any.
+    pub environment: Vec<(String, String)>,
 }
 
 /// The words of a notification, rendered before any connection is opened (spec 5.3).
@@ -102,6 +116,9 @@ pub struct Content {
     pub thread_id: String,
     /// The source's id of the event.
     pub event_id: String,
+    /// What an executable gets; none for messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Command>,
 }
 
 /// Content for one channel, frozen at planning.

@@ -142,6 +142,7 @@ mod tests {
             message_id: id.to_owned(),
             thread_id: format!("thread {id}"),
             event_id: format!("event {id}"),
+            command: None,
         }
     }
 

@@ -14,6 +14,7 @@ fn content() -> Content {
         message_id: "0197a0b0-0000-7000-8000-000000000001@annunciator.example".to_owned(),
         thread_id: "0197a0b0-thread@annunciator.example".to_owned(),
         event_id: "a1".to_owned(),
+        command: None,
     }
 }
 

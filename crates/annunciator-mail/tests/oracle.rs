@@ -63,6 +63,7 @@ fn base() -> Content {
         message_id: "m1@annunciator.example".to_owned(),
         thread_id: "t1@annunciator.example".to_owned(),
         event_id: "e1".to_owned(),
+        command: None,
     }
 }
 

@@ -13,7 +13,8 @@ mod render;
 mod settings;
 
 use annunciator_core::{
-    Decision, DecisionKind, Event, Notification, NotificationId, Recipient, Scope, Timestamp,
+    Decision, DecisionKind, Event, Notification, NotificationId, NotificationLimit, Recipient,
+    Scope, Timestamp,
 };
 
 pub use profile::{ChannelProfile, Words};
@@ -36,6 +37,8 @@ pub struct PlannedContent {
     pub notification: Notification,
     /// Position of its profile in the list that was given.
     pub profile: usize,
+    /// What it counts against; the commit of the plan decides whether it is admitted.
+    pub limit: Option<NotificationLimit>,
 }
 
 impl PlannedContent {
@@ -77,7 +80,11 @@ pub fn plan(
                 scope: Scope::of(event),
                 content,
             };
-            plan.notifications.push(PlannedContent { notification, profile: position });
+            plan.notifications.push(PlannedContent {
+                notification,
+                profile: position,
+                limit: None,
+            });
         }
         plan.decisions.push(decision);
     }

@@ -52,6 +52,7 @@ pub(crate) fn render_content(
         message_id: format!("{id}@{domain}"),
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
+        command: None,
     }
 }
 

@@ -142,6 +142,7 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
             message_id: format!("{id}@annunciator.example.org"),
             thread_id: "disk.full.pc-17@annunciator.example.org".to_owned(),
             event_id: event.id.clone(),
+            command: None,
         },
     };
     let delivery = Delivery {

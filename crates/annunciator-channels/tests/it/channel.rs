@@ -81,6 +81,7 @@ pub(crate) fn content(sender: &str, recipients: &[&str]) -> Content {
         message_id: "1@sender.test".to_owned(),
         thread_id: "2@sender.test".to_owned(),
         event_id: "e1".to_owned(),
+        command: None,
     }
 }
 
@@ -93,6 +94,7 @@ pub(crate) fn order(content: Content) -> Order {
         severity: Severity::Critical,
         device: String::new(),
         group: String::new(),
+        conditions: Vec::new(),
     };
     let notification = Notification {
         id: NotificationId::from_parts(1, [0; 10]),

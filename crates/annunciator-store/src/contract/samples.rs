@@ -112,6 +112,7 @@ pub fn planned(
             message_id: format!("{number}@example.org"),
             thread_id: "disk.full@example.org".to_owned(),
             event_id: event.id.clone(),
+            command: None,
         },
     };
     let deliveries = (0..recipients)

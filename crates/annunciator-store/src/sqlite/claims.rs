@@ -11,15 +11,14 @@ use rusqlite::OptionalExtension;
 
 use super::fault::Trouble;
 use super::rows::{
-    DELIVERY_COLUMNS, NOTIFICATION_COLUMNS, StoredDelivery, delivery_of, keys_of, notification_of,
+    DELIVERY_COLUMNS, NOTIFICATION_COLUMN_COUNT, NOTIFICATION_COLUMNS, StoredDelivery, delivery_of,
+    keys_of, notification_of,
 };
 use super::session::{Flight, Session};
 use crate::{ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims};
 
 /// Most lanes that one claim looks at; the others get their turn in the next.
 const LANES_MAX: usize = 10_000;
-/// Column after [`NOTIFICATION_COLUMNS`].
-const DELIVERY_KEYS: usize = 17;
 
 /// Where a lane stands.
 struct Due {
@@ -158,10 +157,10 @@ fn notification_by_key(
     let text = format!(
         "SELECT {NOTIFICATION_COLUMNS}, n.deliveries FROM notifications n WHERE n.key = ?1"
     );
-    let (notification, keys) = session
-        .connection
-        .prepare_cached(&text)?
-        .query_row([key], |row| Ok((notification_of(row)?, keys_of(row, DELIVERY_KEYS)?)))?;
+    let (notification, keys) =
+        session.connection.prepare_cached(&text)?.query_row([key], |row| {
+            Ok((notification_of(row)?, keys_of(row, NOTIFICATION_COLUMN_COUNT)?))
+        })?;
     Ok((Arc::new(notification), keys))
 }
 

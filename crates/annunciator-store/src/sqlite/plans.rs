@@ -154,9 +154,9 @@ impl<'a> Ledger<'a> {
         let content = connection.prepare_cached(
             "INSERT INTO notifications (id, event, event_uid, channel, created_at, application,
                event_type, severity, device, device_group, subject, body, html, sender, recipients,
-               message_id, thread_id, event_id, deliveries)
+               message_id, thread_id, event_id, deliveries, conditions, command)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19)",
+               ?18, ?19, ?20, ?21)",
         )?;
         let delivery = connection.prepare_cached(
             "INSERT INTO deliveries (key, id, notification, lane, state, claims, due_at, at,
@@ -220,6 +220,8 @@ impl<'a> Ledger<'a> {
             content.thread_id,
             content.event_id,
             keys_to_blob(deliveries),
+            (!scope.conditions.is_empty()).then(|| to_json(&scope.conditions)),
+            content.command.as_ref().map(to_json),
         ])
     }
 

@@ -79,11 +79,16 @@ pub(super) fn event_of(row: &Row<'_>) -> Result<Event> {
 /// Columns of a notification, for [`notification_of`].
 pub(super) const NOTIFICATION_COLUMNS: &str = "n.id, n.event_uid, n.channel, n.created_at, \
      n.application, n.event_type, n.severity, n.device, n.device_group, n.subject, n.body, n.html, \
-     n.sender, n.recipients, n.message_id, n.thread_id, n.event_id";
+     n.sender, n.recipients, n.message_id, n.thread_id, n.event_id, \
+     n.conditions, n.command";
+/// Number of columns in [`NOTIFICATION_COLUMNS`].
+pub(super) const NOTIFICATION_COLUMN_COUNT: usize = 19;
 
 /// Reads [`NOTIFICATION_COLUMNS`], which must come first.
 pub(super) fn notification_of(row: &Row<'_>) -> Result<Notification> {
     let recipients: String = row.get(13)?;
+    let conditions: Option<String> = row.get(17)?;
+    let command: Option<String> = row.get(18)?;
     Ok(Notification {
         id: NotificationId(uuid_of(row, 0)?),
         event: EventUid(uuid_of(row, 1)?),
@@ -95,6 +100,8 @@ pub(super) fn notification_of(row: &Row<'_>) -> Result<Notification> {
             severity: severity_of(row, 6)?,
             device: row.get(7)?,
             group: row.get(8)?,
+            conditions: conditions
+                .map_or_else(|| Ok(Vec::new()), |text| from_json(&text, "list of conditions"))?,
         },
         content: Content {
             subject: row.get(9)?,
@@ -105,6 +112,7 @@ pub(super) fn notification_of(row: &Row<'_>) -> Result<Notification> {
             message_id: row.get(14)?,
             thread_id: row.get(15)?,
             event_id: row.get(16)?,
+            command: command.map(|text| from_json(&text, "command")).transpose()?,
         },
     })
 }

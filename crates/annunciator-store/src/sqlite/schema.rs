@@ -17,6 +17,7 @@ use crate::{Result, StoreError};
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_start.sql"),
     include_str!("../../migrations/0002_certificates.sql"),
+    include_str!("../../migrations/0003_scope_and_command.sql"),
 ];
 
 /// Name of the database file in its folder.

@@ -37,6 +37,7 @@ fn order(tag: u64, sender: &str, addresses: &[&str]) -> Order {
         severity: Severity::Info,
         device: String::new(),
         group: String::new(),
+        conditions: Vec::new(),
     };
     let content = Content {
         subject: "s".into(),
@@ -47,6 +48,7 @@ fn order(tag: u64, sender: &str, addresses: &[&str]) -> Order {
         message_id: "1@host.example".into(),
         thread_id: "2@host.example".into(),
         event_id: "e".into(),
+        command: None,
     };
     let notification = Notification {
         id: NotificationId::from_parts(1, [0; 10]),

@@ -21,6 +21,7 @@ fn work(number: u64) -> Work {
         severity: Severity::Info,
         device: String::new(),
         group: String::new(),
+        conditions: Vec::new(),
     };
     let content = Content {
         subject: number.to_string(),
@@ -31,6 +32,7 @@ fn work(number: u64) -> Work {
         message_id: String::new(),
         thread_id: String::new(),
         event_id: String::new(),
+        command: None,
     };
     let notification = Notification {
         id,
