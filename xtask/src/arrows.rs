@@ -26,7 +26,9 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         &[
             "annunciator-core",
             "annunciator-settings",
+            "annunciator-template",
             "annunciator-mail",
+            "annunciator-planner",
             "annunciator-names",
             "annunciator-certificates",
             "annunciator-smtp",

@@ -7,38 +7,60 @@
 //! [`CHANNELS`] is the registry; nothing else compares channel names.
 
 mod attempt;
-pub mod email;
 mod names_settings;
 mod presets;
 mod relay_settings;
 
-mod transport_parts;
+mod relay_parts;
+
+mod mail_transport;
+mod mail_warnings;
+
+mod layers;
+
+pub mod email;
 
 use std::sync::Arc;
 
 use annunciator_core::{ChannelName, Notification};
+use annunciator_planner::ChannelProfile;
+use annunciator_settings::Problem;
 
 pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
+pub use layers::{ChannelLayers, EffectiveValue, LayerView};
 pub use names_settings::{NamesLayer, NamesSettings};
 pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
+pub use relay_parts::Basis;
 pub use relay_settings::{AuthMode, RelayLayer, RelaySettings, TlsMode, TlsVersionMin};
-pub use transport_parts::TransportParts;
 
 /// A way out.
 pub trait Channel: Send + Sync {
     /// Its name in settings, API and ledger.
     fn name(&self) -> ChannelName;
 
-    /// Checks a recipient's or sender's address.
-    ///
-    /// # Errors
-    /// What is wrong and what to do.
-    fn check_address(&self, address: &str) -> Result<(), String>;
+    /// Whether a layer sets anything that its transports are made from.
+    fn sets_transport(&self, layers: &ChannelLayers) -> bool;
 
-    /// Makes ready to send with these settings; connections are shared between transports of
-    /// equal settings.
-    fn transport(&self, parts: TransportParts<'_>) -> Arc<dyn Transport>;
+    /// Whether a layer sets anything of this channel.
+    fn sets_profile(&self, layers: &ChannelLayers) -> bool;
+
+    /// What events are planned with under these layers, nearest first; `transport` is the one
+    /// that [`Self::transport`] makes of them.
+    fn profile(&self, layers: &[LayerView<'_>], transport: &dyn Transport) -> ChannelProfile;
+
+    /// Makes ready to send with these layers, nearest first; connections are shared between
+    /// transports of equal settings.
+    fn transport(&self, layers: &[LayerView<'_>], basis: Basis<'_>) -> Arc<dyn Transport>;
+
+    /// Effective values under these layers, for showing.
+    fn effective(&self, layers: &[LayerView<'_>]) -> Vec<EffectiveValue>;
+
+    /// What cannot be saved, with pointers below the channel's group.
+    fn find_problems(&self, layers: &[LayerView<'_>], basis: Basis<'_>) -> Vec<Problem>;
+
+    /// What works but deserves a look, with pointers below the channel's group.
+    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem>;
 
     /// The bytes that recipients get, for showing.
     ///
@@ -70,3 +92,23 @@ pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
 pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make)];
+
+/// An event for tests.
+#[cfg(test)]
+fn sample_event() -> annunciator_core::Event {
+    use annunciator_core::{Application, Device, Event, EventUid, Severity, Timestamp};
+    Event {
+        uid: EventUid::from_parts(1, [0; 10]),
+        id: "a1".into(),
+        event_type: "disk.full".into(),
+        type_name: "Disk full".into(),
+        severity: Severity::Critical,
+        application: Application { name: "Storage Guard".into(), version: "1.4".into() },
+        device: Device { name: "pc-17".into(), ..Device::default() },
+        task: String::new(),
+        description: "Volume D: has 1 % left".into(),
+        occurred_at: Timestamp(0),
+        registered_at: Timestamp(5),
+        parameters: [].into(),
+    }
+}

@@ -5,21 +5,26 @@
 //! Knows nothing of: stores, relays, where settings are saved.
 //! Failure: none; templates were parsed at save, and rendering cannot fail (spec 5.3).
 //!
-//! The order is: resolve (is the channel on for this event) → render. Silences and limits will
-//! stand between the two.
+//! The order is: which layers apply (`layers.rs`) → is the channel on for this event → render.
 
+mod layers;
+mod matcher;
+mod overrides;
 mod profile;
 mod render;
-mod settings;
+mod rules;
 
 use annunciator_core::{
     Decision, DecisionKind, Event, Notification, NotificationId, NotificationLimit, Recipient,
     Scope, Timestamp,
 };
 
-pub use profile::{ChannelProfile, Words};
-pub use render::{RenderedWords, render_preview};
-pub use settings::{NotifyLayer, NotifySettings};
+pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
+pub use matcher::MatcherSet;
+pub use overrides::{Entry, GROUP_SEPARATOR, Overrides, Owned, Owner, Policy, Selector};
+pub use profile::{ChannelProfile, Compose, Composed, Switch};
+pub use render::{RenderedWords, Words, render_preview};
+pub use rules::{Place, find_override_problems, find_override_warnings};
 
 /// What must be sent for one event.
 #[derive(Debug, Default)]
@@ -57,11 +62,12 @@ pub trait NotificationIds {
 
 /// Decides for each channel whether the event is notified, and renders the words.
 ///
-/// `profiles` are those that hold for this event, one per channel. `domain` is the right-hand
-/// side of Message-IDs.
+/// `profiles` are those that hold for this event, one per channel, and `scope` is what chose
+/// them. `domain` is the right-hand side of Message-IDs.
 pub fn plan(
     event: &Event,
     profiles: &[&ChannelProfile],
+    scope: &Scope,
     domain: &str,
     now: Timestamp,
     ids: &dyn NotificationIds,
@@ -69,15 +75,19 @@ pub fn plan(
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
         let decision = profile.decide(event);
-        if decision.kind == DecisionKind::Notified {
+        let composed = match decision.kind {
+            DecisionKind::Notified => profile.composer.compose(event),
+            _ => Vec::new(),
+        };
+        for composed in composed {
             let id = ids.notification_id();
-            let content = render::render_content(profile, event, id, domain);
+            let content = render::freeze(composed, event, id, domain);
             let notification = Notification {
                 id,
                 event: event.uid,
                 channel: profile.channel.clone(),
                 created_at: now,
-                scope: Scope::of(event),
+                scope: scope.clone(),
                 content,
             };
             plan.notifications.push(PlannedContent {

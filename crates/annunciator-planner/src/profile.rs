@@ -1,40 +1,73 @@
-//! Notification settings into a profile: templates compiled, recipients listed, ready for events.
+//! What holds for one channel and one kind of event, ready to plan with.
 //!
-//! A profile is made once per revision of the settings, not per event.
+//! A profile is made once for each combination of layers, not per event.
+
+use std::fmt;
+use std::sync::Arc;
 
 use annunciator_core::{
-    ChannelName, Decision, DecisionKind, Event, Lane, Recipient, RecipientRole,
+    ChannelName, Command, Decision, DecisionKind, Event, Lane, Recipient, Severity,
 };
-use annunciator_settings::{NotifyAbout, TextList};
-use annunciator_template::{ParseError, Purpose, Template};
+use annunciator_settings::{NotifyAbout, Origin};
 
-use crate::NotifySettings;
-
-/// Compiled templates of a message.
-#[derive(Debug, Clone)]
-pub struct Words {
-    /// Subject.
-    pub subject: Template,
-    /// Plain text.
-    pub text: Template,
-    /// HTML beside the text.
-    pub html: Option<Template>,
+/// Whether a channel is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Switch {
+    /// No layer but the server's says so: by severity.
+    About(NotifyAbout),
+    /// The nearest layer that says so.
+    Layer {
+        /// Whether it is on.
+        on: bool,
+        /// Whose layer it is.
+        origin: Origin,
+    },
 }
 
-impl Words {
-    /// Compiles templates.
-    ///
-    /// # Errors
-    /// The first template that does not parse; settings are checked at save, so that this is a
-    /// broken store.
-    pub fn parse(subject: &str, text: &str, html: &str) -> Result<Self, ParseError> {
-        let html = (!html.is_empty()).then(|| Template::parse(html, Purpose::Email)).transpose()?;
-        Ok(Self {
-            subject: Template::parse(subject, Purpose::Email)?,
-            text: Template::parse(text, Purpose::Email)?,
-            html,
-        })
+impl Switch {
+    /// Whether events of a severity are notified, and why.
+    #[must_use]
+    pub fn decide(&self, severity: Severity) -> (bool, String) {
+        match self {
+            Self::Layer { on, origin } => {
+                (*on, format!("turned {} ({origin})", if *on { "on" } else { "off" }))
+            }
+            Self::About(NotifyAbout::All) => (true, "notify_about includes all events".to_owned()),
+            Self::About(NotifyAbout::Configured) => (
+                false,
+                "notify_about is `configured` and no event configuration turns it on".to_owned(),
+            ),
+            Self::About(about) if about.admits(severity) => {
+                (true, format!("notify_about includes severity `{severity}`"))
+            }
+            Self::About(_) => {
+                (false, format!("notify_about does not include severity `{severity}`"))
+            }
+        }
     }
+}
+
+/// The words of one notification and who gets them, before ids are given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Composed {
+    /// One line; may be empty.
+    pub subject: String,
+    /// Plain text; the standard input of an executable.
+    pub text: String,
+    /// HTML beside the text.
+    pub html: Option<String>,
+    /// Sender, may be empty.
+    pub sender: String,
+    /// Who gets them, at least one.
+    pub recipients: Vec<Recipient>,
+    /// What an executable gets besides.
+    pub command: Option<Command>,
+}
+
+/// Renders an event for a channel. It cannot fail: templates were parsed at save (spec 5.3).
+pub trait Compose: Send + Sync + fmt::Debug {
+    /// The notifications of an event: one for all recipients that share their words.
+    fn compose(&self, event: &Event) -> Vec<Composed>;
 }
 
 /// What holds for one channel, ready to plan events with.
@@ -45,87 +78,23 @@ pub struct ChannelProfile {
     /// The queue that its deliveries wait in.
     pub lane: Lane,
     /// Which events are notified.
-    pub notify_about: NotifyAbout,
-    /// Who gets them, each address once, To before Cc before Bcc.
-    pub recipients: Vec<Recipient>,
-    /// Sender, may be empty.
-    pub sender: String,
-    /// The words.
-    pub words: Words,
+    pub switch: Switch,
+    /// Makes the words.
+    pub composer: Arc<dyn Compose>,
     /// What is missing to send anything, such as a server; empty when nothing is.
     pub missing: String,
 }
 
 impl ChannelProfile {
-    /// Compiles the settings of a channel. `missing` says what its transport lacks.
-    ///
-    /// # Errors
-    /// A template does not parse.
-    pub fn compile(
-        channel: ChannelName,
-        lane: Lane,
-        settings: &NotifySettings,
-        missing: &str,
-    ) -> Result<Self, ParseError> {
-        let recipients = list_recipients(settings);
-        let lacks = if recipients.is_empty() { "no recipients are set" } else { missing };
-        Ok(Self {
-            channel,
-            lane,
-            notify_about: settings.notify_about.clone(),
-            recipients,
-            sender: settings.sender.clone(),
-            words: Words::parse(&settings.subject, &settings.message, &settings.html_message)?,
-            missing: lacks.to_owned(),
-        })
-    }
-
     /// Whether an event is notified over this channel, and why.
     #[must_use]
     pub fn decide(&self, event: &Event) -> Decision {
-        let severity = event.severity.as_str();
-        let is_on = self.notify_about.admits(event.severity);
-        let (kind, reason) = match (&self.notify_about, is_on) {
-            (NotifyAbout::Configured, _) => (
-                DecisionKind::Off,
-                "notify_about is `configured` and no event configuration turns it on".to_owned(),
-            ),
-            (_, false) => {
-                (DecisionKind::Off, format!("notify_about does not include severity `{severity}`"))
-            }
-            _ if !self.missing.is_empty() => (DecisionKind::Incomplete, self.missing.clone()),
-            (NotifyAbout::All, _) => {
-                (DecisionKind::Notified, "notify_about includes all events".to_owned())
-            }
-            _ => (DecisionKind::Notified, format!("notify_about includes severity `{severity}`")),
+        let (is_on, reason) = self.switch.decide(event.severity);
+        let (kind, reason) = match is_on {
+            false => (DecisionKind::Off, reason),
+            true if !self.missing.is_empty() => (DecisionKind::Incomplete, self.missing.clone()),
+            true => (DecisionKind::Notified, reason),
         };
         Decision { channel: self.channel.clone(), kind, reason }
-    }
-}
-
-/// To, Cc and Bcc in this order, an address only where it stands first.
-fn list_recipients(settings: &NotifySettings) -> Vec<Recipient> {
-    let lists: [(&TextList, RecipientRole); 3] = [
-        (&settings.recipients, RecipientRole::To),
-        (&settings.recipients_cc, RecipientRole::Cc),
-        (&settings.recipients_bcc, RecipientRole::Bcc),
-    ];
-    let mut known = std::collections::HashSet::new();
-    let mut recipients = Vec::new();
-    for (list, role) in lists {
-        for address in list.iter() {
-            if known.insert(folded(address)) {
-                recipients.push(Recipient { address: address.to_owned(), role });
-            }
-        }
-    }
-    recipients
-}
-
-/// The form two spellings of one address share: domains compare without case (RFC 5321 2.4).
-fn folded(address: &str) -> String {
-    match address.rsplit_once('@') {
-        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
-        None => address.to_owned(),
     }
 }

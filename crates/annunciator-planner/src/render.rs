@@ -1,9 +1,59 @@
-//! Templates and an event into the words of a notification, before any connection is opened.
+//! Templates and an event into the words of a message, before any connection is opened.
 
 use annunciator_core::{Content, Event, NotificationId};
-use annunciator_template::{Escape, EventValues, SampleValues, Values};
+use annunciator_template::{
+    Escape, EventValues, ParseError, Purpose, SampleValues, Template, Values,
+};
 
-use crate::{ChannelProfile, Words};
+use crate::Composed;
+
+/// Compiled templates of a message.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// Subject.
+    pub subject: Template,
+    /// Plain text.
+    pub text: Template,
+    /// HTML beside the text.
+    pub html: Option<Template>,
+}
+
+impl Words {
+    /// Compiles templates for a purpose.
+    ///
+    /// # Errors
+    /// The first template that does not parse; settings are checked at save, so that this is a
+    /// broken store.
+    pub fn parse(
+        subject: &str,
+        text: &str,
+        html: &str,
+        purpose: Purpose,
+    ) -> Result<Self, ParseError> {
+        let html = (!html.is_empty()).then(|| Template::parse(html, purpose)).transpose()?;
+        Ok(Self {
+            subject: Template::parse(subject, purpose)?,
+            text: Template::parse(text, purpose)?,
+            html,
+        })
+    }
+
+    /// No words at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { subject: Template::empty(), text: Template::empty(), html: None }
+    }
+
+    /// The words for these values.
+    #[must_use]
+    pub fn render(&self, values: &dyn Values) -> RenderedWords {
+        RenderedWords {
+            subject: self.subject.render(values, Escape::Line),
+            text: self.text.render(values, Escape::None),
+            html: self.html.as_ref().map(|html| html.render(values, Escape::Html)),
+        }
+    }
+}
 
 /// Rendered templates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,43 +66,32 @@ pub struct RenderedWords {
     pub html: Option<String>,
 }
 
-impl RenderedWords {
-    fn of(words: &Words, values: &dyn Values) -> Self {
-        Self {
-            subject: words.subject.render(values, Escape::Line),
-            text: words.text.render(values, Escape::None),
-            html: words.html.as_ref().map(|html| html.render(values, Escape::Html)),
-        }
-    }
-}
-
 /// Renders templates for a preview: with an event, or with the samples of the parameter table.
 #[must_use]
 pub fn render_preview(words: &Words, event: Option<&Event>) -> RenderedWords {
     match event {
-        Some(event) => RenderedWords::of(words, &EventValues::new(event)),
-        None => RenderedWords::of(words, &SampleValues),
+        Some(event) => words.render(&EventValues::new(event)),
+        None => words.render(&SampleValues),
     }
 }
 
-/// Renders what is frozen in a notification.
-pub(crate) fn render_content(
-    profile: &ChannelProfile,
+/// What is frozen in a notification.
+pub(crate) fn freeze(
+    composed: Composed,
     event: &Event,
     id: NotificationId,
     domain: &str,
 ) -> Content {
-    let rendered = RenderedWords::of(&profile.words, &EventValues::new(event));
     Content {
-        subject: rendered.subject,
-        text: rendered.text,
-        html: rendered.html,
-        sender: profile.sender.clone(),
-        recipients: profile.recipients.clone(),
+        subject: composed.subject,
+        text: composed.text,
+        html: composed.html,
+        sender: composed.sender,
+        recipients: composed.recipients,
         message_id: format!("{id}@{domain}"),
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
-        command: None,
+        command: composed.command,
     }
 }
 

@@ -1,15 +1,16 @@
 //! Rules of planning, as tables.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use annunciator_core::{
     Application, ChannelName, DecisionKind, Device, Event, EventUid, Lane, NotificationId,
-    RecipientRole, Severity, Timestamp,
+    Recipient, RecipientRole, Scope, Severity, Timestamp,
 };
-use annunciator_settings::{SettingsGroup as _, SettingsLayer as _};
-use serde_json::json;
+use annunciator_settings::{NotifyAbout, Origin};
+use annunciator_template::{EventValues, Purpose};
 
-use crate::{ChannelProfile, NotificationIds, NotifyLayer, NotifySettings, Plan, plan};
+use crate::{ChannelProfile, Compose, Composed, NotificationIds, Plan, Switch, Words, plan};
 
 struct Counted(Cell<u64>);
 
@@ -37,77 +38,74 @@ fn event(severity: Severity) -> Event {
     }
 }
 
-fn plan_with(document: &serde_json::Value, severity: Severity, missing: &str) -> Plan {
-    let layer = NotifyLayer::from_json(document).expect("valid settings");
-    let settings = NotifySettings::resolve(&[(annunciator_settings::Origin::Server, &layer)]);
-    let channel = ChannelName::from_static("email");
-    let profile =
-        ChannelProfile::compile(channel, Lane::new("email/server"), &settings.values, missing)
-            .expect("valid templates");
-    plan(&event(severity), &[&profile], "host.example", Timestamp(9), &Counted(Cell::new(0)))
+/// One notification for each address, with the same words.
+#[derive(Debug)]
+struct OneEach {
+    words: Words,
+    addresses: Vec<&'static str>,
+}
+
+impl Compose for OneEach {
+    fn compose(&self, event: &Event) -> Vec<Composed> {
+        let rendered = self.words.render(&EventValues::new(event));
+        let composed = |address: &&str| Composed {
+            subject: rendered.subject.clone(),
+            text: rendered.text.clone(),
+            html: rendered.html.clone(),
+            recipients: vec![Recipient { address: (*address).to_owned(), role: RecipientRole::To }],
+            ..Composed::default()
+        };
+        self.addresses.iter().map(composed).collect()
+    }
+}
+
+fn plan_with(switch: Switch, severity: Severity, missing: &str) -> Plan {
+    let words = Words::parse("%DESCR%", "%DESCR%", "<b>%DESCR%</b>", Purpose::Email);
+    let composer = OneEach { words: words.expect("good"), addresses: vec!["a@x", "b@x"] };
+    let profile = ChannelProfile {
+        channel: ChannelName::from_static("email"),
+        lane: Lane::new("email/server"),
+        switch,
+        composer: Arc::new(composer),
+        missing: missing.to_owned(),
+    };
+    let (event, ids) = (event(severity), Counted(Cell::new(0)));
+    plan(&event, &[&profile], &Scope::of(&event), "host.example", Timestamp(9), &ids)
 }
 
 #[test]
-fn severity_and_completeness_decide_and_the_reason_is_kept() {
-    for (about, severity, missing, kind, reason) in [
-        (json!("all"), Severity::Info, "", DecisionKind::Notified, "all events"),
-        (json!(["info"]), Severity::Info, "", DecisionKind::Notified, "severity `info`"),
-        (json!(["info"]), Severity::Critical, "", DecisionKind::Off, "not include"),
-        (json!([]), Severity::Critical, "", DecisionKind::Off, "not include"),
-        (json!("configured"), Severity::Critical, "", DecisionKind::Off, "configured"),
-        (json!("all"), Severity::Info, "no servers", DecisionKind::Incomplete, "no servers"),
+fn switch_and_completeness_decide_and_the_reason_is_kept() {
+    let about = |severities: &[Severity]| Switch::About(NotifyAbout::Severities(severities.into()));
+    let layer = |on| Switch::Layer { on, origin: Origin::Policy("Plant A".into()) };
+    let (all, configured) = (NotifyAbout::All, NotifyAbout::Configured);
+    use DecisionKind::{Incomplete, Notified, Off};
+    use Severity::{Critical, Info};
+    for (switch, severity, missing, kind, reason) in [
+        (Switch::About(all.clone()), Info, "", Notified, "all events"),
+        (about(&[Info]), Info, "", Notified, "severity `info`"),
+        (about(&[Info]), Critical, "", Off, "not include"),
+        (about(&[]), Critical, "", Off, "not include"),
+        (Switch::About(configured), Critical, "", Off, "configured"),
+        (Switch::About(all), Info, "no servers", Incomplete, "no servers"),
+        (layer(true), Info, "", Notified, "turned on (from policy Plant A)"),
+        (layer(false), Critical, "", Off, "turned off (from policy Plant A)"),
+        (layer(true), Info, "no servers", Incomplete, "no servers"),
     ] {
-        let document = json!({"notify_about": about, "recipients": "a@example.org"});
-        let plan = plan_with(&document, severity, missing);
+        let plan = plan_with(switch.clone(), severity, missing);
         assert_eq!(plan.decisions.len(), 1);
-        assert_eq!(plan.decisions[0].kind, kind, "{about}");
+        assert_eq!(plan.decisions[0].kind, kind, "{switch:?}");
         assert!(plan.decisions[0].reason.contains(reason), "{}", plan.decisions[0].reason);
-        assert_eq!(plan.notifications.len(), usize::from(kind == DecisionKind::Notified));
+        assert_eq!(plan.notifications.len(), if kind == Notified { 2 } else { 0 });
     }
 }
 
 #[test]
-fn without_recipients_nothing_is_planned_and_the_ledger_says_why() {
-    let plan = plan_with(&json!({}), Severity::Critical, "no servers");
-    assert_eq!(plan.decisions[0].kind, DecisionKind::Incomplete);
-    assert_eq!(plan.decisions[0].reason, "no recipients are set");
-}
-
-#[test]
-fn an_address_is_told_once_in_its_first_role() {
-    let plan = plan_with(
-        &json!({
-            "recipients": "a@Example.org; b@example.org",
-            "recipients_cc": "a@example.ORG; c@example.org",
-            "recipients_bcc": "c@example.org; A@example.org",
-        }),
-        Severity::Critical,
-        "",
-    );
-    let told: Vec<_> = plan.notifications[0]
-        .recipients()
-        .iter()
-        .map(|recipient| (recipient.address.as_str(), recipient.role))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            ("a@Example.org", RecipientRole::To),
-            ("b@example.org", RecipientRole::To),
-            ("c@example.org", RecipientRole::Cc),
-            ("A@example.org", RecipientRole::Bcc),
-        ]
-    );
-}
-
-#[test]
 fn content_is_rendered_and_frozen_with_its_ids() {
-    let plan = plan_with(
-        &json!({"recipients": "a@example.org", "subject": "%DESCR%", "html_message": "<b>%DESCR%</b>"}),
-        Severity::Critical,
-        "",
-    );
-    let notification = &plan.notifications[0].notification;
+    let plan = plan_with(Switch::About(NotifyAbout::All), Severity::Critical, "");
+    let [first, second] = &plan.notifications[..] else { panic!("one for each address") };
+    assert_ne!(first.notification.id, second.notification.id);
+    assert_eq!(second.recipients()[0].address, "b@x");
+    let notification = &first.notification;
     assert_eq!(notification.created_at, Timestamp(9));
     assert_eq!(notification.content.message_id, format!("{}@host.example", notification.id));
     assert!(!notification.content.subject.contains(['\r', '\n']));

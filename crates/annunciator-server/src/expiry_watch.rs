@@ -10,8 +10,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annunciator_certificates::{CertificateFacts, ExpiryStage};
-use annunciator_channels::AuthMode;
+use annunciator_channels::{AuthMode, RelaySettings};
 use annunciator_core::{ParameterValue, Severity, Timestamp};
+use annunciator_settings::{Origin, SettingsGroup as _};
 use annunciator_store::{KeptText, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +81,7 @@ pub fn endings(shared: &Shared) -> Vec<Ending> {
         let place = format!("listener/{}", facts.fingerprint_sha256);
         endings.push(Ending::of_certificate(what, place, facts));
     }
-    endings.extend(oauth_secret(shared));
+    endings.extend(oauth_secrets(shared));
     endings.sort_by(|a, b| (a.ends_at, &a.place).cmp(&(b.ends_at, &b.place)));
     endings
 }
@@ -98,20 +99,29 @@ fn title(facts: &CertificateFacts) -> &str {
     if facts.subject.is_empty() { &facts.serial } else { &facts.subject }
 }
 
-fn oauth_secret(shared: &Shared) -> Option<Ending> {
-    let snapshot = shared.settings.current();
-    let relay = &snapshot.email_relay.values;
-    let day = &relay.oauth_secret_expires;
-    if relay.auth != AuthMode::OAuth2 || day.is_empty() {
-        return None;
+/// The secrets of OAuth 2.0 clients that the relays of all layers use, each once.
+fn oauth_secrets(shared: &Shared) -> Vec<Ending> {
+    let configuration = shared.settings.current().configuration.clone();
+    let mut endings: Vec<Ending> = Vec::new();
+    for layer in configuration.relays() {
+        // A relay resolves as one unit: what a layer sets of it is all there is.
+        let relay = RelaySettings::resolve(&[(Origin::Server, layer)]).values;
+        let day = &relay.oauth_secret_expires;
+        let place = format!("oauth_secret/{}/{day}", relay.oauth_client_id);
+        let is_known = endings.iter().any(|known| known.place == place);
+        if relay.auth != AuthMode::OAuth2 || day.is_empty() || is_known {
+            continue;
+        }
+        let Ok(ends_at) = format!("{day}T00:00:00Z").parse() else { continue };
+        endings.push(Ending {
+            what: format!("client secret of OAuth 2.0 client `{}`", relay.oauth_client_id),
+            ends_at,
+            place,
+            kind: Kind::OAuthSecret,
+            parameters: vec![("client_id", relay.oauth_client_id.clone())],
+        });
     }
-    Some(Ending {
-        what: format!("client secret of OAuth 2.0 client `{}`", relay.oauth_client_id),
-        ends_at: format!("{day}T00:00:00Z").parse().ok()?,
-        place: format!("oauth_secret/{}/{day}", relay.oauth_client_id),
-        kind: Kind::OAuthSecret,
-        parameters: vec![("client_id", relay.oauth_client_id.clone())],
-    })
+    endings
 }
 
 impl Ending {

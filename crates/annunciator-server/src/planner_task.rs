@@ -116,6 +116,7 @@ impl PlannerPermit {
 type Planner = fn(
     &Event,
     &[&ChannelProfile],
+    &Scope,
     &str,
     Timestamp,
     &dyn NotificationIds,
@@ -260,11 +261,14 @@ fn plan_event(
     now: Timestamp,
     planner: Planner,
 ) -> Result<Planned, String> {
-    let profiles = snapshot.profiles(&Scope::of(event));
+    let holding = snapshot.holding(event);
+    let profiles: Vec<&ChannelProfile> = holding.profiles.iter().map(Arc::as_ref).collect();
+    let scope = &holding.scope;
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let plan = catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, domain, now, &ids)))
-        .map_err(|panic| panic_text(panic.as_ref()))?;
+    let plan =
+        catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, scope, domain, now, &ids)))
+            .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {
         let profile: &ChannelProfile = profiles[content.profile];

@@ -1,25 +1,25 @@
-//! The settings document: one object per group, into the typed layer and back.
+//! The settings document: one object per group and the overrides, into a configuration and back.
 //!
 //! In: JSON as an administrator writes it, or as the store keeps it (secrets sealed).
-//! Out: [`ServerLayer`], or every problem with its pointer.
+//! Out: [`Configuration`], or every problem with its pointer.
 //! Failure: a document is taken whole or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::{MemoryKeeper, NamesLayer, NamesSettings, RelayLayer};
-use annunciator_planner::NotifyLayer;
+use annunciator_channels::{MemoryKeeper, NamesSettings};
 use annunciator_settings::{
-    Definition, Origin, Problem, SECRET_MASK, SettingsGroup as _, SettingsLayer, group_schema,
-    reference_markdown,
+    Definition, LayerGroup, Origin, SECRET_MASK, SettingsGroup as _, find_misplaced,
+    reference_markdown, rows_schema,
 };
 use serde_json::{Map, Value, json};
 
-use crate::dispatcher::settings::DeliveryLayer;
+use crate::configuration::{Configuration, ServerLayer};
+use crate::overrides_document;
 use crate::secrets::Sealer;
-use crate::snapshot::{ServerLayer, SettingsBook, Snapshot, field_errors};
-use crate::upkeep::RetentionLayer;
+use crate::snapshot::{SettingsBook, Snapshot, field_errors};
 
 /// A group of the document.
 pub struct Group {
@@ -27,26 +27,21 @@ pub struct Group {
     pub name: &'static str,
     /// What it is, for the reference page.
     pub doc: &'static str,
-    /// Its settings, by the types that hold them.
-    parts: &'static [fn() -> &'static [Definition]],
 }
 
 impl Group {
     /// Its settings, in the order of the reference page.
-    pub fn definitions(&self) -> impl Iterator<Item = &'static Definition> {
-        self.parts.iter().flat_map(|part| part())
+    #[must_use]
+    pub fn definitions(&self) -> Vec<&'static Definition> {
+        let layer = ServerLayer::default();
+        let group = layer.groups().into_iter().find(|(name, _)| *name == self.name);
+        group.map(|(_, group)| group.rows()).unwrap_or_default()
     }
 
     /// The JSON schema of each setting.
     #[must_use]
     pub fn schemas(&self) -> Map<String, Value> {
-        let mut schemas = Map::new();
-        for part in self.parts {
-            if let Value::Object(properties) = group_schema(part())["properties"].take() {
-                schemas.extend(properties);
-            }
-        }
-        schemas
+        rows_schema(&self.definitions())
     }
 
     /// The Markdown table of its settings.
@@ -56,67 +51,77 @@ impl Group {
     }
 }
 
-/// The groups, in the order of the reference page. A group not listed here is not settable.
+/// The groups, in the order of the reference page; their settings are in [`ServerLayer`].
 pub const GROUPS: &[Group] = &[
     Group {
         name: "email",
         doc: "Notifications by e-mail: which events, who is told, in which words, over which relay.",
-        parts: &[NotifyLayer::definitions, RelayLayer::definitions],
     },
-    Group {
-        name: "names",
-        doc: "How names of servers are resolved, for every relay.",
-        parts: &[NamesLayer::definitions],
-    },
-    Group {
-        name: "delivery",
-        doc: "How long and how often deliveries are tried.",
-        parts: &[DeliveryLayer::definitions],
-    },
-    Group {
-        name: "retention",
-        doc: "How long finished events stay in the ledger.",
-        parts: &[RetentionLayer::definitions],
-    },
+    Group { name: "names", doc: "How names of servers are resolved, for every relay." },
+    Group { name: "delivery", doc: "How long and how often deliveries are tried." },
+    Group { name: "retention", doc: "How long finished events stay in the ledger." },
 ];
 
-/// A merge patch over a layer.
+/// A merge patch over the server-wide layer; the overrides stay as they are.
 ///
 /// # Errors
 /// Every field that is wrong.
 pub fn merge(
-    layer: &ServerLayer,
+    current: &Configuration,
     patch: &Map<String, Value>,
-) -> Result<ServerLayer, Vec<FieldError>> {
-    let mut next = layer.clone();
+) -> Result<Configuration, Vec<FieldError>> {
+    let mut next = current.clone();
     let mut errors = check_names(patch);
-    for (name, value) in patch {
+    for (name, group) in next.server.groups_mut() {
+        let Some(value) = patch.get(name) else { continue };
         if value.is_null() {
-            clear_group(&mut next, name);
-            continue;
-        }
-        if !value.is_object() {
-            continue;
-        }
-        let mut keep = |problems: Result<(), Vec<Problem>>| {
-            if let Err(problems) = problems {
-                errors.extend(field_errors(name, problems));
-            }
-        };
-        // Unknown names are told above; the rest of the group is looked at all the same.
-        match name.as_str() {
-            "email" => {
-                keep(next.email_notify.merge_patch(&only::<NotifyLayer>(value)));
-                keep(next.email_relay.merge_patch(&only::<RelayLayer>(value)));
-            }
-            "names" => keep(next.names.merge_patch(&only::<NamesLayer>(value))),
-            "delivery" => keep(next.delivery.merge_patch(&only::<DeliveryLayer>(value))),
-            "retention" => keep(next.retention.merge_patch(&only::<RetentionLayer>(value))),
-            _ => {}
+            group.clear();
+        } else if let Some(fields) = value.as_object() {
+            // Unknown names are told above; the rest of the group is looked at all the same.
+            let mut problems = find_misplaced(&group.rows(), fields, false);
+            problems.extend(group.patch(value).err().into_iter().flatten());
+            errors.extend(field_errors(name, problems));
         }
     }
     if errors.is_empty() {
-        errors = find_secrets_to_retype(layer, &next, patch);
+        errors = find_secrets_to_retype(current, &next, Some(patch));
+    }
+    if errors.is_empty() { Ok(next) } else { Err(errors) }
+}
+
+/// A whole document in place of the configuration; secrets given as `<secret>` stay.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn replace(
+    current: &Configuration,
+    document: &Map<String, Value>,
+) -> Result<Configuration, Vec<FieldError>> {
+    let is_override = |key: &String| overrides_document::KEYS.contains(&key.as_str());
+    let groups: Map<String, Value> = document
+        .iter()
+        .filter(|(key, _)| !is_override(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
+    let mut errors = check_names(&groups);
+    let mut next = Configuration::default();
+    next.server = current.server.clone();
+    for (name, group) in next.server.groups_mut() {
+        let Some(value) = groups.get(name).filter(|value| !value.is_null()) else {
+            group.clear();
+            continue;
+        };
+        let Some(fields) = value.as_object() else { continue };
+        let mut problems = find_misplaced(&group.rows(), fields, false);
+        problems.extend(group.replace_with(value).err().into_iter().flatten());
+        errors.extend(field_errors(name, problems));
+    }
+    match overrides_document::read(document, &current.overrides) {
+        Ok(overrides) => next.overrides = overrides,
+        Err(found) => errors.extend(found),
+    }
+    if errors.is_empty() {
+        errors = find_secrets_to_retype(current, &next, None);
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
 }
@@ -124,41 +129,47 @@ pub fn merge(
 /// Secrets that stay while names are resolved in another way: whoever answers for a name says
 /// which server gets the secret, and a trust anchor says whom DANE verifies (spec 8, 10.3).
 fn find_secrets_to_retype(
-    before: &ServerLayer,
-    after: &ServerLayer,
-    patch: &Map<String, Value>,
+    before: &Configuration,
+    after: &Configuration,
+    patch: Option<&Map<String, Value>>,
 ) -> Vec<FieldError> {
-    let policy = |layer: &ServerLayer| {
-        NamesSettings::resolve(&[(Origin::Server, &layer.names)]).values.to_policy()
+    let policy = |configuration: &Configuration| {
+        let names = &configuration.server.names;
+        NamesSettings::resolve(&[(Origin::Server, names)]).values.to_policy()
     };
     if policy(before) == policy(after) {
         return Vec::new();
     }
-    let clear = |layer: &ServerLayer| layer.email_relay.to_stored_json(&mut |_, text| text.into());
-    let (old, new) = (clear(before), clear(after));
-    let stays = |row: &&Definition| {
-        let typed = patch.get("email").and_then(|email| email[row.key].as_str());
-        let is_typed = typed.is_some_and(|text| text != SECRET_MASK);
-        let is_set = new[row.key].as_str().is_some_and(|text| !text.is_empty());
-        row.is_secret() && is_set && old[row.key] == new[row.key] && !is_typed
+    let (old, new) = (secrets_of(before), secrets_of(after));
+    let stays = |(name, text): &(String, String)| {
+        let typed = name.split_once('.').and_then(|(group, key)| patch?.get(group)?.get(key));
+        let is_typed = typed.and_then(Value::as_str).is_some_and(|text| text != SECRET_MASK);
+        old.get(name).is_some_and(|old| old == text) && !is_typed
     };
     let words = "the resolution of names changes, and with it may the server that gets this: type \
                  it again, or clear it with null";
-    let error = |row: &Definition| FieldError::new(format!("/email/{}", row.key), "retype", words);
-    RelayLayer::definitions().iter().filter(stays).map(error).collect()
+    let kept = new.into_iter().filter(stays);
+    kept.map(|(name, _)| {
+        FieldError::new(format!("/{}", name.replacen('.', "/", 1)), "retype", words)
+    })
+    .collect()
 }
 
-fn clear_group(layer: &mut ServerLayer, name: &str) {
-    match name {
-        "email" => {
-            layer.email_notify = NotifyLayer::default();
-            layer.email_relay = RelayLayer::default();
+/// The secrets of all layers in clear, by the names of [`flat`].
+fn secrets_of(configuration: &Configuration) -> BTreeMap<String, String> {
+    let mut secrets = BTreeMap::new();
+    let mut add = |place: &str, groups: Vec<(&'static str, &dyn LayerGroup)>| {
+        for (name, group) in groups {
+            for (key, clear) in group.secrets() {
+                secrets.insert(format!("{place}{name}.{key}"), clear.to_owned());
+            }
         }
-        "names" => layer.names = NamesLayer::default(),
-        "delivery" => layer.delivery = DeliveryLayer::default(),
-        "retention" => layer.retention = RetentionLayer::default(),
-        _ => {}
+    };
+    add("", configuration.server.groups());
+    for (owner, entry) in configuration.overrides.layers() {
+        add(&format!("{}/{}: ", owner.id(), entry.words()), entry.content.groups());
     }
+    secrets
 }
 
 /// Names that no group knows, with the nearest that one does.
@@ -179,7 +190,7 @@ fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
             errors.push(FieldError::new(format!("/{name}"), "type", detail));
             continue;
         };
-        let known: Vec<_> = group.definitions().map(|row| row.key).collect();
+        let known: Vec<_> = group.definitions().iter().map(|row| row.key).collect();
         for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
             let elsewhere = find_group(key);
             errors.push(unknown(&format!("/{name}/{key}"), "setting", key, &known, elsewhere));
@@ -190,11 +201,11 @@ fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
 
 /// The group that has a setting of that name.
 fn find_group(key: &str) -> Option<&'static Group> {
-    GROUPS.iter().find(|group| group.definitions().any(|row| row.key == key))
+    GROUPS.iter().find(|group| group.definitions().iter().any(|row| row.key == key))
 }
 
-/// A name that is not `known` here; `elsewhere` is a group that has a setting of that name.
-fn unknown(
+/// The error for a name that is not `known` here; `elsewhere` is a group that has a setting of that name.
+pub(crate) fn unknown(
     pointer: &str,
     what: &str,
     name: &str,
@@ -215,168 +226,134 @@ fn unknown(
     FieldError::new(pointer, "unknown_field", format!("there is no {what} `{shown}`; {remedy}"))
 }
 
-/// The part of a group's object that a layer type knows.
-fn only<L: SettingsLayer>(value: &Value) -> Value {
-    let fields = value.as_object().cloned().unwrap_or_default();
-    let known = L::definitions();
-    let is_known = |key: &String| known.iter().any(|definition| definition.key == key);
-    Value::Object(fields.into_iter().filter(|(key, _)| is_known(key)).collect())
-}
-
 /// The document for the store, secrets sealed.
 #[must_use]
-pub fn to_stored(layer: &ServerLayer, sealer: &Sealer) -> String {
-    let mut seal = |key: &str, clear: &str| sealer.seal(&place(key), clear);
-    let mut email = layer.email_notify.to_stored_json(&mut seal);
-    let relay = layer.email_relay.to_stored_json(&mut seal);
-    if let (Value::Object(email), Value::Object(relay)) = (&mut email, relay) {
-        email.extend(relay);
+pub fn to_stored(configuration: &Configuration, sealer: &Sealer) -> String {
+    let seal = |place: &str, clear: &str| sealer.seal(place, clear);
+    let mut document = overrides_document::stored(&configuration.overrides, &seal);
+    for (name, group) in configuration.server.groups() {
+        let stored = group.stored(&mut |key, clear| seal(&place(name, key), clear));
+        document.insert(name.to_owned(), Value::Object(stored));
     }
-    json!({
-        "email": email,
-        "names": layer.names.to_json(),
-        "delivery": layer.delivery.to_json(),
-        "retention": layer.retention.to_json(),
-    })
-    .to_string()
+    Value::Object(document).to_string()
 }
 
-/// The layer of a stored document.
+/// The configuration of a stored document.
 ///
 /// # Errors
 /// What is wrong with it: the store was damaged.
-pub fn from_stored(document: &str, sealer: &Sealer) -> Result<ServerLayer, Vec<FieldError>> {
-    let document: Value = serde_json::from_str(document)
-        .map_err(|error| vec![FieldError::new("", "syntax", error.to_string())])?;
+pub fn from_stored(document: &str, sealer: &Sealer) -> Result<Configuration, Vec<FieldError>> {
     // A secret that does not open is left out: the server starts, takes events, and its relay
     // says that the password is wrong until somebody types it again.
-    let mut open = |key: &str, sealed: &str| {
-        let opened = sealer.open_secret(&place(key), sealed);
-        Ok(opened.unwrap_or_else(|error| {
-            tracing::error!(setting = %format!("email.{key}"), %error, "a secret is left out");
+    let open = |place: &str, sealed: &str| {
+        sealer.open_secret(place, sealed).unwrap_or_else(|error| {
+            let setting = place.trim_start_matches("server/").replace('/', ".");
+            tracing::error!(%setting, %error, "a secret is left out");
             String::new()
-        }))
+        })
     };
+    read_stored(document, &open)
+}
+
+/// Reads a stored document; `open` gets the place of a secret and its sealed text.
+fn read_stored(
+    document: &str,
+    open: &dyn Fn(&str, &str) -> String,
+) -> Result<Configuration, Vec<FieldError>> {
+    let document: Map<String, Value> = serde_json::from_str(document)
+        .map_err(|error| vec![FieldError::new("", "syntax", error.to_string())])?;
     let mut errors = Vec::new();
-    let empty = json!({});
-    let email = document.get("email").unwrap_or(&empty);
-    let layer = ServerLayer {
-        email_notify: read("email", &only::<NotifyLayer>(email), &mut open, &mut errors),
-        email_relay: read("email", &only::<RelayLayer>(email), &mut open, &mut errors),
-        names: read("names", document.get("names").unwrap_or(&empty), &mut open, &mut errors),
-        delivery: read(
-            "delivery",
-            document.get("delivery").unwrap_or(&empty),
-            &mut open,
-            &mut errors,
-        ),
-        retention: read(
-            "retention",
-            document.get("retention").unwrap_or(&empty),
-            &mut open,
-            &mut errors,
-        ),
-    };
-    if errors.is_empty() { Ok(layer) } else { Err(errors) }
-}
-
-fn read<L: SettingsLayer>(
-    group: &str,
-    stored: &Value,
-    open: &mut dyn FnMut(&str, &str) -> Result<String, String>,
-    errors: &mut Vec<FieldError>,
-) -> L {
-    L::from_stored_json(stored, open).unwrap_or_else(|problems| {
-        errors.extend(field_errors(group, problems));
-        L::default()
-    })
-}
-
-/// What a sealed secret belongs to.
-fn place(key: &str) -> String {
-    format!("server/email/{key}")
+    let mut configuration = Configuration::default();
+    for (name, group) in configuration.server.groups_mut() {
+        let Some(stored) = document.get(name) else { continue };
+        let mut open = |key: &str, sealed: &str| Ok(open(&place(name, key), sealed));
+        if let Err(problems) = group.restore(stored, &mut open) {
+            errors.extend(field_errors(name, problems));
+        }
+    }
+    match overrides_document::from_stored(&document, open) {
+        Ok(overrides) => configuration.overrides = overrides,
+        Err(found) => errors.extend(found),
+    }
+    if errors.is_empty() { Ok(configuration) } else { Err(errors) }
 }
 
 /// A stored document for showing: secrets masked.
 #[must_use]
 pub fn masked(document: &str) -> Map<String, Value> {
-    let Ok(Value::Object(mut groups)) = serde_json::from_str(document) else {
-        return Map::new();
-    };
-    for group in GROUPS {
-        let Some(Value::Object(fields)) = groups.get_mut(group.name) else { continue };
-        for definition in group.definitions().filter(|row| row.is_secret()) {
-            if let Some(value) = fields.get_mut(definition.key) {
-                *value = SECRET_MASK.into();
-            }
-        }
-    }
-    groups
+    // What a secret is does not matter here, only that there is one.
+    let configuration = read_stored(document, &|_, _| "set".to_owned());
+    configuration.map(|configuration| shown(&configuration)).unwrap_or_default()
 }
 
-/// What a change changes, for the audit log: per setting its value before and after, secrets
-/// masked.
+/// What a sealed secret of the server-wide layer belongs to.
+fn place(group: &str, key: &str) -> String {
+    format!("server/{group}/{key}")
+}
+
+/// The whole document, secrets masked; groups that set nothing are left out.
 #[must_use]
-pub fn difference(before: &ServerLayer, after: &ServerLayer) -> Value {
-    let (old, new) = (shown(before), shown(after));
-    let mut changes = Map::new();
-    for group in GROUPS {
-        for definition in group.definitions() {
-            let key = definition.key;
-            let (from, to) = (&old[group.name][key], &new[group.name][key]);
-            if from != to {
-                changes.insert(format!("{}.{key}", group.name), json!({"from": from, "to": to}));
-            }
+pub fn shown(configuration: &Configuration) -> Map<String, Value> {
+    let mut document = Map::new();
+    for (name, group) in configuration.server.groups() {
+        if !group.is_empty() {
+            document.insert(name.to_owned(), Value::Object(group.shown()));
         }
     }
-    let clear = |layer: &ServerLayer| layer.email_relay.to_stored_json(&mut |_, text| text.into());
-    let (old, new) = (clear(before), clear(after));
-    for definition in RelayLayer::definitions().iter().filter(|row| row.is_secret()) {
-        if old[definition.key] != new[definition.key] {
-            changes.insert(format!("email.{}", definition.key), json!("changed"));
-        }
-    }
-    Value::Object(changes)
+    document.extend(overrides_document::shown(&configuration.overrides));
+    document
 }
 
-fn shown(layer: &ServerLayer) -> Value {
-    let mut email = layer.email_notify.to_json();
-    if let (Value::Object(email), Value::Object(relay)) = (&mut email, layer.email_relay.to_json())
-    {
-        email.extend(relay);
+/// Every value of every layer by its name: `email.port`, `policy/Plant A/type x: email.port`.
+/// Secrets are masked.
+#[must_use]
+pub fn flat(configuration: &Configuration) -> BTreeMap<String, Value> {
+    let mut values = BTreeMap::new();
+    let mut add = |place: &str, groups: Vec<(&'static str, &dyn LayerGroup)>| {
+        for (name, group) in groups {
+            for (key, value) in group.shown() {
+                values.insert(format!("{place}{name}.{key}"), value);
+            }
+        }
+    };
+    add("", configuration.server.groups());
+    for (owner, entry) in configuration.overrides.layers() {
+        add(&format!("{}/{}: ", owner.id(), entry.words()), entry.content.groups());
     }
-    json!({
-        "email": email,
-        "names": layer.names.to_json(),
-        "delivery": layer.delivery.to_json(),
-        "retention": layer.retention.to_json(),
-    })
+    overrides_document::add_flat(&configuration.overrides, &mut values);
+    values
+}
+
+/// What a change changes, for the audit log and for a plan: per setting its value before and
+/// after, secrets masked.
+#[must_use]
+pub fn difference(before: &Configuration, after: &Configuration) -> Map<String, Value> {
+    let (old, new) = (flat(before), flat(after));
+    let mut changes = Map::new();
+    for name in old.keys().chain(new.keys()) {
+        let value = |values: &BTreeMap<String, Value>| values.get(name).cloned();
+        let (from, to) = (value(&old), value(&new));
+        if from != to {
+            changes.insert(name.clone(), json!({"from": from, "to": to}));
+        }
+    }
+    let (old, new) = (secrets_of(before), secrets_of(after));
+    for name in old.keys().chain(new.keys()) {
+        if old.get(name) != new.get(name) {
+            changes.insert(name.clone(), json!("changed"));
+        }
+    }
+    changes
 }
 
 /// Settings whose value is the id of a certificate object.
 const CERTIFICATE_KEYS: [&str; 3] = ["ca_certificates", "client_certificate", "dkim_key"];
 
-/// The settings of a layer that use a certificate object, such as `email.client_certificate`.
+/// The settings that use a certificate object, such as `email.client_certificate`.
 #[must_use]
-pub fn uses_of_certificate(layer: &ServerLayer, id: &str) -> Vec<String> {
-    let shown = shown(layer);
-    let mut uses = Vec::new();
-    for group in GROUPS {
-        for key in CERTIFICATE_KEYS {
-            if shown[group.name][key] == id {
-                uses.push(format!("{}.{key}", group.name));
-            }
-        }
-    }
-    uses
-}
-
-/// Whether a layer holds a secret that goes to a server.
-#[must_use]
-pub fn holds_secret(layer: &ServerLayer) -> bool {
-    let clear = layer.email_relay.to_stored_json(&mut |_, text| text.into());
-    let is_set = |row: &&Definition| clear[row.key].as_str().is_some_and(|text| !text.is_empty());
-    RelayLayer::definitions().iter().filter(|row| row.is_secret()).any(|row| is_set(&row))
+pub fn uses_of_certificate(configuration: &Configuration, id: &str) -> Vec<String> {
+    let values = configuration.values_of(&CERTIFICATE_KEYS);
+    values.into_iter().filter(|(_, value)| value == id).map(|(name, _)| name).collect()
 }
 
 /// What a check without a server found.
@@ -392,8 +369,10 @@ pub struct Verdict {
 #[must_use]
 pub fn check(document: &Map<String, Value>) -> Verdict {
     let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
-    let compiled = merge(&ServerLayer::default(), document)
-        .and_then(|layer| Snapshot::check(book.channels(), &CertificateBook::default(), layer, 0));
+    let certificates = CertificateBook::default();
+    let compiled = replace(&Configuration::default(), document).and_then(|configuration| {
+        Snapshot::check(book.channels(), &certificates, configuration, 0)
+    });
     let found = compiled.err().unwrap_or_default();
     let (mut warnings, errors): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|error| error.code == "unknown_certificate");

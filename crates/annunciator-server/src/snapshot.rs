@@ -1,7 +1,11 @@
 //! A revision of the settings into an immutable snapshot: typed, compiled, ready for events.
 //!
-//! In: the saved document of the server-wide layer. Out: a [`Snapshot`], swapped in whole.
-//! Failure: everything that can fail happens before the swap; the old snapshot stays in force.
+//! In: a [`Configuration`]. Out: a [`Snapshot`], swapped in whole.
+//! Failure: [`Snapshot::check`] finds what must not be saved; compiling cannot fail, so that a
+//! server always starts: what cannot be used is told where it would be used.
+
+mod checks;
+mod profiles;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,48 +13,32 @@ use std::time::Duration;
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
 use annunciator_channels::{
-    CHANNELS, Channel, Keeper, MemoryKeeper, NamesLayer, NamesSettings, RelayLayer, RelaySettings,
-    Surroundings, Transport, TransportParts,
+    CHANNELS, Channel, EffectiveValue, Keeper, MemoryKeeper, NamesSettings, Surroundings, Transport,
 };
-use annunciator_core::{ChannelName, Lane, Scope};
-use annunciator_planner::{ChannelProfile, NotifyLayer, NotifySettings};
+use annunciator_core::{ChannelName, Event, Scope};
+use annunciator_planner::{ChannelProfile, Evidence, LayerIndex, LayerNumber, Standing};
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
 
-use crate::dispatcher::settings::{DeliveryLayer, DeliverySettings};
+use crate::configuration::Configuration;
+use crate::dispatcher::settings::DeliverySettings;
 use crate::keeper::QuietKeeper;
-use crate::upkeep::{RetentionLayer, RetentionSettings};
+use crate::upkeep::RetentionSettings;
+use profiles::ProfileBook;
+
+pub use checks::find_warnings;
 
 /// A claim outlasts the longest attempt by this much. Unit: milliseconds.
 const LEASE_MARGIN_MS: i64 = 600_000;
 
-/// What the server-wide layer sets.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServerLayer {
-    /// Whom the e-mail channel tells, and how.
-    pub email_notify: NotifyLayer,
-    /// How its mail reaches the relay.
-    pub email_relay: RelayLayer,
-    /// How names are resolved.
-    pub names: NamesLayer,
-    /// Retry and lifetime.
-    pub delivery: DeliveryLayer,
-    /// What is kept.
-    pub retention: RetentionLayer,
-}
-
 /// The settings that are in force.
 pub struct Snapshot {
-    /// Revision of the server-wide layer; 0 when nothing was saved.
+    /// Revision; 0 when nothing was saved.
     pub revision: i64,
-    /// The layer itself.
-    pub layer: ServerLayer,
+    /// What was saved.
+    pub configuration: Arc<Configuration>,
     /// The certificate objects.
     pub certificates: CertificateBook,
-    /// E-mail: whom and how.
-    pub email_notify: Resolved<NotifySettings>,
-    /// E-mail: the relay.
-    pub email_relay: Resolved<RelaySettings>,
     /// How names are resolved.
     pub names: Resolved<NamesSettings>,
     /// Retry and lifetime.
@@ -59,90 +47,109 @@ pub struct Snapshot {
     pub delivery_resolved: Resolved<DeliverySettings>,
     /// What is kept.
     pub retention: Resolved<RetentionSettings>,
-    profiles: Vec<ChannelProfile>,
-    transports: Vec<(ChannelName, Arc<dyn Transport>)>,
+    index: LayerIndex,
+    profiles: ProfileBook,
+}
+
+/// What holds for an event: the layers that apply and what was made of them.
+pub struct Holding {
+    /// The scope of the event, with its conditions.
+    pub scope: Scope,
+    /// The layers that apply, nearest first.
+    pub layers: Vec<LayerNumber>,
+    /// One profile per channel.
+    pub profiles: Vec<Arc<ChannelProfile>>,
 }
 
 impl Snapshot {
-    /// Compiles a layer that was saved; for one that is to be saved see [`Self::check`].
-    ///
-    /// # Errors
-    /// What cannot be used, with pointers such as `/email/recipients/0`.
+    /// Compiles a configuration that was saved; for one that is to be saved see [`Self::check`].
+    #[must_use]
     pub fn compile(
-        channels: &[Arc<dyn Channel>],
+        channels: &Arc<[Arc<dyn Channel>]>,
         certificates: &CertificateBook,
-        layer: ServerLayer,
+        configuration: Configuration,
         revision: i64,
-    ) -> Result<Self, Vec<FieldError>> {
-        let names = NamesSettings::resolve(&[(Origin::Server, &layer.names)]);
-        let email_notify = NotifySettings::resolve(&[(Origin::Server, &layer.email_notify)]);
-        let email_relay = RelaySettings::resolve(&[(Origin::Server, &layer.email_relay)]);
-        let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &layer.delivery)]);
-        let retention = RetentionSettings::resolve(&[(Origin::Server, &layer.retention)]);
-        let mut errors = Vec::new();
+    ) -> Self {
+        let configuration = Arc::new(configuration);
+        let server = &configuration.server;
+        let names = NamesSettings::resolve(&[(Origin::Server, &server.names)]);
+        let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &server.delivery)]);
+        let retention = RetentionSettings::resolve(&[(Origin::Server, &server.retention)]);
         let first_retry_ms = delivery_resolved.values.retry_wait_ms(0);
         let first_retry = Duration::from_millis(first_retry_ms.unsigned_abs());
-        let mut profiles = Vec::new();
-        let mut transports = Vec::new();
-        for channel in channels {
-            errors.extend(check_addresses(channel.as_ref(), &email_notify.values));
-            let transport = channel.transport(TransportParts {
-                relay: &email_relay.values,
-                names: &names.values,
-                certificates,
-                first_retry,
-            });
-            let lane = Lane::new(&format!("{}/server", channel.name()));
-            let missing = transport.missing().to_owned();
-            match ChannelProfile::compile(channel.name(), lane, &email_notify.values, &missing) {
-                Ok(profile) => profiles.push(profile),
-                Err(error) => {
-                    let detail = format!("a template does not parse: {error}");
-                    errors.push(FieldError::new("/email", "format", detail));
-                }
-            }
-            transports.push((channel.name(), transport));
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        Ok(Self {
+        let profiles =
+            ProfileBook::new(channels, &configuration, certificates, &names.values, first_retry);
+        Self {
             revision,
-            layer,
+            index: LayerIndex::new(&configuration.overrides),
             certificates: certificates.clone(),
-            email_notify,
-            email_relay,
             names,
             delivery: delivery_resolved.values.clone(),
             delivery_resolved,
             retention,
             profiles,
-            transports,
-        })
+            configuration,
+        }
     }
 
-    /// Compiles a layer that somebody wants to save or to test.
+    /// Compiles a configuration that somebody wants to save or to test.
     ///
     /// # Errors
-    /// As [`Self::compile`], and settings that contradict each other.
+    /// Everything that is wrong with it, with pointers such as `/email/recipients/0`.
     pub fn check(
-        channels: &[Arc<dyn Channel>],
+        channels: &Arc<[Arc<dyn Channel>]>,
         certificates: &CertificateBook,
-        layer: ServerLayer,
+        configuration: Configuration,
         revision: i64,
     ) -> Result<Self, Vec<FieldError>> {
-        let snapshot = Self::compile(channels, certificates, layer, revision)?;
-        let email = snapshot.email_relay.values.find_conflicts(certificates);
-        let mut conflicts = field_errors("email", email);
-        conflicts.extend(field_errors("names", snapshot.names.values.find_conflicts()));
-        if conflicts.is_empty() { Ok(snapshot) } else { Err(conflicts) }
+        let snapshot = Self::compile(channels, certificates, configuration, revision);
+        let problems = checks::find_problems(&snapshot);
+        if problems.is_empty() { Ok(snapshot) } else { Err(problems) }
     }
 
-    /// The profiles that hold for an event, one per channel. All events share the server-wide
-    /// layer as yet.
+    /// The same, saved as this revision.
     #[must_use]
-    pub fn profiles(&self, _scope: &Scope) -> Vec<&ChannelProfile> {
-        self.profiles.iter().collect()
+    pub fn as_revision(self, revision: i64) -> Self {
+        Self { revision, ..self }
+    }
+
+    /// What holds for an event.
+    #[must_use]
+    pub fn holding(&self, event: &Event) -> Holding {
+        let scope = self.index.scope_of(event);
+        let layers = self.index.layers_for(&scope, Evidence::Event(event));
+        let profile = |channel| self.profiles.profile(channel, &layers);
+        let profiles = (0..self.profiles.channels().len()).map(profile).collect();
+        Holding { scope, layers, profiles }
+    }
+
+    /// Every layer that is about an event, nearest first, and whether it applies.
+    #[must_use]
+    pub fn consult(&self, event: &Event) -> Vec<(LayerNumber, Standing)> {
+        let mut consulted = Vec::new();
+        let scope = Scope::of(event);
+        self.index.consult(&scope, Evidence::Event(event), &mut |number, standing| {
+            consulted.push((number, standing));
+        });
+        consulted
+    }
+
+    /// Name of a layer in lanes and counters.
+    #[must_use]
+    pub fn layer_id(&self, number: LayerNumber) -> &str {
+        self.profiles.id(number)
+    }
+
+    /// Effective values of a channel, by its position, under these layers.
+    #[must_use]
+    pub fn effective(&self, channel: usize, layers: &[LayerNumber]) -> Vec<EffectiveValue> {
+        self.profiles.channels()[channel].effective(&self.profiles.views(layers))
+    }
+
+    /// The channels of this snapshot.
+    #[must_use]
+    pub fn channels(&self) -> &Arc<[Arc<dyn Channel>]> {
+        self.profiles.channels()
     }
 
     /// How long a claim holds: an attempt and a margin. Unit: milliseconds.
@@ -153,9 +160,10 @@ impl Snapshot {
 
     /// What sends for a channel, resolved at each attempt (ADR 0003).
     #[must_use]
-    pub fn transport(&self, channel: &ChannelName, _scope: &Scope) -> Option<Arc<dyn Transport>> {
-        let found = self.transports.iter().find(|(name, _)| name == channel);
-        found.map(|(_, transport)| transport.clone())
+    pub fn transport(&self, channel: &ChannelName, scope: &Scope) -> Option<Arc<dyn Transport>> {
+        let position = self.profiles.channels().iter().position(|one| one.name() == *channel)?;
+        let layers = self.index.layers_for(scope, Evidence::Planned);
+        Some(self.profiles.transport(position, &layers))
     }
 }
 
@@ -169,7 +177,7 @@ pub struct SettingsBook {
     keeper: Arc<dyn Keeper>,
 }
 
-fn make_channels(hello_name: &Arc<str>, keeper: &Arc<dyn Keeper>) -> Vec<Arc<dyn Channel>> {
+fn make_channels(hello_name: &Arc<str>, keeper: &Arc<dyn Keeper>) -> Arc<[Arc<dyn Channel>]> {
     let surroundings = Surroundings { hello_name: hello_name.clone(), keeper: keeper.clone() };
     CHANNELS.iter().map(|(_, make)| make(&surroundings)).collect()
 }
@@ -179,16 +187,15 @@ impl SettingsBook {
     #[must_use]
     pub fn new(hello_name: &str, keeper: &Arc<dyn Keeper>) -> Self {
         let channels = make_channels(&hello_name.into(), keeper);
-        let book = Self::with_channels(channels.into(), hello_name);
+        let book = Self::with_channels(channels, hello_name);
         Self { keeper: keeper.clone(), ..book }
     }
 
     /// A book over given channels, for tests with a scripted channel.
     #[must_use]
     pub fn with_channels(channels: Arc<[Arc<dyn Channel>]>, hello_name: &str) -> Self {
-        let snapshot =
-            Snapshot::compile(&channels, &CertificateBook::default(), ServerLayer::default(), 0)
-                .unwrap_or_else(|errors| panic!("the compiled defaults are valid: {errors:?}"));
+        let (certificates, configuration) = (CertificateBook::default(), Configuration::default());
+        let snapshot = Snapshot::compile(&channels, &certificates, configuration, 0);
         Self {
             current: Arc::new(ArcSwap::from_pointee(snapshot)),
             channels,
@@ -213,13 +220,13 @@ impl SettingsBook {
 
     /// The channels.
     #[must_use]
-    pub fn channels(&self) -> &[Arc<dyn Channel>] {
+    pub fn channels(&self) -> &Arc<[Arc<dyn Channel>]> {
         &self.channels
     }
 
     /// Channels of their own, for a test: what a test meets is not remembered of the relays.
     #[must_use]
-    pub fn new_channels(&self) -> Vec<Arc<dyn Channel>> {
+    pub fn new_channels(&self) -> Arc<[Arc<dyn Channel>]> {
         // A test that replaced a refresh token and forgot the new one would lock the account out.
         let keeper: Arc<dyn Keeper> = Arc::new(QuietKeeper::new(self.keeper.clone()));
         make_channels(&self.hello_name, &keeper)
@@ -239,27 +246,4 @@ pub(crate) fn field_errors(group: &str, problems: Vec<Problem>) -> Vec<FieldErro
         FieldError::new(problem.pointer, problem.code, problem.detail)
     };
     problems.into_iter().map(error).collect()
-}
-
-/// Addresses are checked by the channel, which knows their form.
-fn check_addresses(channel: &dyn Channel, settings: &NotifySettings) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    let lists = [
-        ("recipients", &settings.recipients),
-        ("recipients_cc", &settings.recipients_cc),
-        ("recipients_bcc", &settings.recipients_bcc),
-    ];
-    for (key, list) in lists {
-        for (at, address) in list.iter().enumerate() {
-            if let Err(detail) = channel.check_address(address) {
-                errors.push(FieldError::new(format!("/email/{key}/{at}"), "format", detail));
-            }
-        }
-    }
-    if !settings.sender.is_empty()
-        && let Err(detail) = channel.check_address(&settings.sender)
-    {
-        errors.push(FieldError::new("/email/sender", "format", detail));
-    }
-    errors
 }

@@ -190,7 +190,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
 
 /// A server that can tell nobody must not look healthy in its log.
 fn warn_of_silence(shared: &Shared) {
-    for warning in admin::settings::find_warnings(&shared.settings.current()) {
+    for warning in crate::snapshot::find_warnings(&shared.settings.current()) {
         if warning.code == "incomplete" {
             tracing::warn!(setting = %warning.pointer, reason = %warning.detail, "not set up yet");
         }

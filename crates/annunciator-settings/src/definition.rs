@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::rules::{Format, Rules};
+use crate::rules::{Format, Place, Rules};
 
 /// What values a setting takes.
 #[derive(Clone, Debug)]
@@ -117,6 +117,12 @@ impl Definition {
     #[must_use]
     pub fn leads_unit(&self) -> bool {
         self.rules.leads_unit
+    }
+
+    /// At which layers it can be set.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.rules.place
     }
 
     /// The other setting and its value without which this one does not matter.

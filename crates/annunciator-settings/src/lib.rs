@@ -32,6 +32,7 @@
 //! Failure: a layer is changed wholly or not at all.
 
 mod definition;
+mod group;
 mod layer;
 mod macros;
 mod notify_about;
@@ -44,12 +45,13 @@ mod text_list;
 mod value;
 
 pub use definition::{Choice, Definition, Kind, find_faults};
+pub use group::{LayerGroup, find_misplaced};
 pub use layer::{SettingsLayer, Slot};
 pub use notify_about::NotifyAbout;
 pub use problem::{PROBLEMS_MAX, Problem};
-pub use resolve::{Origin, Resolved, SettingsGroup};
-pub use rules::{Format, Rules, TextCheck};
-pub use schema::{group_schema, reference_markdown};
+pub use resolve::{Locks, Origin, Resolved, SettingsGroup, Source};
+pub use rules::{Format, Place, Rules, TextCheck};
+pub use schema::{group_schema, reference_markdown, rows_schema};
 pub use secret::{SECRET_MASK, Secret};
 pub use text_list::TextList;
 pub use value::SettingValue;
@@ -58,7 +60,7 @@ pub use value::SettingValue;
 pub mod derived {
     //! What the macros' expansions call; not for use by hand.
     pub use crate::layer::serde_error;
-    pub use crate::resolve::choose_layers;
+    pub use crate::resolve::{choose_layers, find_locked};
     pub use crate::value::{parse_choice, parse_object, read_field};
     pub use serde;
     pub use serde_json;

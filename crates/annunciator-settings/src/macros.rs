@@ -50,22 +50,26 @@ macro_rules! settings {
 
             const DOC_SOURCE: &'static str = concat!($($group_doc, "\n"),+);
 
-            fn resolve(layers: &[($crate::Origin, &$layer)]) -> $crate::Resolved<Self> {
-                let chosen = $crate::derived::choose_layers(layers);
+            fn resolve_sources(
+                sources: &[$crate::Source<'_, $layer>],
+            ) -> $crate::Resolved<Self> {
+                let chosen = $crate::derived::choose_layers(sources);
+                let locked = $crate::derived::find_locked(sources, &chosen);
                 let origin = |at: &Option<usize>| match at {
-                    Some(at) => layers[*at].0.clone(),
+                    Some(at) => sources[*at].origin.clone(),
                     None => $crate::Origin::CompiledDefault,
                 };
                 let origins = chosen.iter().map(origin).collect();
+                let suppliers = chosen.clone();
                 let mut chosen = chosen.into_iter();
-                let mut next_layer = || chosen.next().flatten().map(|at| layers[at].1);
+                let mut next_layer = || chosen.next().flatten().map(|at| sources[at].layer);
                 let values = Self {
                     $( $key: match next_layer() {
                         Some(layer) => layer.$key.clone().expect("the chosen layer sets it"),
                         None => $default,
                     }, )+
                 };
-                $crate::Resolved { values, origins }
+                $crate::Resolved { values, origins, suppliers, locked }
             }
 
             fn to_json(&self) -> $crate::derived::serde_json::Value {
@@ -123,6 +127,47 @@ macro_rules! settings {
                     $crate::derived::serde::Deserialize>::deserialize(deserializer)?;
                 <$layer as $crate::SettingsLayer>::from_json(&value)
                     .map_err(|problems| $crate::derived::serde_error(&problems))
+            }
+        }
+    };
+}
+
+/// Defines the layers of several groups that stand under one key, such as those of a channel.
+///
+/// ```text
+/// layer_group! {
+///     /// What one layer sets for e-mail.
+///     pub struct EmailLayer {
+///         /// Whom to tell.
+///         notify: NotifyLayer,
+///         /// How mail reaches the relay.
+///         relay: RelayLayer,
+///     }
+/// }
+/// ```
+///
+/// The struct implements [`LayerGroup`](crate::LayerGroup).
+#[macro_export]
+macro_rules! layer_group {
+    (
+        $(#[doc = $group_doc:literal])+
+        $visibility:vis struct $group:ident {
+            $( $(#[doc = $doc:literal])+ $part:ident : $layer:ty ),+ $(,)?
+        }
+    ) => {
+        $(#[doc = $group_doc])+
+        #[derive(Clone, PartialEq, Debug, Default)]
+        $visibility struct $group {
+            $( $(#[doc = $doc])+ pub $part: $layer, )+
+        }
+
+        impl $crate::LayerGroup for $group {
+            fn parts(&self) -> Vec<&dyn $crate::LayerGroup> {
+                vec![ $( &self.$part ),+ ]
+            }
+
+            fn parts_mut(&mut self) -> Vec<&mut dyn $crate::LayerGroup> {
+                vec![ $( &mut self.$part ),+ ]
             }
         }
     };

@@ -4,6 +4,7 @@
 //! (a unit is taken whole).
 //! Knows nothing of: how the owners of layers rank; the caller gives the order.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -41,6 +42,36 @@ impl fmt::Display for Origin {
     }
 }
 
+/// One layer in the order of resolution.
+#[derive(Clone, Debug)]
+pub struct Source<'a, L> {
+    /// Whose it is.
+    pub origin: Origin,
+    /// What it sets.
+    pub layer: &'a L,
+    /// Which of its values nothing nearer may override.
+    pub locks: Locks<'a>,
+}
+
+/// Which values of a layer are locked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Locks<'a> {
+    /// The key of the document under which the layer stands, such as `email`.
+    pub group: &'a str,
+    /// Locked settings of the whole document, such as `email.recipients`.
+    pub keys: Option<&'a BTreeSet<String>>,
+}
+
+impl Locks<'_> {
+    /// Whether the value of a setting is locked.
+    #[must_use]
+    pub fn hold(&self, key: &str) -> bool {
+        // Mostly nothing is.
+        let keys = self.keys.filter(|keys| !keys.is_empty());
+        keys.is_some_and(|keys| keys.contains(&format!("{}.{key}", self.group)))
+    }
+}
+
 /// What every group type made by `settings!` can do.
 pub trait SettingsGroup: Clone + Default + fmt::Debug + 'static {
     /// Its layers.
@@ -49,9 +80,24 @@ pub trait SettingsGroup: Clone + Default + fmt::Debug + 'static {
     /// The group's doc comment, as the compiler gives it.
     const DOC_SOURCE: &'static str;
 
-    /// Effective values over layers, nearest first; what no layer sets is the compiled default.
+    /// Effective values over layers, nearest first; what no layer sets is the compiled default,
+    /// and a locked value wins over all that is nearer.
     #[must_use]
-    fn resolve(layers: &[(Origin, &Self::Layer)]) -> Resolved<Self>;
+    fn resolve_sources(sources: &[Source<'_, Self::Layer>]) -> Resolved<Self>;
+
+    /// The same over layers that lock nothing.
+    #[must_use]
+    fn resolve(layers: &[(Origin, &Self::Layer)]) -> Resolved<Self> {
+        let sources: Vec<_> = layers
+            .iter()
+            .map(|&(ref origin, layer)| Source {
+                origin: origin.clone(),
+                layer,
+                locks: Locks::default(),
+            })
+            .collect();
+        Self::resolve_sources(&sources)
+    }
 
     /// The values as JSON, secrets masked.
     fn to_json(&self) -> Value;
@@ -70,6 +116,10 @@ pub struct Resolved<G> {
     pub values: G,
     /// The origin of each, in the order of the definitions.
     pub origins: Vec<Origin>,
+    /// The layer that supplies each, by its position; nothing for a compiled default.
+    pub suppliers: Vec<Option<usize>>,
+    /// Whether each is locked where it stands, in the same order.
+    pub locked: Vec<bool>,
 }
 
 impl<G: SettingsGroup> Resolved<G> {
@@ -78,6 +128,13 @@ impl<G: SettingsGroup> Resolved<G> {
     pub fn origin_of(&self, key: &str) -> Option<&Origin> {
         let at = G::definitions().iter().position(|definition| definition.key == key)?;
         self.origins.get(at)
+    }
+
+    /// The layer that supplies a setting, by its position; nothing for a compiled default.
+    #[must_use]
+    pub fn supplier_of(&self, key: &str) -> Option<usize> {
+        let at = G::definitions().iter().position(|definition| definition.key == key)?;
+        self.suppliers.get(at).copied().flatten()
     }
 
     /// `{"port": {"value": 25, "origin": {"layer": "server"}}, …}`, secrets masked.
@@ -96,22 +153,46 @@ impl<G: SettingsGroup> Resolved<G> {
 /// For each setting the position of the layer that supplies it; nothing where the compiled
 /// default holds.
 #[must_use]
-pub fn choose_layers<L: SettingsLayer>(layers: &[(Origin, &L)]) -> Vec<Option<usize>> {
+pub fn choose_layers<L: SettingsLayer>(sources: &[Source<'_, L>]) -> Vec<Option<usize>> {
     let definitions = L::definitions();
-    let set: Vec<Vec<bool>> = layers
+    let set: Vec<Vec<bool>> = sources
         .iter()
-        .map(|(_, layer)| layer.slots().iter().map(|slot| slot.is_set()).collect())
+        .map(|source| source.layer.slots().iter().map(|slot| slot.is_set()).collect())
         .collect();
-    let nearest = |at: usize| set.iter().position(|layer| layer[at]);
+    // What is farthest and locked, else what is nearest.
+    let supplier_of = |at: usize| {
+        let key = definitions[at].key;
+        let is_fixed = |layer: &usize| set[*layer][at] && sources[*layer].locks.hold(key);
+        let fixed = (0..sources.len()).rev().find(is_fixed);
+        fixed.or_else(|| set.iter().position(|layer| layer[at]))
+    };
     let choose = |(at, definition): (usize, &Definition)| {
-        let Some(leader) = leader_of(definitions, definition.unit()) else { return nearest(at) };
+        let Some(leader) = leader_of(definitions, definition.unit()) else {
+            return supplier_of(at);
+        };
         // While no layer sets the leader, the nearest that sets anything of the unit counts, so
         // that a form shows what was typed before the server is.
-        let supplier = nearest(leader).or_else(|| {
+        let supplier = supplier_of(leader).or_else(|| {
             let is_of_unit = |other: usize| definitions[other].unit() == definition.unit();
             set.iter().position(|layer| (0..layer.len()).any(|o| layer[o] && is_of_unit(o)))
         });
         supplier.filter(|supplier| set[*supplier][at])
     };
     definitions.iter().enumerate().map(choose).collect()
+}
+
+/// Whether each chosen value is locked where it stands; the values of a unit are as their leader.
+#[must_use]
+pub fn find_locked<L: SettingsLayer>(
+    sources: &[Source<'_, L>],
+    chosen: &[Option<usize>],
+) -> Vec<bool> {
+    let definitions = L::definitions();
+    let is_locked = |(definition, chosen): (&Definition, &Option<usize>)| {
+        let Some(chosen) = chosen else { return false };
+        let leader = leader_of(definitions, definition.unit());
+        let key = leader.map_or(definition.key, |leader| definitions[leader].key);
+        sources[*chosen].locks.hold(key)
+    };
+    definitions.iter().zip(chosen).map(is_locked).collect()
 }

@@ -32,6 +32,17 @@ impl Format {
     }
 }
 
+/// At which layers a setting can be set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// At every layer.
+    Anywhere,
+    /// In the server-wide settings alone.
+    ServerOnly,
+    /// In the layers that override them alone.
+    OverrideOnly,
+}
+
 /// The rules of a setting. Made by naming the methods after the default in `settings!`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -46,6 +57,7 @@ pub struct Rules {
     pub(crate) leads_unit: bool,
     pub(crate) binds_secrets: bool,
     pub(crate) only_when: Option<(&'static str, &'static str)>,
+    pub(crate) place: Place,
 }
 
 impl Rules {
@@ -62,6 +74,7 @@ impl Rules {
         leads_unit: false,
         binds_secrets: false,
         only_when: None,
+        place: Place::Anywhere,
     };
 
     /// Smallest and largest whole number, both allowed.
@@ -122,5 +135,17 @@ impl Rules {
     #[must_use]
     pub const fn only_when(self, key: &'static str, value: &'static str) -> Self {
         Self { only_when: Some((key, value)), ..self }
+    }
+
+    /// Can be set in the server-wide settings alone.
+    #[must_use]
+    pub const fn server_only(self) -> Self {
+        Self { place: Place::ServerOnly, ..self }
+    }
+
+    /// Can be set in layers that override the server-wide settings alone.
+    #[must_use]
+    pub const fn override_only(self) -> Self {
+        Self { place: Place::OverrideOnly, ..self }
     }
 }

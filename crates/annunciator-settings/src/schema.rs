@@ -13,13 +13,24 @@ use crate::value::either;
 /// The schema of one layer of a group and of its merge patch: every setting may be absent, `null`
 /// clears it.
 #[must_use]
-pub fn group_schema(definitions: &[Definition]) -> Value {
-    let mut schema = object_schema(definitions);
+pub fn group_schema(definitions: &'static [Definition]) -> Value {
+    let mut schema = object_schema(definitions.iter());
     schema["required"] = json!([]);
     for definition in definitions {
         allow_null(&mut schema["properties"][definition.key]);
     }
     schema
+}
+
+/// The schema of each setting among these, which may stem from several groups.
+#[must_use]
+pub fn rows_schema(definitions: &[&'static Definition]) -> serde_json::Map<String, Value> {
+    let mut schema = object_schema(definitions.iter().copied());
+    let Value::Object(mut properties) = schema["properties"].take() else {
+        return serde_json::Map::new();
+    };
+    properties.values_mut().for_each(allow_null);
+    properties
 }
 
 fn allow_null(schema: &mut Value) {
@@ -33,7 +44,7 @@ fn allow_null(schema: &mut Value) {
     }
 }
 
-fn object_schema(definitions: &[Definition]) -> Value {
+fn object_schema(definitions: impl IntoIterator<Item = &'static Definition>) -> Value {
     let mut properties = serde_json::Map::new();
     let mut required = Vec::new();
     for definition in definitions {
@@ -81,7 +92,7 @@ fn kind_schema(kind: &Kind) -> Value {
                 "enum": annunciator_core::Severity::ALL.map(annunciator_core::Severity::as_str),
             }},
         ]}),
-        Kind::Object(fields) => object_schema(fields),
+        Kind::Object(fields) => object_schema(fields.iter()),
         Kind::Optional(of) => {
             json!({"anyOf": [{"type": "string", "const": "none"}, kind_schema(of)]})
         }

@@ -115,6 +115,12 @@ impl ParseErrorKind {
 }
 
 impl Template {
+    /// The template that renders nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { source: Box::default(), pieces: Vec::new() }
+    }
+
     /// Checks a text and makes a template of it.
     ///
     /// # Errors

@@ -1,134 +1,148 @@
-//! The e-mail channel: notifications into messages, messages into SMTP transactions.
+//! The e-mail channel: settings into words, recipients and a relay.
 //!
-//! In: orders. Out: one outcome per recipient.
-//! Knows nothing of: events, queues, layers.
-//! Standard: RFC 5321, RFC 5322, RFC 6376; spec 4.
+//! In: layers of settings. Out: a profile to plan events with, a transport to send with.
+//! Knows nothing of: queues, owners of layers.
+//! Standard: spec 3.1.
 
-mod parts;
-mod signing;
+mod composer;
+mod settings;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use annunciator_core::{ChannelName, Notification};
-use annunciator_mail::Mailbox;
-use annunciator_smtp::{BreakerState, Client, Relay};
+use annunciator_core::{ChannelName, Lane, Notification};
+use annunciator_planner::{ChannelProfile, Words};
+use annunciator_settings::{Problem, Resolved, SettingsGroup as _, layer_group};
+use annunciator_template::Purpose;
 
-use crate::email::parts::Parts;
-use crate::email::signing::Signing;
-use crate::{
-    Channel, Order, OrderFeed, ServerStatus, Surroundings, Transport, TransportFuture,
-    TransportParts,
+use crate::email::composer::EmailComposer;
+pub use crate::email::settings::{NotifyLayer, NotifySettings};
+use crate::layers::{
+    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, sources, switch_of,
 };
+use crate::mail_transport::{self, MailSender};
+use crate::mail_warnings;
+use crate::relay_parts::Basis;
+use crate::{
+    Channel, RelayLayer, RelaySettings, ServerStatus, Surroundings, Transport, TransportFuture,
+};
+
+/// The channel's name, and its key in settings.
+const NAME: &str = "email";
+
+layer_group! {
+    /// What one layer sets for e-mail.
+    pub struct EmailLayer {
+        /// Whom to tell, and in which words.
+        notify: NotifyLayer,
+        /// How mail reaches the relay.
+        relay: RelayLayer,
+    }
+}
 
 /// The e-mail channel.
 struct Email {
-    client: Client,
-    hello_name: Arc<str>,
+    sender: MailSender,
 }
 
 /// Makes the channel; see [`crate::MakeChannel`].
 #[must_use]
 pub fn make(surroundings: &Surroundings) -> Arc<dyn Channel> {
-    let client = Client::new(surroundings.keeper.clone());
-    Arc::new(Email { client, hello_name: surroundings.hello_name.clone() })
+    Arc::new(Email { sender: MailSender::new(surroundings) })
+}
+
+fn notify_of(layers: &[LayerView<'_>]) -> Resolved<NotifySettings> {
+    NotifySettings::resolve_sources(&sources(NAME, layers, |layers| &layers.email.notify))
+}
+
+fn relay_of(layers: &[LayerView<'_>]) -> Resolved<RelaySettings> {
+    RelaySettings::resolve_sources(&sources(NAME, layers, |layers| &layers.email.relay))
 }
 
 impl Channel for Email {
     fn name(&self) -> ChannelName {
-        ChannelName::from_static("email")
+        ChannelName::from_static(NAME)
     }
 
-    fn check_address(&self, address: &str) -> Result<(), String> {
-        let mailbox = Mailbox::parse(address).map_err(|error| error.to_string())?;
-        // The envelope takes less than the header does, such as no escapes in a quoted local part.
-        annunciator_smtp::Mailbox::new(&mailbox.to_ascii())
-            .map(drop)
-            .map_err(|error| error.to_string())
+    fn sets_transport(&self, layers: &ChannelLayers) -> bool {
+        layers.email.relay != RelayLayer::default()
     }
 
-    fn transport(&self, parts: TransportParts<'_>) -> Arc<dyn Transport> {
-        let (signing, unsigned) = match Signing::new(parts.relay, parts.certificates) {
-            Ok(signing) => (signing, String::new()),
-            Err(words) => (None, format!("messages cannot be signed: {words}")),
+    fn sets_profile(&self, layers: &ChannelLayers) -> bool {
+        layers.email != EmailLayer::default()
+    }
+
+    fn profile(&self, layers: &[LayerView<'_>], transport: &dyn Transport) -> ChannelProfile {
+        let notify = notify_of(layers);
+        let settings = &notify.values;
+        let recipients = settings.list_recipients();
+        let words = Words::parse(
+            &settings.subject,
+            &settings.message,
+            &settings.html_message,
+            Purpose::Email,
+        );
+        let (words, fault) = match words {
+            Ok(words) => (words, String::new()),
+            Err(error) => (Words::empty(), format!("a template does not parse: {error}")),
         };
-        let missing = parts.missing();
-        Arc::new(EmailTransport {
-            client: self.client.clone(),
-            relay: parts.to_relay(&self.hello_name),
-            trace: parts.relay.trace,
-            signing,
-            missing: if missing.is_empty() { unsigned } else { missing },
-        })
+        let missing = match recipients.is_empty() {
+            true => "no recipients are set".to_owned(),
+            false if !fault.is_empty() => fault,
+            false => transport.missing().to_owned(),
+        };
+        let sender = settings.sender.clone();
+        let lane = lane_id(layers, relay_of(layers).supplier_of("servers"));
+        ChannelProfile {
+            channel: self.name(),
+            lane: Lane::new(&format!("{NAME}/{lane}")),
+            switch: switch_of(&notify, &settings.notify_about, settings.notify),
+            composer: Arc::new(EmailComposer { words, sender, recipients }),
+            missing,
+        }
+    }
+
+    fn transport(&self, layers: &[LayerView<'_>], basis: Basis<'_>) -> Arc<dyn Transport> {
+        self.sender.transport(&relay_of(layers).values, basis)
+    }
+
+    fn effective(&self, layers: &[LayerView<'_>]) -> Vec<EffectiveValue> {
+        let mut values = effective_values(&notify_of(layers));
+        values.extend(effective_values(&relay_of(layers)));
+        values
+    }
+
+    fn find_problems(&self, layers: &[LayerView<'_>], basis: Basis<'_>) -> Vec<Problem> {
+        let mut problems = notify_of(layers).values.find_problems();
+        problems.extend(relay_of(layers).values.find_conflicts(basis.certificates));
+        problems
+    }
+
+    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem> {
+        let (notify, relay) = (notify_of(layers).values, relay_of(layers).values);
+        let mut warnings = mail_warnings::find(&notify.sender, &relay, NAME);
+        if notify.list_recipients().is_empty() {
+            let words = "no recipients are set: nobody is told by e-mail";
+            warnings.push(Problem::new("incomplete", words).under("recipients"));
+        }
+        warnings
     }
 
     fn message(&self, notification: &Notification) -> Result<Vec<u8>, String> {
-        parts::show_message(notification)
+        mail_transport::show_message(notification)
     }
 
     fn servers(&self) -> Vec<ServerStatus> {
-        let status = |server: annunciator_smtp::ServerHealth| ServerStatus {
-            server: server.host,
-            skipped: matches!(server.breaker, BreakerState::Open { .. }),
-            failures_in_a_row: server.consecutive_failures,
-            last_failure: server.last_failure,
-            connections: u32::try_from(server.connections_open).unwrap_or(u32::MAX),
-            connections_limit: u32::try_from(server.connections_limit).unwrap_or(u32::MAX),
-        };
-        self.client.health().into_iter().map(status).collect()
+        self.sender.servers()
     }
 
     fn forget_failures(&self) {
-        self.client.forget_failures();
+        self.sender.forget_failures();
     }
 
     fn close_idle(&self) -> TransportFuture<'_> {
-        Box::pin(self.client.close_idle())
+        self.sender.close_idle()
     }
 }
 
-/// The channel with the settings of one relay.
-struct EmailTransport {
-    client: Client,
-    relay: Relay,
-    /// Whether the dialogue of every attempt is kept.
-    trace: bool,
-    /// What signs the messages, if they are signed.
-    signing: Option<Signing>,
-    missing: String,
-}
-
-impl Transport for EmailTransport {
-    fn concurrency_max(&self) -> usize {
-        // Each of more would only wait for its turn.
-        let per_minute = usize::try_from(self.relay.limits.messages_per_minute_max);
-        let paced = per_minute.ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
-        self.relay.limits.connections_max.min(paced)
-    }
-
-    fn concurrency_now(&self) -> usize {
-        self.client.connections_limit(&self.relay).min(self.concurrency_max())
-    }
-
-    fn missing(&self) -> &str {
-        &self.missing
-    }
-
-    fn attempt<'a>(&'a self, first: Order, feed: &'a dyn OrderFeed) -> TransportFuture<'a> {
-        Box::pin(async move {
-            let parts =
-                Parts::new(feed, &self.missing, self.trace).signed_by(self.signing.as_ref());
-            parts.take(&first);
-            // An order may become several submissions, and the client may end its session between
-            // two of them: go on until nothing is left.
-            while let Some(submission) = parts.next_taken() {
-                self.client.deliver(&self.relay, submission, &parts).await;
-            }
-        })
-    }
-
-    fn knock(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
-        Box::pin(self.client.knock(&self.relay))
-    }
-}
+#[cfg(test)]
+mod tests;

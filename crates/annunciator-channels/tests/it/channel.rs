@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use annunciator_certificates::{CertificateBook, CertificateObject, SecretOctets, SigningKey};
 use annunciator_channels::{
-    AttemptReport, MemoryKeeper, NamesSettings, Order, OrderFeed, RelayLayer, RelaySettings,
-    StageReport, Surroundings, Transport, TransportParts,
+    AttemptReport, Basis, ChannelLayers, LayerView, MemoryKeeper, NamesSettings, Order, OrderFeed,
+    StageReport, Surroundings, Transport,
 };
 use annunciator_core::{
     ChannelName, Content, EventUid, Notification, NotificationId, Recipient, RecipientRole, Scope,
     Severity, Timestamp,
 };
-use annunciator_settings::{Origin, SettingsGroup as _, SettingsLayer as _};
+use annunciator_settings::{LayerGroup as _, Origin};
 use annunciator_testkit::relay::{Message, Relay};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -53,19 +53,16 @@ pub(crate) fn book(key: &[u8]) -> CertificateBook {
 
 /// A transport with these settings of the relay.
 pub(crate) fn transport(settings: &Value, certificates: &CertificateBook) -> Arc<dyn Transport> {
-    let layer = RelayLayer::from_json(settings).expect("valid settings");
-    let relay = RelaySettings::resolve(&[(Origin::Server, &layer)]).values;
+    let mut layers = ChannelLayers::default();
+    layers.email.patch(settings).expect("valid settings");
     let surroundings = Surroundings {
         hello_name: "sender.test".into(),
         keeper: Arc::new(MemoryKeeper::default()),
     };
     let names = NamesSettings::default();
-    annunciator_channels::email::make(&surroundings).transport(TransportParts {
-        relay: &relay,
-        names: &names,
-        certificates,
-        first_retry: Duration::from_secs(60),
-    })
+    let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };
+    let basis = Basis { names: &names, certificates, first_retry: Duration::from_secs(60) };
+    annunciator_channels::email::make(&surroundings).transport(&[view], basis)
 }
 
 /// Content that is as plain as can be.

@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use super::AdminError;
 use crate::certificates::{Entry, OBJECTS_MAX, seal_key};
+use crate::configuration::Configuration;
 use crate::settings_document as document;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
@@ -121,10 +122,10 @@ fn check_replaceable(
         let words = format!("the object is of kind `{}`, and stays so", entry.kind.as_str());
         return Err(AdminError::Invalid(vec![FieldError::new("/kind", "wrong_kind", words)]));
     }
-    let layer = &shared.settings.current().layer;
-    let uses = document::uses_of_certificate(layer, id);
+    let configuration = shared.settings.current().configuration.clone();
+    let uses = document::uses_of_certificate(&configuration, id);
     let is_trusted = kind == CertificateKind::Authorities && !uses.is_empty();
-    if is_trusted && document::holds_secret(layer) {
+    if is_trusted && configuration.holds_secret() {
         return Err(AdminError::Conflict(format!(
             "{} uses these authorities together with a stored password, which would go to servers \
              of others' choice: upload another object, name it in the setting, and type the \
@@ -142,7 +143,7 @@ fn check_replaceable(
 pub async fn delete(shared: &Shared, id: &str, author: &str) -> Result<(), AdminError> {
     let _steady = shared.certificates.steady().await;
     let entry = find(shared, id)?;
-    let uses = document::uses_of_certificate(&shared.settings.current().layer, id);
+    let uses = document::uses_of_certificate(&shared.settings.current().configuration, id);
     if !uses.is_empty() {
         let words = format!("The object is in use: change {} first.", uses.join(", "));
         return Err(AdminError::Conflict(words));
@@ -191,8 +192,8 @@ pub async fn put_in_force(shared: &Shared) -> Result<(), AdminError> {
     let book = shared.certificates.fill(records, &shared.sealer);
     let current = shared.settings.current();
     let channels = shared.settings.channels();
-    let snapshot = Snapshot::compile(channels, &book, current.layer.clone(), current.revision)
-        .map_err(AdminError::Invalid)?;
+    let configuration = Configuration::clone(&current.configuration);
+    let snapshot = Snapshot::compile(channels, &book, configuration, current.revision);
     shared.settings.swap(snapshot);
     shared.dispatcher.settings_changed();
     Ok(())
@@ -205,7 +206,7 @@ pub fn find_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
     let mut warnings = Vec::new();
     for entry in shared.certificates.entries().iter() {
         let name = &entry.record.name;
-        for setting in document::uses_of_certificate(&snapshot.layer, &entry.record.id) {
+        for setting in document::uses_of_certificate(&snapshot.configuration, &entry.record.id) {
             let pointer = format!("/{}", setting.replace('.', "/"));
             if entry.object.is_none() {
                 let words = format!(
@@ -382,7 +383,10 @@ fn view(shared: &Shared, entry: &Entry) -> CertificateView {
         public_key_base64,
         dns_record: dns_record(entry.object.as_ref()),
         not_after: entry.not_after(),
-        used_by: document::uses_of_certificate(&shared.settings.current().layer, &record.id),
+        used_by: document::uses_of_certificate(
+            &shared.settings.current().configuration,
+            &record.id,
+        ),
         lost: entry.object.is_none(),
         created_at: record.created_at,
         created_by: record.created_by.clone(),

@@ -12,10 +12,10 @@ use annunciator_api_types::{
 };
 use annunciator_channels::{AttemptReport, Order, OrderFeed, StageReport};
 use annunciator_core::{
-    Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient, Scope,
+    Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient,
     Severity, Timestamp, one_line,
 };
-use annunciator_planner::{ChannelProfile, NotificationIds};
+use annunciator_planner::{ChannelProfile, NotificationIds, Switch};
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
 
@@ -42,26 +42,27 @@ pub async fn run(
     let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));
     let patch: Map<String, Value> =
         given.map(|(group, fields)| (group.to_owned(), fields.into())).collect();
-    let layer = document::merge(&saved.layer, &patch).map_err(AdminError::Invalid)?;
+    let configuration =
+        document::merge(&saved.configuration, &patch).map_err(AdminError::Invalid)?;
     let snapshot = Snapshot::check(
         &shared.settings.new_channels(),
         &saved.certificates,
-        layer,
+        configuration,
         saved.revision,
     )
     .map_err(AdminError::Invalid)?;
     let now = shared.clock.now();
     let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
-    let scope = Scope::of(&event);
+    let holding = snapshot.holding(&event);
+    let scope = holding.scope;
     // A test is sent whatever severities are notified.
-    let profile: ChannelProfile = {
-        let profiles = snapshot.profiles(&scope);
-        let email = profiles.first().expect("the e-mail channel is always there");
-        ChannelProfile { notify_about: NotifyAbout::All, ..(*email).clone() }
+    let profile = {
+        let email = holding.profiles.first().expect("the e-mail channel is always there");
+        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(email) }
     };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
-    let plan = annunciator_planner::plan(&event, &[&profile], domain, now, &ids);
+    let plan = annunciator_planner::plan(&event, &[&profile], &scope, domain, now, &ids);
     let settings_stage = settings_stage(&plan.decisions[0], began);
     let Some(content) = plan.notifications.into_iter().next() else {
         return Ok(incomplete(settings_stage, &plan.decisions[0].reason));

@@ -8,17 +8,19 @@ use annunciator_api_types::{
     FieldError, PreviewRequest, PreviewResult, SettingsHistory, SettingsRevisionView,
     SettingsSaved, SettingsView,
 };
-use annunciator_channels::RelaySettings;
+use annunciator_channels::email::NotifySettings;
 use annunciator_core::EventUid;
-use annunciator_planner::{NotifySettings, Words, render_preview};
-use annunciator_settings::{Resolved, SettingsGroup};
+use annunciator_planner::{Words, render_preview};
+use annunciator_settings::{Origin, Resolved, SettingsGroup};
 use annunciator_store::{NewAudit, Page, SettingsChange, SettingsSave};
+use annunciator_template::Purpose;
 use serde_json::{Map, Value, json};
 
 use crate::admin::AdminError;
+use crate::configuration::Configuration;
 use crate::settings_document as document;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, find_warnings};
 
 /// The layer that can be edited.
 pub const SERVER_LAYER: &str = "server";
@@ -29,11 +31,19 @@ const COMMENT_CHARS_MAX: usize = 500;
 pub async fn show(shared: &Shared) -> SettingsView {
     let snapshot = shared.settings.current();
     let (mut values, mut origins) = (Map::new(), Map::new());
-    add_group(&mut values, &mut origins, "email", &snapshot.email_notify);
-    add_group(&mut values, &mut origins, "email", &snapshot.email_relay);
-    add_group(&mut values, &mut origins, "names", &snapshot.names);
-    add_group(&mut values, &mut origins, "delivery", &snapshot.delivery_resolved);
-    add_group(&mut values, &mut origins, "retention", &snapshot.retention);
+    let mut put = |group: &str, key: &str, value: Value, origin: &Origin| {
+        for (map, value) in [(&mut values, value), (&mut origins, origin.to_string().into())] {
+            map.entry(group).or_insert_with(|| json!({}))[key] = value;
+        }
+    };
+    for (position, channel) in snapshot.channels().iter().enumerate() {
+        for one in snapshot.effective(position, &[]) {
+            put(channel.name().as_str(), one.key, one.value, &one.origin);
+        }
+    }
+    add_group(&mut put, "names", &snapshot.names);
+    add_group(&mut put, "delivery", &snapshot.delivery_resolved);
+    add_group(&mut put, "retention", &snapshot.retention);
     SettingsView {
         revision: snapshot.revision,
         values,
@@ -43,24 +53,13 @@ pub async fn show(shared: &Shared) -> SettingsView {
 }
 
 fn add_group<G: SettingsGroup>(
-    values: &mut Map<String, Value>,
-    origins: &mut Map<String, Value>,
+    put: &mut impl FnMut(&str, &str, Value, &Origin),
     group: &str,
     resolved: &Resolved<G>,
 ) {
-    let group_of = |map: &mut Map<String, Value>, key: &str, value: Value| {
-        let entry = map.entry(group).or_insert_with(|| json!({}));
-        entry[key] = value;
-    };
     let json = resolved.values.to_json();
     for (definition, origin) in G::definitions().iter().zip(&resolved.origins) {
-        let shown = match &json[definition.key] {
-            // An empty secret shows as what it is: not set.
-            Value::String(text) if definition.is_secret() && text.is_empty() => json!(""),
-            value => value.clone(),
-        };
-        group_of(values, definition.key, shown);
-        group_of(origins, definition.key, origin.to_string().into());
+        put(group, definition.key, json[definition.key].clone(), origin);
     }
 }
 
@@ -81,31 +80,43 @@ pub async fn patch(
         let detail = format!("must be at most {COMMENT_CHARS_MAX} characters");
         return Err(AdminError::Invalid(vec![FieldError::new("/comment", "too_long", detail)]));
     }
+    change(shared, expected_revision, author, comment, &|current| document::merge(current, &patch))
+        .await
+}
+
+/// Changes the configuration: `make` makes the new one from the one in force.
+///
+/// # Errors
+/// As [`patch`].
+pub async fn change(
+    shared: &Shared,
+    expected_revision: Option<i64>,
+    author: &str,
+    comment: &str,
+    make: &(dyn Fn(&Configuration) -> Result<Configuration, Vec<FieldError>> + Sync),
+) -> Result<SettingsSaved, AdminError> {
     // An object that is named here must not be deleted before it is saved.
     let _steady = shared.certificates.steady().await;
     let current = shared.settings.current();
-    let layer = document::merge(&current.layer, &patch).map_err(AdminError::Invalid)?;
-    let checked = Snapshot::check(
-        shared.settings.channels(),
-        &current.certificates,
-        layer.clone(),
-        current.revision,
-    )
-    .map_err(AdminError::Invalid)?;
+    let next = make(&current.configuration).map_err(AdminError::Invalid)?;
+    let checked =
+        Snapshot::check(shared.settings.channels(), &current.certificates, next, current.revision)
+            .map_err(AdminError::Invalid)?;
     let warnings = all_warnings(shared, &checked);
-    let now = shared.clock.now();
+    let next = &checked.configuration;
+    let difference = document::difference(&current.configuration, next);
     let change = SettingsChange {
         layer: SERVER_LAYER.to_owned(),
-        document: document::to_stored(&layer, &shared.sealer),
+        document: document::to_stored(next, &shared.sealer),
         // Always: two changes at once must not undo each other.
         expected_revision: Some(expected_revision.unwrap_or(current.revision)),
         comment: comment.to_owned(),
         audit: NewAudit {
-            at: now,
+            at: shared.clock.now(),
             author: author.to_owned(),
             action: "settings.save".to_owned(),
             target: SERVER_LAYER.to_owned(),
-            detail: document::difference(&current.layer, &layer).to_string(),
+            detail: Value::Object(difference).to_string(),
         },
     };
     match shared.store.save_settings(change).await? {
@@ -117,14 +128,7 @@ pub async fn patch(
             )))
         }
         SettingsSave::Saved(revision) => {
-            let snapshot = Snapshot::compile(
-                shared.settings.channels(),
-                &current.certificates,
-                layer,
-                revision,
-            )
-            .map_err(AdminError::Invalid)?;
-            shared.settings.swap(snapshot);
+            shared.settings.swap(checked.as_revision(revision));
             shared.dispatcher.settings_changed();
             Ok(SettingsSaved { revision, warnings })
         }
@@ -137,15 +141,14 @@ pub async fn patch(
 /// The store fails, or what it holds is not valid.
 pub async fn reload(shared: &Shared) -> Result<(), AdminError> {
     if let Some(saved) = shared.store.settings(SERVER_LAYER).await? {
-        let layer =
+        let configuration =
             document::from_stored(&saved.document, &shared.sealer).map_err(AdminError::Invalid)?;
         let snapshot = Snapshot::compile(
             shared.settings.channels(),
             &shared.settings.current().certificates,
-            layer,
+            configuration,
             saved.revision,
-        )
-        .map_err(AdminError::Invalid)?;
+        );
         // Another save may have put a newer one in force meanwhile.
         if saved.revision > shared.settings.current().revision {
             shared.settings.swap(snapshot);
@@ -163,6 +166,7 @@ pub fn definitions() -> Value {
         let schemas = group.schemas();
         let rows: Vec<Value> = group
             .definitions()
+            .into_iter()
             .map(|definition| {
                 json!({
                     "key": definition.key,
@@ -217,7 +221,7 @@ pub async fn preview(
     }
     let saved = shared.settings.current();
     let patch = Map::from_iter([("email".to_owned(), Value::Object(fields))]);
-    let layer = document::merge(&saved.layer, &patch).map_err(|errors| {
+    let merged = document::merge(&saved.configuration, &patch).map_err(|errors| {
         let below = |mut error: FieldError| {
             error.pointer = error.pointer.trim_start_matches("/email").to_owned();
             error
@@ -225,8 +229,10 @@ pub async fn preview(
         AdminError::Invalid(errors.into_iter().map(below).collect())
     })?;
     let origin = annunciator_settings::Origin::Server;
-    let settings = NotifySettings::resolve(&[(origin, &layer.email_notify)]).values;
-    let words = Words::parse(&settings.subject, &settings.message, &settings.html_message)
+    let notify = &merged.server.channels.email.notify;
+    let settings = NotifySettings::resolve(&[(origin, notify)]).values;
+    let (subject, message) = (&settings.subject, &settings.message);
+    let words = Words::parse(subject, message, &settings.html_message, Purpose::Email)
         .expect("checked by the merge");
     let event = match &request.event {
         None => None,
@@ -244,108 +250,4 @@ fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
     let mut warnings = find_warnings(snapshot);
     warnings.extend(super::certificates::find_warnings(shared, snapshot));
     warnings
-}
-
-/// What works but deserves a look.
-pub(crate) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
-    let mut warnings = Vec::new();
-    let mut warn = |key: &str, code: &str, detail: &str| {
-        warnings.push(FieldError::new(format!("/email/{key}"), code, detail));
-    };
-    let (notify, relay) = (&snapshot.email_notify.values, &snapshot.email_relay.values);
-    if notify.sender.is_empty() && !notify.recipients.is_empty() {
-        warn(
-            "sender",
-            "empty_sender",
-            "without a sender each recipient gets the message from its own address; many relays \
-             refuse that: set an address of a domain that your relay sends for",
-        );
-    }
-    let domain = notify.sender.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let is_fictitious = ["example.com", "example.org", "example.net", "localhost"]
-        .iter()
-        .chain(&[".example", ".test", ".invalid", ".local", ".localhost"])
-        .any(|fictitious| {
-            domain.eq_ignore_ascii_case(fictitious)
-                || (fictitious.starts_with('.') && domain.to_lowercase().ends_with(fictitious))
-        });
-    if is_fictitious {
-        warn(
-            "sender",
-            "fictitious_sender",
-            "no mail server in the world knows this domain: spam filters will drop the message",
-        );
-    }
-    if relay.servers.is_empty() {
-        warn("servers", "incomplete", "no SMTP server is set: nothing can be sent by e-mail");
-    }
-    if notify.recipients.is_empty()
-        && notify.recipients_cc.is_empty()
-        && notify.recipients_bcc.is_empty()
-    {
-        warn("recipients", "incomplete", "no recipients are set: nobody is told by e-mail");
-    }
-    if let Some((key, code, detail)) = find_signature_warning(notify, relay) {
-        warn(key, code, &detail);
-    }
-    warnings
-}
-
-/// A signature by another domain than the sender's is good, and helps nothing where receivers
-/// compare the two (DMARC, RFC 7489 section 3.1.1).
-fn find_signature_warning(
-    notify: &NotifySettings,
-    relay: &RelaySettings,
-) -> Option<(&'static str, &'static str, String)> {
-    if relay.dkim_key.is_empty() {
-        return None;
-    }
-    let of_sender = notify.sender.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let signing = relay.dkim_domain.as_str();
-    if of_sender.is_empty() && signing.is_empty() {
-        let detail = "without a sender each recipient's own domain would have to publish the key: \
-                      set a sender, or the domain that signs as `dkim_domain`";
-        return Some(("dkim_key", "signature_without_sender", detail.to_owned()));
-    }
-    let is_below = |lower: &str, upper: &str| {
-        let (lower, upper) = (lower.to_lowercase(), upper.to_lowercase());
-        lower == upper || lower.ends_with(&format!(".{upper}"))
-    };
-    let is_aligned = is_below(of_sender, signing) || is_below(signing, of_sender);
-    (!signing.is_empty() && !of_sender.is_empty() && !is_aligned).then(|| {
-        let detail = format!(
-            "the sender is of {of_sender}, and receivers who compare the two (DMARC) do not count \
-             a signature by another domain: clear it, so that the sender's domain signs"
-        );
-        ("dkim_domain", "signature_not_aligned", detail)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_that_helps_nothing_is_warned_of() {
-        let check = |sender: &str, key: &str, domain: &str, expected: Option<&str>| {
-            let notify = NotifySettings { sender: sender.to_owned(), ..NotifySettings::default() };
-            let relay = RelaySettings {
-                dkim_key: key.to_owned(),
-                dkim_domain: domain.to_owned(),
-                ..RelaySettings::default()
-            };
-            let found = find_signature_warning(&notify, &relay).map(|(_, code, _)| code);
-            assert_eq!(found, expected, "{sender} {key} {domain}");
-        };
-        check("", "", "", None);
-        check("a@x.example", "key", "", None);
-        check("a@x.example", "key", "X.example", None);
-        check("a@mail.x.example", "key", "x.example", None);
-        check("a@x.example", "key", "mail.x.example", None);
-        check("", "key", "x.example", None);
-        check("", "key", "", Some("signature_without_sender"));
-        check("a@x.example", "key", "y.example", Some("signature_not_aligned"));
-        check("a@xx.example", "key", "x.example", Some("signature_not_aligned"));
-        check("a@x.example", "", "y.example", None);
-    }
 }

@@ -204,7 +204,7 @@ impl Dispatcher {
         // A claim or a plan may have been under way when the drain began.
         give_back_rest();
         inner.stop.cancel();
-        for channel in inner.settings.channels() {
+        for channel in inner.settings.channels().iter() {
             let _ = tokio::time::timeout(Duration::from_secs(2), channel.close_idle()).await;
         }
     }

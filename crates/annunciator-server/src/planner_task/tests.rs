@@ -66,12 +66,13 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
 fn poisoned(
     event: &Event,
     profiles: &[&ChannelProfile],
+    scope: &Scope,
     domain: &str,
     now: Timestamp,
     ids: &dyn NotificationIds,
 ) -> annunciator_planner::Plan {
     assert!(event.uid != samples::uid_of(POISON), "this event is poison");
-    annunciator_planner::plan(event, profiles, domain, now, ids)
+    annunciator_planner::plan(event, profiles, scope, domain, now, ids)
 }
 
 async fn row(shared: &Shared, number: u32) -> EventRow {

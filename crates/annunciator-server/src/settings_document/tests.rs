@@ -1,10 +1,13 @@
 //! Rules of the settings document, without a server.
 
+use annunciator_channels::RelayLayer;
+use annunciator_settings::SettingsLayer as _;
+
 use super::*;
 
-fn patched(patch: Value) -> Result<ServerLayer, Vec<FieldError>> {
+fn patched(patch: Value) -> Result<Configuration, Vec<FieldError>> {
     let Value::Object(patch) = patch else { panic!("an object") };
-    merge(&ServerLayer::default(), &patch)
+    merge(&Configuration::default(), &patch)
 }
 
 #[test]
@@ -56,8 +59,8 @@ fn the_settings_that_use_an_object_are_named() {
     let uses = ["email.ca_certificates", "email.client_certificate"];
     assert_eq!(uses_of_certificate(&layer, "a"), uses);
     assert_eq!(uses_of_certificate(&layer, "c"), Vec::<String>::new());
-    assert!(!holds_secret(&layer));
-    assert!(holds_secret(&patched(json!({"email": {"oauth_refresh_token": "x"}})).unwrap()));
+    assert!(!layer.holds_secret());
+    assert!(patched(json!({"email": {"oauth_refresh_token": "x"}})).unwrap().holds_secret());
     // Every setting that holds the id of an object is looked at.
     let documented = |row: &&Definition| row.doc().starts_with("Certificate object");
     let keys: Vec<_> =
@@ -107,7 +110,7 @@ fn a_document_survives_the_store_and_its_secrets_are_sealed_there() {
     assert!(!stored.contains("canary"));
     assert_eq!(from_stored(&stored, &sealer).unwrap(), layer);
     assert_eq!(masked(&stored)["email"]["password"], SECRET_MASK);
-    let audit = difference(&ServerLayer::default(), &layer).to_string();
+    let audit = Value::Object(difference(&Configuration::default(), &layer)).to_string();
     assert!(audit.contains("email.password") && !audit.contains("canary"));
 }
 
@@ -124,11 +127,11 @@ fn a_lost_key_loses_the_secret_and_nothing_else() {
     let other = Sealer::open(&folder.path().join("other")).unwrap();
     let opened = from_stored(&stored, &other).unwrap();
     let mut expected = layer;
-    expected.email_relay.password = Some(annunciator_settings::Secret::default());
+    expected.server.channels.email.relay.password = Some(annunciator_settings::Secret::default());
     assert_eq!(opened, expected);
     let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
     let (channels, none) = (book.channels(), CertificateBook::default());
-    assert!(Snapshot::compile(channels, &none, opened.clone(), 1).is_ok(), "the server starts");
+    assert_eq!(Snapshot::compile(channels, &none, opened.clone(), 1).revision, 1, "it starts");
     let refused = Snapshot::check(channels, &none, opened, 1).err().expect("nobody can save it");
     assert_eq!(refused[0].pointer, "/email/password");
 }

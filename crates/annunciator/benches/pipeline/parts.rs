@@ -4,14 +4,19 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use annunciator_certificates::CertificateBook;
+use annunciator_channels::{
+    Basis, ChannelLayers, LayerView, MemoryKeeper, NamesSettings, Surroundings, email,
+};
 use annunciator_core::{
-    Attempt, AttemptFacts, ChannelName, Delivery, DeliveryId, DeliveryState, Event, Lane,
-    Notification, NotificationId, Outcome, Recipient, RecipientRole,
+    Attempt, AttemptFacts, Delivery, DeliveryId, DeliveryState, Event, Notification,
+    NotificationId, Outcome, Recipient, RecipientRole, Scope,
 };
 use annunciator_mail::{Heading, Mailbox};
-use annunciator_planner::{ChannelProfile, NotificationIds, NotifySettings};
+use annunciator_planner::{ChannelProfile, NotificationIds};
+use annunciator_settings::{LayerGroup as _, Origin};
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, PlanCommit, PlanVerdict, PlannedNotification, Settlement, Store};
 
@@ -47,18 +52,26 @@ fn recipient() -> Recipient {
 
 /// The shipped texts, one recipient, a sender.
 fn profile() -> ChannelProfile {
-    let settings = NotifySettings::default();
-    let (channel, lane) = (ChannelName::from_static("email"), Lane::new("email/server"));
-    let profile = ChannelProfile::compile(channel, lane, &settings, "");
-    let mut profile = profile.expect("the shipped texts parse");
-    profile.recipients = vec![recipient()];
-    profile.sender = "notify@example.test".to_owned();
-    profile.missing = String::new();
-    profile
+    let mut layers = ChannelLayers::default();
+    let settings = serde_json::json!({
+        "recipients": "rcpt@example.test", "sender": "notify@example.test",
+        "servers": "127.0.0.1",
+    });
+    layers.email.patch(&settings).expect("good settings");
+    let keeper = Arc::new(MemoryKeeper::default());
+    let channel = email::make(&Surroundings { hello_name: DOMAIN.into(), keeper });
+    let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };
+    let (names, certificates) = (NamesSettings::default(), CertificateBook::default());
+    let first_retry = Duration::from_secs(60);
+    let basis = Basis { names: &names, certificates: &certificates, first_retry };
+    let transport = channel.transport(std::slice::from_ref(&view), basis);
+    channel.profile(&[view], transport.as_ref())
 }
 
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
-    let mut plan = annunciator_planner::plan(event, &[profile], DOMAIN, event.registered_at, ids);
+    let scope = Scope::of(event);
+    let now = event.registered_at;
+    let mut plan = annunciator_planner::plan(event, &[profile], &scope, DOMAIN, now, ids);
     plan.notifications.remove(0).notification
 }
 

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use annunciator_channels::{
-    AttemptReport, Channel, Order, OrderFeed, ServerStatus, Transport, TransportFuture,
-    TransportParts,
+    AttemptReport, Basis, Channel, ChannelLayers, EffectiveValue, LayerView, MemoryKeeper, Order,
+    OrderFeed, ServerStatus, Surroundings, Transport, TransportFuture,
 };
 use annunciator_core::{
     AttemptFacts, ChannelName, EnhancedStatus, Failure, FailureScope, Notification, Outcome, Stage,
 };
+use annunciator_planner::ChannelProfile;
+use annunciator_settings::{LayerGroup as _, Problem};
 use tokio::sync::Notify;
 
 /// One order as it arrived.
@@ -73,17 +75,45 @@ impl ScriptedChannel {
     }
 }
 
+/// The real channel plans: only sending is scripted.
+fn email() -> Arc<dyn Channel> {
+    annunciator_channels::email::make(&Surroundings {
+        hello_name: "script.test".into(),
+        keeper: Arc::new(MemoryKeeper::default()),
+    })
+}
+
 impl Channel for ScriptedChannel {
     fn name(&self) -> ChannelName {
         ChannelName::from_static("email")
     }
 
-    fn check_address(&self, _address: &str) -> Result<(), String> {
-        Ok(())
+    fn sets_transport(&self, _layers: &ChannelLayers) -> bool {
+        false
     }
 
-    fn transport(&self, _parts: TransportParts<'_>) -> Arc<dyn Transport> {
+    fn sets_profile(&self, layers: &ChannelLayers) -> bool {
+        !layers.email.is_empty()
+    }
+
+    fn profile(&self, layers: &[LayerView<'_>], transport: &dyn Transport) -> ChannelProfile {
+        email().profile(layers, transport)
+    }
+
+    fn transport(&self, _layers: &[LayerView<'_>], _basis: Basis<'_>) -> Arc<dyn Transport> {
         Arc::new(ScriptedTransport(self.book.clone()))
+    }
+
+    fn effective(&self, layers: &[LayerView<'_>]) -> Vec<EffectiveValue> {
+        email().effective(layers)
+    }
+
+    fn find_problems(&self, _layers: &[LayerView<'_>], _basis: Basis<'_>) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    fn find_warnings(&self, _layers: &[LayerView<'_>]) -> Vec<Problem> {
+        Vec::new()
     }
 
     fn message(&self, _notification: &Notification) -> Result<Vec<u8>, String> {

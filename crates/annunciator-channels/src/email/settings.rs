@@ -1,10 +1,10 @@
-//! Settings about whom to notify and in which words (spec 3.1).
-//!
-//! Addresses are checked by the channel, which knows their form.
+//! Settings about whom to notify by e-mail and in which words (spec 3.1).
 
-use annunciator_core::Severity;
-use annunciator_settings::{Format, NotifyAbout, TextList, settings};
+use annunciator_core::{Recipient, RecipientRole, Severity};
+use annunciator_settings::{Format, NotifyAbout, Problem, TextList, settings};
 use annunciator_template::{Purpose, Template};
+
+use crate::mail_transport::check_address;
 
 /// The standard message of spec 3.1.
 const MESSAGE: &str = "\
@@ -28,7 +28,9 @@ settings! {
         /// Which events are notified: `all`, a list of severities, or `configured` (only where the
         /// event configuration says so).
         notify_about: NotifyAbout =
-            NotifyAbout::Severities(vec![Severity::Failure, Severity::Critical]);
+            NotifyAbout::Severities(vec![Severity::Failure, Severity::Critical]), server_only();
+        /// Whether these events are notified by e-mail, whatever `notify_about` says.
+        notify: bool = false, override_only();
         /// Addresses that are named in To, separated by `;` or `,`.
         ///
         /// Each gets a delivery of its own in the ledger; one that is refused holds up nobody.
@@ -54,6 +56,59 @@ settings! {
         /// HTML template; when it is set, the message has an HTML part beside the text.
         html_message: String = String::new(), format(Format::Template), chars_max(262_144),
             check(check_template);
+    }
+}
+
+impl NotifySettings {
+    /// To, Cc and Bcc in this order, an address only where it stands first.
+    #[must_use]
+    pub fn list_recipients(&self) -> Vec<Recipient> {
+        let mut known = std::collections::HashSet::new();
+        let mut recipients = Vec::new();
+        for (_, list, role) in self.lists() {
+            for address in list.iter() {
+                if known.insert(folded(address)) {
+                    recipients.push(Recipient { address: address.to_owned(), role });
+                }
+            }
+        }
+        recipients
+    }
+
+    fn lists(&self) -> [(&'static str, &TextList, RecipientRole); 3] {
+        [
+            ("recipients", &self.recipients, RecipientRole::To),
+            ("recipients_cc", &self.recipients_cc, RecipientRole::Cc),
+            ("recipients_bcc", &self.recipients_bcc, RecipientRole::Bcc),
+        ]
+    }
+
+    /// Addresses that are none, with pointers below the group.
+    #[must_use]
+    pub fn find_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (key, list, _) in self.lists() {
+            for (at, address) in list.iter().enumerate() {
+                if let Err(detail) = check_address(address) {
+                    let problem = Problem::new("format", detail);
+                    problems.push(problem.under(&at.to_string()).under(key));
+                }
+            }
+        }
+        if !self.sender.is_empty()
+            && let Err(detail) = check_address(&self.sender)
+        {
+            problems.push(Problem::new("format", detail).under("sender"));
+        }
+        problems
+    }
+}
+
+/// The form two spellings of one address share: domains compare without case (RFC 5321 2.4).
+fn folded(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
+        None => address.to_owned(),
     }
 }
 

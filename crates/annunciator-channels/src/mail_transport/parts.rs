@@ -17,7 +17,7 @@ use annunciator_smtp::{
 };
 use bytes::Bytes;
 
-use crate::email::signing::{Refusal, Signed, Signing};
+use crate::mail_transport::signing::{Refusal, Signed, Signing};
 use crate::{AttemptReport, Order, OrderFeed};
 
 /// What messages name as their maker.

@@ -13,11 +13,9 @@ use crate::relay_settings::{
     AuthMechanism, AuthMode, DsnNotify, OAuthFlow, RelaySettings, TlsMode, TlsVersionMin,
 };
 
-/// What a transport is made from.
+/// What the transports of all channels are made with, besides their own settings.
 #[derive(Clone, Copy)]
-pub struct TransportParts<'a> {
-    /// The relay's settings.
-    pub relay: &'a RelaySettings,
+pub struct Basis<'a> {
     /// How names are resolved.
     pub names: &'a NamesSettings,
     /// The certificate objects in force.
@@ -27,7 +25,16 @@ pub struct TransportParts<'a> {
     pub first_retry: Duration,
 }
 
-impl TransportParts<'_> {
+/// What a relay is made from.
+#[derive(Clone, Copy)]
+pub struct RelayParts<'a> {
+    /// The relay's settings.
+    pub relay: &'a RelaySettings,
+    /// The rest.
+    pub basis: Basis<'a>,
+}
+
+impl RelayParts<'_> {
     /// Why nothing can be sent with them; empty when something can.
     #[must_use]
     pub fn missing(&self) -> String {
@@ -35,7 +42,7 @@ impl TransportParts<'_> {
             return "no SMTP servers are set".to_owned();
         }
         // What the settings name and is not there would be replaced by something weaker.
-        let problems = self.relay.find_conflicts(self.certificates);
+        let problems = self.relay.find_conflicts(self.basis.certificates);
         let lost = problems.into_iter().find(|problem| problem.code == "unknown_certificate");
         lost.map(|problem| problem.detail).unwrap_or_default()
     }
@@ -50,9 +57,13 @@ impl TransportParts<'_> {
             mx: settings
                 .mx_lookup
                 .then_some(MxPolicy { dane: settings.dane, mta_sts: settings.mta_sts }),
-            names: self.names.to_policy(),
+            names: self.basis.names.to_policy(),
             tls: self.to_tls(),
-            client_certificate: self.certificates.client(&settings.client_certificate).cloned(),
+            client_certificate: self
+                .basis
+                .certificates
+                .client(&settings.client_certificate)
+                .cloned(),
             auth: self.to_auth(),
             extensions: Extensions {
                 chunking: settings.chunking,
@@ -75,12 +86,12 @@ impl TransportParts<'_> {
             TlsVersionMin::Any => annunciator_smtp::TlsVersionMin::Any,
             TlsVersionMin::Tls12 => annunciator_smtp::TlsVersionMin::Tls12,
         };
-        let authorities = self.certificates.authorities(&self.relay.ca_certificates);
+        let authorities = self.basis.certificates.authorities(&self.relay.ca_certificates);
         let ca = authorities.map(|authorities| authorities.certificates.clone());
         match self.relay.tls {
             TlsMode::Off => TlsPolicy::Off,
             TlsMode::IfSupported => {
-                TlsPolicy::IfSupported { plaintext_after: self.first_retry, ca }
+                TlsPolicy::IfSupported { plaintext_after: self.basis.first_retry, ca }
             }
             TlsMode::Required => TlsPolicy::Required { verify: Verify { ca, version_min } },
             TlsMode::Implicit => TlsPolicy::Implicit { verify: Verify { ca, version_min } },
@@ -126,7 +137,7 @@ impl TransportParts<'_> {
 
     /// An own token service in a closed network has its certificate from the same authorities.
     fn oauth_ca(self) -> Option<Vec<Vec<u8>>> {
-        let authorities = self.certificates.authorities(&self.relay.ca_certificates);
+        let authorities = self.basis.certificates.authorities(&self.relay.ca_certificates);
         authorities.map(|authorities| authorities.certificates.clone())
     }
 }

@@ -1,0 +1,100 @@
+//! Rules of the e-mail channel's settings, as tables.
+
+use annunciator_core::{DecisionKind, RecipientRole};
+use annunciator_settings::{LayerGroup as _, Origin};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{MemoryKeeper, NamesSettings};
+
+fn channel() -> Arc<dyn Channel> {
+    let keeper = Arc::new(MemoryKeeper::default());
+    make(&Surroundings { hello_name: "sender.test".into(), keeper })
+}
+
+fn layers(document: &Value) -> ChannelLayers {
+    let mut layers = ChannelLayers::default();
+    layers.email.patch(document).expect("valid settings");
+    layers
+}
+
+fn profile_of(document: &Value) -> ChannelProfile {
+    let layers = layers(document);
+    let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };
+    let (channel, names) = (channel(), NamesSettings::default());
+    let certificates = annunciator_certificates::CertificateBook::default();
+    let first_retry = std::time::Duration::from_secs(60);
+    let basis = Basis { names: &names, certificates: &certificates, first_retry };
+    let transport = channel.transport(std::slice::from_ref(&view), basis);
+    channel.profile(&[view], transport.as_ref())
+}
+
+#[test]
+fn what_is_missing_is_said_recipients_first() {
+    let check = |document: Value, expected: &str| {
+        assert_eq!(profile_of(&document).missing, expected, "{document}");
+    };
+    check(json!({}), "no recipients are set");
+    check(json!({"servers": "a.example"}), "no recipients are set");
+    check(json!({"recipients": "a@example.org"}), "no SMTP servers are set");
+    check(json!({"recipients": "a@example.org", "servers": "a.example"}), "");
+}
+
+#[test]
+fn an_address_is_told_once_in_its_first_role() {
+    let profile = profile_of(&json!({
+        "recipients": "a@Example.org; b@example.org",
+        "recipients_cc": "a@example.ORG; c@example.org",
+        "recipients_bcc": "c@example.org; A@example.org",
+    }));
+    let event = crate::sample_event();
+    let composed = profile.composer.compose(&event).remove(0);
+    let told: Vec<_> =
+        composed.recipients.iter().map(|one| (one.address.as_str(), one.role)).collect();
+    assert_eq!(
+        told,
+        [
+            ("a@Example.org", RecipientRole::To),
+            ("b@example.org", RecipientRole::To),
+            ("c@example.org", RecipientRole::Cc),
+            ("A@example.org", RecipientRole::Bcc),
+        ]
+    );
+}
+
+#[test]
+fn a_layer_that_says_so_turns_the_channel_on_or_off() {
+    let server = layers(&json!({"recipients": "a@example.org", "servers": "a.example"}));
+    for (document, severity, kind) in [
+        (json!({"notify": true}), annunciator_core::Severity::Info, DecisionKind::Notified),
+        (json!({"notify": false}), annunciator_core::Severity::Critical, DecisionKind::Off),
+        (json!({}), annunciator_core::Severity::Critical, DecisionKind::Notified),
+        (json!({}), annunciator_core::Severity::Info, DecisionKind::Off),
+    ] {
+        let nearer = layers(&document);
+        let views = [
+            LayerView { id: "x", origin: Origin::Server, layers: &nearer, locked: None },
+            LayerView { id: "server", origin: Origin::Server, layers: &server, locked: None },
+        ];
+        let notify = notify_of(&views);
+        let switch = switch_of(&notify, &notify.values.notify_about, notify.values.notify);
+        let (is_on, _) = switch.decide(severity);
+        assert_eq!(is_on, kind == DecisionKind::Notified, "{document}");
+    }
+}
+
+#[test]
+fn the_lane_follows_the_layer_that_names_the_servers() {
+    let server = layers(&json!({"recipients": "a@example.org", "servers": "a.example"}));
+    let check = |document: Value, expected: &str| {
+        let nearer = layers(&document);
+        let views = [
+            LayerView { id: "policy/x/all", origin: Origin::Server, layers: &nearer, locked: None },
+            LayerView { id: "server", origin: Origin::Server, layers: &server, locked: None },
+        ];
+        let supplier = relay_of(&views).supplier_of("servers");
+        assert_eq!(lane_id(&views, supplier), expected);
+    };
+    check(json!({"port": 26}), "server");
+    check(json!({"servers": "b.example"}), "policy/x/all");
+}
