@@ -37,7 +37,7 @@ pub struct RelayParts<'a> {
 impl RelayParts<'_> {
     /// Why nothing can be sent with them; empty when something can.
     #[must_use]
-    pub fn missing(&self) -> String {
+    pub fn missing(self) -> String {
         if self.relay.servers.is_empty() {
             return "no SMTP servers are set".to_owned();
         }
@@ -49,7 +49,7 @@ impl RelayParts<'_> {
 
     /// The relay that they describe; `hello_name` is the argument of EHLO.
     #[must_use]
-    pub fn to_relay(&self, hello_name: &str) -> Relay {
+    pub fn to_relay(self, hello_name: &str) -> Relay {
         let settings = self.relay;
         Relay {
             hosts: settings.servers.as_slice().to_vec(),

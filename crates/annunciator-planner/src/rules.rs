@@ -206,9 +206,12 @@ fn overlap<C>(lower: &Entry<C>, upper: &Entry<C>) -> Option<Overlap> {
     Some(if is_conditional { Overlap::Possible } else { of_selectors })
 }
 
+/// The enabled policies by application and group.
+type Policies<'a, C> = HashMap<(&'a str, &'a str), (&'a Policy, &'a [Entry<C>])>;
+
 /// Looks at every entry of a policy beside the entries above it that lock something.
 fn for_each_meeting<C>(overrides: &Overrides<C>, visit: &mut dyn FnMut(Meeting<'_, C>)) {
-    let mut policies: HashMap<(&str, &str), (&Policy, &[Entry<C>])> = HashMap::new();
+    let mut policies = Policies::new();
     for owned in &overrides.owned {
         if let Owner::Policy(policy) = &owned.owner
             && policy.enabled

@@ -104,8 +104,7 @@ pub fn replace(
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
     let mut errors = check_names(&groups);
-    let mut next = Configuration::default();
-    next.server = current.server.clone();
+    let mut next = Configuration { server: current.server.clone(), ..Configuration::default() };
     for (name, group) in next.server.groups_mut() {
         let Some(value) = groups.get(name).filter(|value| !value.is_null()) else {
             group.clear();
