@@ -11,6 +11,7 @@ pub mod email;
 mod names_settings;
 mod presets;
 mod relay_settings;
+pub mod sms;
 
 mod transport_parts;
 
