@@ -143,6 +143,11 @@ impl PhoneNumber {
     pub fn digits(&self) -> &str {
         &self.0[1..]
     }
+
+    /// The longest number that there can be, for trying what numbers are put into.
+    pub(super) fn longest() -> Self {
+        Self(format!("+{}", "9".repeat(DIGITS_MAX)).into())
+    }
 }
 
 impl fmt::Display for PhoneNumber {
