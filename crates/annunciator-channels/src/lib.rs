@@ -10,6 +10,7 @@ mod attempt;
 mod names_settings;
 mod presets;
 mod relay_settings;
+pub mod sms;
 
 mod relay_parts;
 
