@@ -122,10 +122,19 @@ pub struct AuditList {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TestMessageRequest {
+    /// The channel to test: `email`, `sms` or `executable`; `email` when it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
     /// Settings of the e-mail group as they stand in the form, laid over the saved ones; the keys
     /// are those of `PATCH /api/v1/settings` under `email`. Nothing is saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Settings of the SMS group, likewise, under `sms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sms: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Settings of the executable group, likewise, under `executable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<serde_json::Map<String, serde_json::Value>>,
     /// Settings of name resolution as they stand in the form, likewise, under `names`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<serde_json::Map<String, serde_json::Value>>,

@@ -13,31 +13,34 @@ use serde_json::Value;
 
 use crate::RelayLayer;
 use crate::email::EmailLayer;
+use crate::sms::SmsLayer;
 
 /// What one layer sets for every channel: a field each.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ChannelLayers {
     /// E-mail.
     pub email: EmailLayer,
+    /// SMS.
+    pub sms: SmsLayer,
 }
 
 impl ChannelLayers {
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups(&self) -> Vec<(&'static str, &dyn LayerGroup)> {
-        vec![("email", &self.email)]
+        vec![("email", &self.email), ("sms", &self.sms)]
     }
 
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups_mut(&mut self) -> Vec<(&'static str, &mut dyn LayerGroup)> {
-        vec![("email", &mut self.email)]
+        vec![("email", &mut self.email), ("sms", &mut self.sms)]
     }
 
     /// What it sets of the channels' relays.
     #[must_use]
     pub fn relays(&self) -> Vec<&RelayLayer> {
-        vec![&self.email.relay]
+        vec![&self.email.relay, &self.sms.relay.0]
     }
 
     /// Whether it sets a setting, such as `email.recipients`.

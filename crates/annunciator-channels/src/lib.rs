@@ -23,7 +23,7 @@ pub mod email;
 
 use std::sync::Arc;
 
-use annunciator_core::{ChannelName, Notification};
+use annunciator_core::{ChannelName, Content, Notification};
 use annunciator_planner::ChannelProfile;
 use annunciator_settings::Problem;
 
@@ -69,6 +69,11 @@ pub trait Channel: Send + Sync {
     /// Why there are none.
     fn message(&self, notification: &Notification) -> Result<Vec<u8>, String>;
 
+    /// What there is to say of words beside them, such as what an SMS costs; mostly nothing.
+    fn remark(&self, _content: &Content) -> String {
+        String::new()
+    }
+
     /// State of the servers it talks to.
     fn servers(&self) -> Vec<ServerStatus>;
 
@@ -92,7 +97,7 @@ pub struct Surroundings {
 pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
-pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make)];
+pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make), ("sms", sms::make)];
 
 /// An event for tests.
 #[cfg(test)]

@@ -57,6 +57,10 @@ pub const GROUPS: &[Group] = &[
         name: "email",
         doc: "Notifications by e-mail: which events, who is told, in which words, over which relay.",
     },
+    Group {
+        name: "sms",
+        doc: "Notifications by SMS: mail to a gateway that turns each into an SMS.",
+    },
     Group { name: "names", doc: "How names of servers are resolved, for every relay." },
     Group { name: "delivery", doc: "How long and how often deliveries are tried." },
     Group { name: "retention", doc: "How long finished events stay in the ledger." },

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use annunciator_api_types::{
-    StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
+    FieldError, StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
 };
 use annunciator_channels::{AttemptReport, Order, OrderFeed, StageReport};
 use annunciator_core::{
@@ -25,6 +25,8 @@ use crate::settings_document as document;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
+/// The channel that is tested when none is named.
+const DEFAULT_CHANNEL: &str = "email";
 /// Longest test; then what was seen so far is answered.
 const TEST_MAX: Duration = Duration::from_secs(120);
 
@@ -38,7 +40,13 @@ pub async fn run(
 ) -> Result<TestMessageResult, AdminError> {
     let began = Instant::now();
     let saved = shared.settings.current();
-    let groups = [("email", request.email), ("names", request.names)];
+    let wanted = request.channel.as_deref().unwrap_or(DEFAULT_CHANNEL);
+    let groups = [
+        ("email", request.email),
+        ("sms", request.sms),
+        ("executable", request.executable),
+        ("names", request.names),
+    ];
     let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));
     let patch: Map<String, Value> =
         given.map(|(group, fields)| (group.to_owned(), fields.into())).collect();
@@ -57,13 +65,19 @@ pub async fn run(
     let scope = holding.scope;
     // A test is sent whatever severities are notified.
     let profile = {
-        let email = holding.profiles.first().expect("the e-mail channel is always there");
-        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(email) }
+        let found = holding.profiles.iter().find(|one| one.channel.as_str() == wanted);
+        let profile = found.ok_or_else(|| unknown_channel(&snapshot))?;
+        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(profile) }
     };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
     let plan = annunciator_planner::plan(&event, &[&profile], &scope, domain, now, &ids);
-    let settings_stage = settings_stage(&plan.decisions[0], began);
+    let remark = plan.notifications.first().map(|planned| {
+        let channels = snapshot.channels().iter();
+        let channel = channels.into_iter().find(|channel| channel.name() == profile.channel);
+        channel.map(|channel| channel.remark(&planned.notification.content)).unwrap_or_default()
+    });
+    let settings_stage = settings_stage(&plan.decisions[0], &remark.unwrap_or_default(), began);
     let Some(content) = plan.notifications.into_iter().next() else {
         return Ok(incomplete(settings_stage, &plan.decisions[0].reason));
     };
@@ -84,6 +98,12 @@ pub async fn run(
     let watch = Watch::default();
     let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
     Ok(result(watch, settings_stage, &recipients, request.dry_run))
+}
+
+fn unknown_channel(snapshot: &Snapshot) -> AdminError {
+    let names: Vec<_> = snapshot.channels().iter().map(|one| one.name().to_string()).collect();
+    let detail = format!("must be one of {}", names.join(", "));
+    AdminError::Invalid(vec![FieldError::new("/channel", "one_of", detail)])
 }
 
 #[derive(Default)]
@@ -125,18 +145,26 @@ impl OrderFeed for Watch {
     }
 }
 
-fn settings_stage(decision: &annunciator_core::Decision, began: Instant) -> StageView {
+fn settings_stage(
+    decision: &annunciator_core::Decision,
+    remark: &str,
+    began: Instant,
+) -> StageView {
     let ok = decision.kind == DecisionKind::Notified;
+    let complete = match remark {
+        "" => "settings are complete, message rendered".to_owned(),
+        remark => format!("settings are complete, message rendered: {remark}"),
+    };
     StageView {
         stage: "settings".to_owned(),
         server: String::new(),
         ok,
         detail: if ok {
-            "settings are complete, message rendered".into()
+            complete
         } else {
             decision.reason.clone()
         },
-        advice: (!ok).then(|| "give SMTP servers and recipients first".to_owned()),
+        advice: (!ok).then(|| "complete the settings of the channel first".to_owned()),
         duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
 }

@@ -340,7 +340,9 @@ impl Document for PreviewRequest {
 
 impl Document for TestMessageRequest {
     fn fields(path: &[&str]) -> &'static [&'static str] {
-        if path.is_empty() { &["email", "dry_run"] } else { &[] }
+        const FIELDS: &[&str] =
+            &["channel", "email", "sms", "executable", "names", "dry_run", "trace"];
+        if path.is_empty() { FIELDS } else { &[] }
     }
 }
 

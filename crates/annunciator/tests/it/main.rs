@@ -14,6 +14,7 @@ mod a_reply_lost_after_the_final_dot_is_repeated_with_the_same_message_id;
 mod a_trace_keeps_the_dialogue_without_secrets;
 mod an_ending_certificate_raises_its_own_event;
 mod an_event_becomes_an_e_mail_and_the_ledger_proves_it;
+mod an_event_becomes_an_sms_at_the_gateway;
 mod an_operator_retries_cancels_and_resends;
 mod bad_events_are_refused_with_field_pointers;
 mod certificate_bombs_are_refused;
