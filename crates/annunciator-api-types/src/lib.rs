@@ -18,10 +18,10 @@ pub use event::{
     AcceptedEvent, AcceptedEvents, ApplicationInput, DeviceInput, EventInput, ParameterInput,
 };
 pub use ledger::{
-    AttemptView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView, EventDetail, EventList,
-    EventTypeList, EventTypeView, EventView, FailureView, NotificationView, OperationResult,
-    OperationResults, OperationTargets, RecipientView, ResendResult, RouteView, StagesView,
-    TlsView, TriedServerView,
+    AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,
+    EventDetail, EventList, EventTypeList, EventTypeView, EventView, FailureView, NotificationView,
+    OperationResult, OperationResults, OperationTargets, RecipientView, ResendResult, RouteView,
+    RunView, StagesView, TlsView, TriedServerView,
 };
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,

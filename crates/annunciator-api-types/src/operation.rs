@@ -176,13 +176,16 @@ pub struct TestMessageResult {
     /// The SMTP dialogue, secrets removed, when it was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dialogue: Vec<String>,
+    /// The run, when it was one of an executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<crate::RunView>,
 }
 
 /// One stage of a test message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StageView {
     /// `settings`, `resolve`, `connect`, `greeting`, `hello`, `tls`, `auth`, `mail_from`,
-    /// `rcpt_to`, `data` or `data_end`.
+    /// `rcpt_to`, `data`, `data_end`, `prepare` or `run`.
     pub stage: String,
     /// The server it was tried with.
     pub server: String,

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::RelayLayer;
 use crate::email::EmailLayer;
+use crate::executable::ExecutableLayer;
 use crate::sms::SmsLayer;
 
 /// What one layer sets for every channel: a field each.
@@ -22,19 +23,25 @@ pub struct ChannelLayers {
     pub email: EmailLayer,
     /// SMS.
     pub sms: SmsLayer,
+    /// Executables.
+    pub executable: ExecutableLayer,
 }
 
 impl ChannelLayers {
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups(&self) -> Vec<(&'static str, &dyn LayerGroup)> {
-        vec![("email", &self.email), ("sms", &self.sms)]
+        vec![("email", &self.email), ("sms", &self.sms), ("executable", &self.executable)]
     }
 
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups_mut(&mut self) -> Vec<(&'static str, &mut dyn LayerGroup)> {
-        vec![("email", &mut self.email), ("sms", &mut self.sms)]
+        vec![
+            ("email", &mut self.email),
+            ("sms", &mut self.sms),
+            ("executable", &mut self.executable),
+        ]
     }
 
     /// What it sets of the channels' relays.

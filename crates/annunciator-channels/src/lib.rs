@@ -20,6 +20,7 @@ mod mail_warnings;
 mod layers;
 
 pub mod email;
+pub mod executable;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use annunciator_settings::Problem;
 
 pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
+pub use executable::Executables;
 pub use layers::{ChannelLayers, EffectiveValue, LayerView};
 pub use names_settings::{NamesLayer, NamesSettings};
 pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
@@ -91,13 +93,16 @@ pub struct Surroundings {
     pub hello_name: Arc<str>,
     /// Keeps small texts over restarts, and passes notices on.
     pub keeper: Arc<dyn Keeper>,
+    /// Which executables may be started.
+    pub executables: Arc<Executables>,
 }
 
 /// Makes a channel.
 pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
-pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make), ("sms", sms::make)];
+pub const CHANNELS: &[(&str, MakeChannel)] =
+    &[("email", email::make), ("sms", sms::make), ("executable", executable::make)];
 
 /// An event for tests.
 #[cfg(test)]

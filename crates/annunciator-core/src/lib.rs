@@ -43,7 +43,8 @@ mod time;
 
 pub use decision::{Decision, DecisionKind};
 pub use delivery::{
-    Attempt, AttemptFacts, DaneOutcome, Delivery, DeliveryState, Lane, RouteFacts, Stages, TlsFacts,
+    Attempt, AttemptFacts, DaneOutcome, Delivery, DeliveryState, Lane, RouteFacts, RunFacts,
+    Stages, TlsFacts,
 };
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
 pub use id::{DeliveryId, EventUid, NotificationId};

@@ -30,8 +30,10 @@ pub enum Stage {
     Data,
     /// The reply to the final dot.
     DataEnd,
-    /// Before any connection: the order itself could not be carried out.
+    /// Before any connection or start: the order itself could not be carried out.
     Prepare,
+    /// The run of an executable.
+    Run,
 }
 
 impl Stage {
@@ -50,6 +52,7 @@ impl Stage {
             Self::Data => "data",
             Self::DataEnd => "data_end",
             Self::Prepare => "prepare",
+            Self::Run => "run",
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use annunciator_api_types::{FieldError, Role};
 use annunciator_certificates::CertificateFacts;
+use annunciator_channels::Executables;
 use annunciator_core::Clock;
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
@@ -218,7 +219,11 @@ async fn assemble(
         clock.clone(),
         own_events.clone(),
     ));
-    let settings = SettingsBook::new(&hello_name, &keeper);
+    let settings = SettingsBook::new(annunciator_channels::Surroundings {
+        hello_name: hello_name.as_str().into(),
+        keeper,
+        executables: Arc::new(executables(config)),
+    });
     let tokens = TokenBook::load(store.as_ref()).await?;
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
     let dispatcher = Dispatcher::start(Surroundings {
@@ -254,6 +259,15 @@ async fn assemble(
     admin::certificates::put_in_force(&shared).await?;
     admin::settings::reload(&shared).await?;
     Ok(shared)
+}
+
+/// Which executables may be started; none of them may read what only the server should.
+fn executables(config: &ServerConfig) -> Executables {
+    let key_file = config.secret_key_file.clone();
+    let mut hidden =
+        vec![config.data_dir.clone(), key_file.unwrap_or_else(|| beside(&config.data_dir))];
+    hidden.extend(config.tls.iter().map(|tls| tls.key.clone()));
+    Executables { dirs: config.executable_dirs.clone(), hidden }
 }
 
 /// What the listener's own certificate says; none when it is of a kind that we do not describe.

@@ -9,7 +9,7 @@ use crate::{MemoryKeeper, NamesSettings};
 
 fn channel() -> Arc<dyn Channel> {
     let keeper = Arc::new(MemoryKeeper::default());
-    make(&Surroundings { hello_name: "sender.test".into(), keeper })
+    make(&Surroundings { hello_name: "sender.test".into(), keeper, executables: Arc::default() })
 }
 
 fn layers(document: &Value) -> ChannelLayers {

@@ -31,7 +31,6 @@ use crate::{
     Channel, RelayLayer, RelaySettings, ServerStatus, Surroundings, Transport, TransportFuture,
 };
 
-
 pub use alphabet::Alphabet;
 pub use gateway::{DESTINATIONS_MAX, Destination, PhoneFormat, addresses, check_pattern};
 pub use phone::{NUMBERS_MAX, PhoneNumber, PhoneProblem, PhoneProblemKind, check_phone};

@@ -76,8 +76,8 @@ impl NotifySettings {
     /// What does not fit together, with a pointer below the group.
     pub fn destinations(&self) -> Result<Vec<Destination>, Problem> {
         let numbers = PhoneNumber::parse_all(self.phone_numbers.iter());
-        let numbers =
-            numbers.map_err(|error| Problem::new("format", error.to_string()).under("phone_numbers"))?;
+        let numbers = numbers
+            .map_err(|error| Problem::new("format", error.to_string()).under("phone_numbers"))?;
         let recipients: Vec<String> = self.recipients.iter().map(str::to_owned).collect();
         let is_named = self.words_name_the_phone();
         addresses(&numbers, &recipients, &self.gateway_address, self.phone_format, is_named)

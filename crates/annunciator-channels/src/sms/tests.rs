@@ -11,7 +11,11 @@ fn compiled(document: &Value) -> (ChannelProfile, Vec<Problem>) {
     layers.sms.patch(document).expect("valid settings");
     let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };
     let keeper = Arc::new(MemoryKeeper::default());
-    let channel = make(&Surroundings { hello_name: "sender.test".into(), keeper });
+    let channel = make(&Surroundings {
+        hello_name: "sender.test".into(),
+        keeper,
+        executables: Arc::default(),
+    });
     let names = NamesSettings::default();
     let certificates = annunciator_certificates::CertificateBook::default();
     let first_retry = std::time::Duration::from_secs(60);
@@ -50,7 +54,9 @@ fn a_number_reaches_the_gateway_in_three_ways() {
         document
     };
     assert_eq!(
-        composed(&with(json!({"gateway_address": "%PHONE%@sms.example", "phone_format": "digits"}))),
+        composed(&with(
+            json!({"gateway_address": "%PHONE%@sms.example", "phone_format": "digits"})
+        )),
         [row("", "Disk full", &["491701234567@sms.example", "79161234567@sms.example"])]
     );
     assert_eq!(

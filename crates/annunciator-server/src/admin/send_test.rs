@@ -159,11 +159,7 @@ fn settings_stage(
         stage: "settings".to_owned(),
         server: String::new(),
         ok,
-        detail: if ok {
-            complete
-        } else {
-            decision.reason.clone()
-        },
+        detail: if ok { complete } else { decision.reason.clone() },
         advice: (!ok).then(|| "complete the settings of the channel first".to_owned()),
         duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
@@ -182,6 +178,7 @@ fn incomplete(stage: StageView, reason: &str) -> TestMessageResult {
         reply: String::new(),
         queue_id: String::new(),
         dialogue: vec![],
+        run: None,
     }
 }
 
@@ -219,8 +216,10 @@ fn result(
             failure: outcome.as_ref().and_then(Outcome::failure).map(views::failure),
         });
     let all = recipients.len();
+    let run = facts.run.as_ref().map(|run| format!("The executable {}.", run.status));
     let done = if is_dry_run { "would be accepted (nothing was sent)" } else { "accepted" };
     let summary = match (good == all, stages.iter().rev().find(|stage| !stage.ok)) {
+        (true, _) if run.is_some() => run.unwrap_or_default(),
         (true, _) => format!("The relay {done} the message for {all} of {all} recipients."),
         (false, Some(stage)) => {
             let said = stage.detail.lines().last().unwrap_or_default();
@@ -243,6 +242,7 @@ fn result(
         reply: facts.reply,
         queue_id: facts.queue_id,
         dialogue: facts.dialogue,
+        run: facts.run.as_ref().map(views::run),
     }
 }
 

@@ -59,7 +59,11 @@ fn profile() -> ChannelProfile {
     });
     layers.email.patch(&settings).expect("good settings");
     let keeper = Arc::new(MemoryKeeper::default());
-    let channel = email::make(&Surroundings { hello_name: DOMAIN.into(), keeper });
+    let channel = email::make(&Surroundings {
+        hello_name: DOMAIN.into(),
+        keeper,
+        executables: Arc::default(),
+    });
     let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };
     let (names, certificates) = (NamesSettings::default(), CertificateBook::default());
     let first_retry = Duration::from_secs(60);

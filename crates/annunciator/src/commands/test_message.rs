@@ -53,7 +53,9 @@ pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
         let assignments: Vec<_> = args
             .assignments
             .into_iter()
-            .map(|assignment| assignment.within(&[&args.channel, "email", "sms", "executable", "names"]))
+            .map(|assignment| {
+                assignment.within(&[&args.channel, "email", "sms", "executable", "names"])
+            })
             .collect();
         let view: SettingsView = client.get("/api/v1/settings").await?;
         patch = build_patch(&assignments, &view.values)?;
@@ -98,6 +100,9 @@ fn report(paint: Paint, result: &TestMessageResult) -> String {
     if !result.reply.is_empty() {
         let reply = one_line(&result.reply, 500);
         text.push_str(&format!("\n{} {reply}\n", paint.faint("The relay says:")));
+    }
+    if let Some(run) = &result.run {
+        text.push_str(&story::output_text(paint, run));
     }
     if !result.dialogue.is_empty() {
         text.push_str(&format!("\n{}\n", paint.strong("Dialogue")));

@@ -35,10 +35,7 @@ fn each_number_has_its_address_and_the_mail_goes_to_its_own_relay() {
     site.submit("disk.full");
     let deliveries = site.wait_for_deliveries(3, "delivered");
     let sms = gateway.wait_for_messages(1, PATIENCE).unwrap().remove(0);
-    assert_eq!(
-        sms.forward_paths,
-        ["491701234567@sms.example.org", "79161234567@sms.example.org"]
-    );
+    assert_eq!(sms.forward_paths, ["491701234567@sms.example.org", "79161234567@sms.example.org"]);
     let mail = relay.wait_for_messages(1, PATIENCE).unwrap().remove(0);
     assert_eq!(mail.forward_paths, [OPERATOR]);
     let channels: Vec<&str> = deliveries.iter().map(|one| text(&one["channel"])).collect();
