@@ -11,6 +11,7 @@
 //! Failure: [`NotStarted`] says why no program ran; [`Status`] says how one ended.
 
 mod capture;
+mod descent;
 mod ended;
 mod file;
 mod job;
@@ -20,6 +21,7 @@ mod order;
 mod report;
 mod wire;
 
+pub use descent::is_descendant;
 pub use ended::{Ended, NotStarted, SandboxState, Status, Step};
 pub use file::{Checked, FileProblem, Flaw, check_file};
 pub use job::{INPUT_BYTES_MAX, Job, Limits, MEMORY_BYTES_MIN, PATH_USUAL, Sandbox};
