@@ -29,6 +29,7 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         Arc::from([annunciator_channels::email::make(&annunciator_channels::Surroundings {
             hello_name: "test.example".into(),
             keeper: Arc::new(annunciator_channels::MemoryKeeper::default()),
+            executables: Arc::default(),
         })]),
         "test.example",
     );

@@ -78,7 +78,7 @@ fn a_long_text_is_cut_and_the_test_message_tells_what_it_costs() {
     site.submit_event(critical("fire").description(&"Пожар в цехе. ".repeat(40)));
     drop(site.wait_for_deliveries(1, "delivered"));
     let sms = gateway.wait_for_messages(1, PATIENCE).unwrap().remove(0);
-    let body = sms.text();
+    let body = String::from_utf8_lossy(sms.body()).into_owned();
     assert!(body.starts_with("Pozhar v tsekhe."), "{body}");
     assert!(body.trim_end().ends_with("..."), "{body}");
     let length = body.trim_end().len();
