@@ -8,6 +8,7 @@
 //! The order is: resolve (is the channel on for this event) → render. Silences and limits will
 //! stand between the two.
 
+mod matcher;
 mod profile;
 mod render;
 mod settings;
@@ -17,6 +18,7 @@ use annunciator_core::{
     Scope, Timestamp,
 };
 
+pub use matcher::{Field, Matcher, MatcherSet, Number, Scalar, Test};
 pub use profile::{ChannelProfile, Words};
 pub use render::{RenderedWords, render_preview};
 pub use settings::{NotifyLayer, NotifySettings};

@@ -20,7 +20,7 @@ impl NotificationIds for Counted {
     }
 }
 
-fn event(severity: Severity) -> Event {
+pub(crate) fn event(severity: Severity) -> Event {
     Event {
         uid: EventUid::from_parts(1, [0; 10]),
         id: "a1".into(),

@@ -52,7 +52,7 @@ pub use rules::{Format, Rules, TextCheck};
 pub use schema::{group_schema, reference_markdown};
 pub use secret::{SECRET_MASK, Secret};
 pub use text_list::TextList;
-pub use value::SettingValue;
+pub use value::{SettingValue, nearest_name};
 
 #[doc(hidden)]
 pub mod derived {
