@@ -1,17 +1,18 @@
 //! An event and the settings that hold for it into what must be sent.
 //!
-//! In: an event, the compiled profile of each channel, now, ids.
+//! In: an event, the compiled profile of each channel, the circumstances, ids.
 //! Out: a [`Plan`]: notifications with recipients, and one decision per channel with its reason.
 //! Knows nothing of: stores, relays, where settings are saved.
 //! Failure: none; templates were parsed at save, and rendering cannot fail (spec 5.3).
 //!
-//! The order is: resolve (is the channel on for this event) → render. Silences and limits will
-//! stand between the two.
+//! The order is: resolve (is the channel on for this event) → silences → render. Limits are
+//! counted where the plan is committed.
 
 mod matcher;
 mod profile;
 mod render;
 mod settings;
+mod silence;
 
 use annunciator_core::{
     Decision, DecisionKind, Event, Notification, NotificationId, NotificationLimit, Recipient,
@@ -22,6 +23,7 @@ pub use matcher::{Field, Matcher, MatcherSet, Number, Scalar, Test};
 pub use profile::{ChannelProfile, Words};
 pub use render::{RenderedWords, render_preview};
 pub use settings::{NotifyLayer, NotifySettings};
+pub use silence::{Silence, SilenceState, silenced_by};
 
 /// What must be sent for one event.
 #[derive(Debug, Default)]
@@ -51,6 +53,17 @@ impl PlannedContent {
     }
 }
 
+/// What holds while events are planned, whatever the event.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// The right-hand side of Message-IDs.
+    pub domain: &'a str,
+    /// Now.
+    pub now: Timestamp,
+    /// The silences there are; those of another time count for nothing.
+    pub silences: &'a [Silence],
+}
+
 /// Makes ids for notifications; randomness comes from outside.
 pub trait NotificationIds {
     /// A new id.
@@ -59,18 +72,23 @@ pub trait NotificationIds {
 
 /// Decides for each channel whether the event is notified, and renders the words.
 ///
-/// `profiles` are those that hold for this event, one per channel. `domain` is the right-hand
-/// side of Message-IDs.
+/// `profiles` are those that hold for this event, one per channel.
 pub fn plan(
     event: &Event,
     profiles: &[&ChannelProfile],
-    domain: &str,
-    now: Timestamp,
+    circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> Plan {
+    let Circumstances { domain, now, silences } = circumstances;
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
-        let decision = profile.decide(event);
+        let mut decision = profile.decide(event);
+        if decision.kind == DecisionKind::Notified
+            && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
+        {
+            decision.kind = DecisionKind::Silenced;
+            decision.reason = silence.reason();
+        }
         if decision.kind == DecisionKind::Notified {
             let id = ids.notification_id();
             let content = render::render_content(profile, event, id, domain);

@@ -9,7 +9,10 @@ use annunciator_core::{
 use annunciator_settings::{SettingsGroup as _, SettingsLayer as _};
 use serde_json::json;
 
-use crate::{ChannelProfile, NotificationIds, NotifyLayer, NotifySettings, Plan, plan};
+use crate::{
+    ChannelProfile, Circumstances, NotificationIds, NotifyLayer, NotifySettings, Plan, Silence,
+    plan,
+};
 
 struct Counted(Cell<u64>);
 
@@ -38,13 +41,33 @@ pub(crate) fn event(severity: Severity) -> Event {
 }
 
 fn plan_with(document: &serde_json::Value, severity: Severity, missing: &str) -> Plan {
+    let circumstances = Circumstances { domain: "host.example", now: Timestamp(9), silences: &[] };
+    plan_in(document, severity, missing, circumstances)
+}
+
+/// A plan for an event of severity critical while there are silences.
+pub(crate) fn plan_silenced(
+    document: &serde_json::Value,
+    silences: &[Silence],
+    now: Timestamp,
+) -> Plan {
+    let circumstances = Circumstances { domain: "host.example", now, silences };
+    plan_in(document, Severity::Critical, "", circumstances)
+}
+
+fn plan_in(
+    document: &serde_json::Value,
+    severity: Severity,
+    missing: &str,
+    circumstances: Circumstances<'_>,
+) -> Plan {
     let layer = NotifyLayer::from_json(document).expect("valid settings");
     let settings = NotifySettings::resolve(&[(annunciator_settings::Origin::Server, &layer)]);
     let channel = ChannelName::from_static("email");
     let profile =
         ChannelProfile::compile(channel, Lane::new("email/server"), &settings.values, missing)
             .expect("valid templates");
-    plan(&event(severity), &[&profile], "host.example", Timestamp(9), &Counted(Cell::new(0)))
+    plan(&event(severity), &[&profile], circumstances, &Counted(Cell::new(0)))
 }
 
 #[test]

@@ -17,7 +17,9 @@ use std::time::Duration;
 use annunciator_core::{
     Delivery, DeliveryState, Event, NotificationId, Scope, Timestamp, one_line,
 };
-use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent};
+use annunciator_planner::{
+    ChannelProfile, Circumstances, NotificationIds, PlannedContent, Silence,
+};
 use annunciator_store::{
     ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedNotification, StoreError,
 };
@@ -116,8 +118,7 @@ impl PlannerPermit {
 type Planner = fn(
     &Event,
     &[&ChannelProfile],
-    &str,
-    Timestamp,
+    Circumstances<'_>,
     &dyn NotificationIds,
 ) -> annunciator_planner::Plan;
 
@@ -202,12 +203,13 @@ struct Bound {
 
 async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) {
     let snapshot = shared.settings.current();
+    let silences = shared.silences.current();
     let now = shared.clock.now();
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
     let mut has_failed = false;
     for event in &events {
-        let verdict = match plan_event(shared, &snapshot, event, now, planner) {
+        let verdict = match plan_event(shared, &snapshot, &silences, event, now, planner) {
             Ok((notifications, decisions)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
@@ -256,6 +258,7 @@ type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>);
 fn plan_event(
     shared: &Shared,
     snapshot: &Snapshot,
+    silences: &[Silence],
     event: &Event,
     now: Timestamp,
     planner: Planner,
@@ -263,7 +266,8 @@ fn plan_event(
     let profiles = snapshot.profiles(&Scope::of(event));
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let plan = catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, domain, now, &ids)))
+    let circumstances = Circumstances { domain, now, silences };
+    let plan = catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, circumstances, &ids)))
         .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {

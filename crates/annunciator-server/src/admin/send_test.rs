@@ -15,7 +15,7 @@ use annunciator_core::{
     Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient, Scope,
     Severity, Timestamp, one_line,
 };
-use annunciator_planner::{ChannelProfile, NotificationIds};
+use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds};
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
 
@@ -61,7 +61,9 @@ pub async fn run(
     };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
-    let plan = annunciator_planner::plan(&event, &[&profile], domain, now, &ids);
+    // A test is sent whatever is silenced.
+    let circumstances = Circumstances { domain, now, silences: &[] };
+    let plan = annunciator_planner::plan(&event, &[&profile], circumstances, &ids);
     let settings_stage = settings_stage(&plan.decisions[0], began);
     let Some(content) = plan.notifications.into_iter().next() else {
         return Ok(incomplete(settings_stage, &plan.decisions[0].reason));

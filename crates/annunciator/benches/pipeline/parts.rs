@@ -11,7 +11,7 @@ use annunciator_core::{
     Notification, NotificationId, Outcome, Recipient, RecipientRole,
 };
 use annunciator_mail::{Heading, Mailbox};
-use annunciator_planner::{ChannelProfile, NotificationIds, NotifySettings};
+use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, NotifySettings};
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, PlanCommit, PlanVerdict, PlannedNotification, Settlement, Store};
 
@@ -58,7 +58,9 @@ fn profile() -> ChannelProfile {
 }
 
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
-    let mut plan = annunciator_planner::plan(event, &[profile], DOMAIN, event.registered_at, ids);
+    let now = event.registered_at;
+    let circumstances = Circumstances { domain: DOMAIN, now, silences: &[] };
+    let mut plan = annunciator_planner::plan(event, &[profile], circumstances, ids);
     plan.notifications.remove(0).notification
 }
 
