@@ -9,6 +9,7 @@ mod ledger;
 mod operation;
 mod problem;
 mod settings;
+mod silence;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
@@ -32,4 +33,8 @@ pub use problem::{FieldError, Problem};
 pub use settings::{
     PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, SettingsHistory,
     SettingsRevisionView, SettingsSaved, SettingsView,
+};
+pub use silence::{
+    MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,
+    SilenceView,
 };

@@ -12,7 +12,7 @@ use crate::{ExpiryView, FailureView, RouteView, TlsView};
 pub enum Role {
     /// Everything.
     Administrator,
-    /// Events, ledger, retry, cancel, resend.
+    /// Events, ledger, retry, cancel, resend, silences.
     Operator,
     /// Reading events, ledger and status.
     Viewer,

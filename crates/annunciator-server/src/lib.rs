@@ -24,6 +24,7 @@ pub mod reference;
 mod secrets;
 mod settings_document;
 mod shared;
+mod silence_book;
 pub mod snapshot;
 mod start;
 mod tokens;

@@ -84,6 +84,8 @@ pub struct Metrics {
     pub unplanned: Gauge,
     /// Age of the oldest queued delivery. Unit: seconds.
     pub oldest_queued_s: Gauge<f64, AtomicU64>,
+    /// Silences that mute now.
+    pub silences_active: Gauge,
     /// Free room on the store's disk. Unit: octets.
     pub disk_free_bytes: Gauge,
     /// Size of the store. Unit: octets.
@@ -112,7 +114,7 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 18] = [
+pub const METRICS: [(&str, &str, &str); 19] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
     ("plans", "counter", "Events planned, by result: planned, failed"),
     ("attempts", "counter", "Attempts, by channel and outcome"),
@@ -129,6 +131,7 @@ pub const METRICS: [(&str, &str, &str); 18] = [
     ("deliveries_in_flight", "gauge", "Deliveries in flight"),
     ("events_unplanned", "gauge", "Events accepted and not planned yet"),
     ("oldest_queued_seconds", "gauge", "Age of the oldest queued delivery"),
+    ("silences_active", "gauge", "Silences that mute now"),
     ("disk_free_bytes", "gauge", "Free room on the store's disk"),
     ("store_bytes", "gauge", "Size of the store"),
     ("http_connections", "gauge", "HTTP connections open"),
@@ -160,6 +163,7 @@ impl Metrics {
         add(&mut registry, &mut rows, self.in_flight.clone());
         add(&mut registry, &mut rows, self.unplanned.clone());
         add(&mut registry, &mut rows, self.oldest_queued_s.clone());
+        add(&mut registry, &mut rows, self.silences_active.clone());
         add(&mut registry, &mut rows, self.disk_free_bytes.clone());
         add(&mut registry, &mut rows, self.store_bytes.clone());
         add(&mut registry, &mut rows, self.http_connections.clone());

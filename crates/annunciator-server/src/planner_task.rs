@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annunciator_core::{
-    Delivery, DeliveryState, Event, NotificationId, Scope, Timestamp, one_line,
+use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp, one_line};
+use annunciator_planner::{
+    ChannelProfile, Circumstances, NotificationIds, PlannedContent, Silence,
 };
-use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent};
 use annunciator_store::{
     ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedNotification, StoreError,
 };
@@ -116,9 +116,7 @@ impl PlannerPermit {
 type Planner = fn(
     &Event,
     &[&ChannelProfile],
-    &Scope,
-    &str,
-    Timestamp,
+    Circumstances<'_>,
     &dyn NotificationIds,
 ) -> annunciator_planner::Plan;
 
@@ -203,12 +201,13 @@ struct Bound {
 
 async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) {
     let snapshot = shared.settings.current();
+    let silences = shared.silences.current();
     let now = shared.clock.now();
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
     let mut has_failed = false;
     for event in &events {
-        let verdict = match plan_event(shared, &snapshot, event, now, planner) {
+        let verdict = match plan_event(shared, &snapshot, &silences, event, now, planner) {
             Ok((notifications, decisions)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
@@ -257,18 +256,18 @@ type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>);
 fn plan_event(
     shared: &Shared,
     snapshot: &Snapshot,
+    silences: &[Silence],
     event: &Event,
     now: Timestamp,
     planner: Planner,
 ) -> Result<Planned, String> {
     let holding = snapshot.holding(event);
     let profiles: Vec<&ChannelProfile> = holding.profiles.iter().map(Arc::as_ref).collect();
-    let scope = &holding.scope;
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let plan =
-        catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, scope, domain, now, &ids)))
-            .map_err(|panic| panic_text(panic.as_ref()))?;
+    let circumstances = Circumstances { scope: &holding.scope, domain, now, silences };
+    let plan = catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, circumstances, &ids)))
+        .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {
         let profile: &ChannelProfile = profiles[content.profile];

@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::own_events::OwnEvents;
 use crate::planner_task::PlannerInbox;
 use crate::secrets::Sealer;
+use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
 
@@ -29,6 +30,8 @@ pub struct Shared {
     pub settings: SettingsBook,
     /// Certificate objects.
     pub certificates: CertificateShelf,
+    /// The silences in force.
+    pub silences: SilenceBook,
     /// API tokens.
     pub tokens: TokenBook,
     /// Wrong proofs of who asked for a key.

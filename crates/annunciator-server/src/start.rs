@@ -32,6 +32,7 @@ use crate::own_events::OwnEvents;
 use crate::planner_task::{self, PlannerInbox};
 use crate::secrets::Sealer;
 use crate::shared::Shared;
+use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
 use crate::{expiry_watch, http, upkeep};
@@ -225,6 +226,7 @@ async fn assemble(
         executables: Arc::new(executables(config)),
     });
     let tokens = TokenBook::load(store.as_ref()).await?;
+    let silences = SilenceBook::load(store.as_ref(), clock.now()).await?;
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
@@ -242,6 +244,7 @@ async fn assemble(
         ids,
         settings,
         certificates: CertificateShelf::default(),
+        silences,
         tokens,
         wrong_proofs: WrongProofs::default(),
         own_events,

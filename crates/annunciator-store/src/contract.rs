@@ -11,6 +11,7 @@ mod queue;
 mod records;
 mod retention;
 pub mod samples;
+mod silences;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -72,6 +73,12 @@ pub const PROMISES: &[Promise] = promises![
     certificates::objects_come_change_and_go_with_their_audit_lines,
     certificates::a_kept_text_is_the_newest_of_its_place,
     certificates::the_oldest_kept_texts_go_beyond_the_bound,
+    silences::silences_come_change_and_end_with_their_audit_lines,
+    silences::a_silence_ended_before_its_start_never_begins,
+    silences::silences_are_listed_by_whether_they_have_ended,
+    silences::so_many_silences_at_a_time_and_no_more,
+    silences::ended_silences_are_forgotten_in_time,
+    silences::the_oldest_ended_silences_go_beyond_the_bound,
     retention::an_event_is_kept_for_its_term,
     retention::the_cap_takes_the_oldest_finished_events,
     retention::an_unfinished_event_is_never_removed,

@@ -13,6 +13,7 @@ mod error;
 mod ledger;
 mod queue;
 mod records;
+mod silences;
 pub mod sqlite;
 
 #[cfg(any(test, feature = "contract"))]
@@ -34,13 +35,14 @@ pub use records::{
     AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, Retained, RetentionRule,
     SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
 };
+pub use silences::{SILENCES_ENDED_MAX, SILENCES_MAX, SilenceFilter, SilenceRecord, Silences};
 
 /// Result of every call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Silences + Send + Sync + 'static {
     // ---- inbox -----------------------------------------------------------------------------
 
     /// Takes responsibility for a batch of events, all or none (spec 2.5).

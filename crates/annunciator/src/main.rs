@@ -10,6 +10,7 @@ mod demo;
 mod logs;
 mod moment;
 mod output;
+mod shorthand;
 
 use std::process::ExitCode;
 

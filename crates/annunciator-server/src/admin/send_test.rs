@@ -15,7 +15,7 @@ use annunciator_core::{
     Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient,
     Severity, Timestamp, one_line,
 };
-use annunciator_planner::{ChannelProfile, NotificationIds, Switch};
+use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, Switch};
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
 
@@ -71,7 +71,9 @@ pub async fn run(
     };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
-    let plan = annunciator_planner::plan(&event, &[&profile], &scope, domain, now, &ids);
+    // A test is sent whatever is silenced.
+    let circumstances = Circumstances { scope: &scope, domain, now, silences: &[] };
+    let plan = annunciator_planner::plan(&event, &[&profile], circumstances, &ids);
     let remark = plan.notifications.first().map(|planned| {
         let channels = snapshot.channels().iter();
         let channel = channels.into_iter().find(|channel| channel.name() == profile.channel);

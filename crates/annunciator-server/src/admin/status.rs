@@ -119,6 +119,8 @@ pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
     metrics
         .oldest_queued_s
         .set(std::time::Duration::from_millis(age_ms.unsigned_abs()).as_secs_f64());
+    let silences = u64::try_from(shared.silences.active_count(now)).unwrap_or(u64::MAX);
+    metrics.silences_active.set(gauge(silences));
     metrics.disk_free_bytes.set(gauge(status.store.free_bytes));
     metrics.store_bytes.set(gauge(status.store.size_bytes));
     metrics.certificate_not_after_s.clear();

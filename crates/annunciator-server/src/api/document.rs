@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, health, notifications, settings, status, test_message,
-    tokens,
+    audit, certificates, deliveries, events, health, notifications, settings, silences, status,
+    test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -41,6 +41,7 @@ pub(super) enum Problems {
         (name = "events", description = "Events and event types"),
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
+        (name = "silences", description = "Time-bounded mutes"),
         (name = "certificates", description = "Certificate objects: authorities, client certificates, signing keys"),
         (name = "tokens", description = "API tokens"),
         (name = "server", description = "State of the server")
@@ -85,6 +86,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
         .routes(routes!(test_message::send_test_message))
+        .routes(routes!(silences::list_silences, silences::create_silence))
+        .routes(routes!(silences::preview_silence))
+        .routes(routes!(silences::show_silence, silences::change_silence))
+        .routes(routes!(silences::end_silence))
         .routes(routes!(certificates::list_certificates, certificates::upload_certificate))
         .routes(routes!(
             certificates::show_certificate,

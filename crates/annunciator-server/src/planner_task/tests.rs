@@ -13,6 +13,7 @@ use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
 use crate::own_events::OwnEvents;
 use crate::secrets::Sealer;
+use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
 
@@ -48,6 +49,7 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         started_at: clock.now(),
         tokens: TokenBook::load(store.as_ref()).await.expect("there are none"),
         certificates: CertificateShelf::default(),
+        silences: SilenceBook::default(),
         wrong_proofs: WrongProofs::default(),
         own_events: OwnEvents::new(store.clone(), ids.clone(), planner.clone()),
         sealer: Arc::new(Sealer::open(&folder.join("key")).expect("a key is made")),
@@ -67,13 +69,11 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
 fn poisoned(
     event: &Event,
     profiles: &[&ChannelProfile],
-    scope: &Scope,
-    domain: &str,
-    now: Timestamp,
+    circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> annunciator_planner::Plan {
     assert!(event.uid != samples::uid_of(POISON), "this event is poison");
-    annunciator_planner::plan(event, profiles, scope, domain, now, ids)
+    annunciator_planner::plan(event, profiles, circumstances, ids)
 }
 
 async fn row(shared: &Shared, number: u32) -> EventRow {

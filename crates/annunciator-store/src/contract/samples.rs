@@ -264,3 +264,22 @@ pub async fn audited(store: &dyn Store) -> Vec<String> {
     let page = store.audit(first_page()).await.expect("read");
     page.rows.into_iter().map(|row| row.entry.action).collect()
 }
+
+/// Waits for many at once, which share their commits; gives what they answer, in their order.
+pub async fn all_at_once<F: Future>(all: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = all.into_iter().map(|one| (Box::pin(one), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut is_ready = true;
+        for (one, answer) in &mut waiting {
+            if answer.is_none() {
+                match one.as_mut().poll(context) {
+                    std::task::Poll::Ready(found) => *answer = Some(found),
+                    std::task::Poll::Pending => is_ready = false,
+                }
+            }
+        }
+        if is_ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().map(|(_, answer)| answer.expect("all have answered")).collect()
+}

@@ -24,6 +24,7 @@ mod rows;
 mod schema;
 mod session;
 mod settlement;
+mod silences;
 mod writer;
 
 #[cfg(test)]

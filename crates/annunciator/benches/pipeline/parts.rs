@@ -15,7 +15,7 @@ use annunciator_core::{
     NotificationId, Outcome, Recipient, RecipientRole, Scope,
 };
 use annunciator_mail::{Heading, Mailbox};
-use annunciator_planner::{ChannelProfile, NotificationIds};
+use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds};
 use annunciator_settings::{LayerGroup as _, Origin};
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, PlanCommit, PlanVerdict, PlannedNotification, Settlement, Store};
@@ -75,7 +75,8 @@ fn profile() -> ChannelProfile {
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
     let scope = Scope::of(event);
     let now = event.registered_at;
-    let mut plan = annunciator_planner::plan(event, &[profile], &scope, DOMAIN, now, ids);
+    let circumstances = Circumstances { scope: &scope, domain: DOMAIN, now, silences: &[] };
+    let mut plan = annunciator_planner::plan(event, &[profile], circumstances, ids);
     plan.notifications.remove(0).notification
 }
 
