@@ -87,7 +87,7 @@ fn a_long_text_is_cut_and_the_test_message_tells_what_it_costs() {
     let result = site.post("/api/v1/test-message", &request).expect_status(200).json();
     assert_eq!(result["ok"], true, "{result}");
     let stage = &result["stages"][0];
-    assert!(text(&stage["detail"]).contains("1 segment, 2 characters of GSM-7"), "{stage}");
+    assert!(text(&stage["detail"]).contains("1 segment, 4 characters of GSM-7"), "{stage}");
     assert_eq!(gateway.message_count(), 1, "a dry run sends nothing");
 }
 
