@@ -5,9 +5,10 @@
 //! Knows nothing of: stores, relays, where settings are saved.
 //! Failure: none; templates were parsed at save, and rendering cannot fail (spec 5.3).
 //!
-//! The order is: resolve (is the channel on for this event) → render. Silences and limits will
-//! stand between the two.
+//! The order is: resolve (is the channel on for this event) → render. Silences will stand between
+//! the two; limits are counted by the store, in the commit of the plan.
 
+mod limit;
 mod profile;
 mod render;
 mod settings;
@@ -17,8 +18,11 @@ use annunciator_core::{
     Scope, Timestamp,
 };
 
+pub use limit::{
+    Limit, LimitPer, LimitSource, SUMMARY_TYPES_MAX, SummaryFacts, SummaryType, render_summary,
+};
 pub use profile::{ChannelProfile, Words};
-pub use render::{RenderedWords, render_preview};
+pub use render::{RenderedWords, render_preview, summary_content};
 pub use settings::{NotifyLayer, NotifySettings};
 
 /// What must be sent for one event.
@@ -83,7 +87,7 @@ pub fn plan(
             plan.notifications.push(PlannedContent {
                 notification,
                 profile: position,
-                limit: None,
+                limit: profile.limit.as_ref().map(|limit| limit.for_event(event)),
             });
         }
         plan.decisions.push(decision);

@@ -8,7 +8,7 @@ use annunciator_core::{
 use annunciator_settings::{NotifyAbout, TextList};
 use annunciator_template::{ParseError, Purpose, Template};
 
-use crate::NotifySettings;
+use crate::{LimitSource, NotifySettings};
 
 /// Compiled templates of a message.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub struct ChannelProfile {
     pub words: Words,
     /// What is missing to send anything, such as a server; empty when nothing is.
     pub missing: String,
+    /// The limit, when there is one.
+    pub limit: Option<LimitSource>,
 }
 
 impl ChannelProfile {
@@ -68,6 +70,12 @@ impl ChannelProfile {
         missing: &str,
     ) -> Result<Self, ParseError> {
         let recipients = list_recipients(settings);
+        let limit = settings.limit.clone().map(|limit| LimitSource {
+            channel: channel.clone(),
+            layer: "server".to_owned(),
+            origin: "server settings".to_owned(),
+            limit,
+        });
         let lacks = if recipients.is_empty() { "no recipients are set" } else { missing };
         Ok(Self {
             channel,
@@ -77,6 +85,7 @@ impl ChannelProfile {
             sender: settings.sender.clone(),
             words: Words::parse(&settings.subject, &settings.message, &settings.html_message)?,
             missing: lacks.to_owned(),
+            limit,
         })
     }
 

@@ -6,6 +6,8 @@ use annunciator_core::Severity;
 use annunciator_settings::{Format, NotifyAbout, TextList, settings};
 use annunciator_template::{Purpose, Template};
 
+use crate::limit::Limit;
+
 /// The standard message of spec 3.1.
 const MESSAGE: &str = "\
 %SEVERITY%: %EVENT%
@@ -54,6 +56,9 @@ settings! {
         /// HTML template; when it is set, the message has an HTML part beside the text.
         html_message: String = String::new(), format(Format::Template), chars_max(262_144),
             check(check_template);
+        /// At most so many notifications in any period of that length; what is beyond is recorded
+        /// as limited, and one summary tells how many were.
+        limit: Option<Limit> = None;
     }
 }
 

@@ -114,3 +114,22 @@ fn content_is_rendered_and_frozen_with_its_ids() {
     assert!(notification.content.text.contains("Volume D: has 1 % left\r\nBcc: x@y"));
     assert!(notification.content.html.as_ref().expect("set").starts_with("<b>Volume"));
 }
+
+#[test]
+fn a_notification_says_what_it_counts_against() {
+    let check = |limit: serde_json::Value, expected: Option<&str>| {
+        let document =
+            json!({"notify_about": "all", "recipients": "a@example.org", "limit": limit});
+        let plan = plan_with(&document, Severity::Info, "");
+        let limit = plan.notifications[0].limit.as_ref();
+        assert_eq!(limit.map(|limit| limit.key.as_str()), expected);
+        assert_eq!(plan.decisions[0].kind, DecisionKind::Notified, "who counts decides");
+    };
+    check(json!(null), None);
+    check(json!("none"), None);
+    check(json!({"count": 5, "period_s": 60}), Some("email/server"));
+    check(
+        json!({"count": 5, "period_s": 60, "per": "event_type"}),
+        Some("email/server/Storage Guard/disk.full"),
+    );
+}
