@@ -15,6 +15,8 @@ mod ids;
 mod intake;
 mod keeper;
 mod lifecycle;
+mod limit_clock;
+mod limit_summary;
 mod metrics;
 mod own_events;
 mod planner_task;

@@ -12,7 +12,7 @@ use annunciator_channels::{
     CHANNELS, Channel, Keeper, MemoryKeeper, NamesLayer, NamesSettings, RelayLayer, RelaySettings,
     Surroundings, Transport, TransportParts,
 };
-use annunciator_core::{ChannelName, Lane, Scope};
+use annunciator_core::{ChannelName, Lane, NotificationLimit, Scope};
 use annunciator_planner::{ChannelProfile, NotifyLayer, NotifySettings};
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
@@ -143,6 +143,13 @@ impl Snapshot {
     #[must_use]
     pub fn profiles(&self, _scope: &Scope) -> Vec<&ChannelProfile> {
         self.profiles.iter().collect()
+    }
+
+    /// What a notification of that scope counts against now, when its channel has a limit.
+    #[must_use]
+    pub fn limit_of(&self, channel: &ChannelName, scope: &Scope) -> Option<NotificationLimit> {
+        let profile = self.profiles.iter().find(|profile| profile.channel == *channel)?;
+        profile.limit.as_ref().map(|limit| limit.for_scope(scope))
     }
 
     /// How long a claim holds: an attempt and a margin. Unit: milliseconds.
