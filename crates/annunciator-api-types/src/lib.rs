@@ -6,6 +6,7 @@
 mod certificate;
 mod event;
 mod ledger;
+mod limit;
 mod operation;
 mod problem;
 mod settings;
@@ -24,6 +25,7 @@ pub use ledger::{
     OperationResult, OperationResults, OperationTargets, RecipientView, ResendResult, RouteView,
     RunView, StagesView, TlsView, TriedServerView,
 };
+pub use limit::LimitView;
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
     StageView, StatusView, TestMessageRequest, TestMessageResult, TestRecipientResult, TokenList,

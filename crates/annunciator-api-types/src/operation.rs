@@ -4,7 +4,7 @@ use annunciator_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ExpiryView, FailureView, RouteView, TlsView};
+use crate::{ExpiryView, FailureView, LimitView, RouteView, TlsView};
 
 /// What a token may do (spec 10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -239,6 +239,9 @@ pub struct StatusView {
     /// Certificates and secrets that end within 30 days, or are over.
     #[serde(default)]
     pub ending: Vec<ExpiryView>,
+    /// Limits that were reached and whose summary is not out yet, at most 100.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
 }
 
 /// The queue of one relay.

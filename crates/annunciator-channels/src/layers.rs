@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use annunciator_planner::Switch;
+use annunciator_core::ChannelName;
+use annunciator_planner::{Limit, LimitSource, Switch};
 use annunciator_settings::{
     LayerGroup, Locks, NotifyAbout, Origin, Resolved, SettingsGroup, Source,
 };
@@ -118,6 +119,22 @@ pub(crate) fn effective_values<G: SettingsGroup>(resolved: &Resolved<G>) -> Vec<
 /// The part of a lane's name that says whose settings it follows (ADR 0019).
 pub(crate) fn lane_id<'a>(layers: &[LayerView<'a>], supplier: Option<usize>) -> &'a str {
     supplier.and_then(|at| layers.get(at)).map_or("server", |view| view.id)
+}
+
+/// The limit that holds, with the layer that sets it: its notifications are counted together.
+pub(crate) fn limit_of<G: SettingsGroup>(
+    channel: &ChannelName,
+    layers: &[LayerView<'_>],
+    resolved: &Resolved<G>,
+    limit: Option<&Limit>,
+) -> Option<LimitSource> {
+    let origin = resolved.origin_of("limit")?;
+    Some(LimitSource {
+        channel: channel.clone(),
+        layer: lane_id(layers, resolved.supplier_of("limit")).to_owned(),
+        origin: origin.to_string(),
+        limit: limit?.clone(),
+    })
 }
 
 /// Whether the channel is on: by the nearest layer that sets `notify`, else by the server.

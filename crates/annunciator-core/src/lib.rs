@@ -48,7 +48,7 @@ pub use delivery::{
 };
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
 pub use id::{DeliveryId, EventUid, NotificationId, SilenceId};
-pub use limit::{LimitKey, LimitRule, NotificationLimit};
+pub use limit::{Counter, HeldTime, LimitKey, LimitRule, Marks, NotificationLimit};
 pub use notification::{
     ChannelName, Command, Content, Notification, Recipient, RecipientRole, Scope,
 };

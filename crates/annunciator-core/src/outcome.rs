@@ -125,4 +125,31 @@ impl Outcome {
             | Self::Uncertain(failure) => Some(failure),
         }
     }
+
+    /// Whether the next hop may have got what was handed over; a refusal says that it has not.
+    ///
+    /// Limits count hand-overs by it.
+    #[must_use]
+    pub fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Delivered | Self::Uncertain(_) => true,
+            Self::TransientFailure(failure) | Self::PermanentFailure(failure) => {
+                match failure.stage {
+                    Stage::Resolve
+                    | Stage::Connect
+                    | Stage::Greeting
+                    | Stage::Hello
+                    | Stage::Tls
+                    | Stage::Auth
+                    | Stage::MailFrom
+                    | Stage::RcptTo
+                    | Stage::Data
+                    | Stage::DataEnd
+                    | Stage::Prepare => false,
+                    // A program that ran has done what it did, whatever its exit status.
+                    Stage::Run => true,
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //! render. Limits are counted where the plan is committed.
 
 mod layers;
+mod limit;
 mod matcher;
 mod overrides;
 mod profile;
@@ -22,10 +23,13 @@ use annunciator_core::{
 };
 
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
+pub use limit::{
+    Limit, LimitPer, LimitSource, SUMMARY_TYPES_MAX, SummaryFacts, SummaryType, render_summary,
+};
 pub use matcher::{Field, Matcher, MatcherSet, Number, Scalar, Test};
 pub use overrides::{Entry, GROUP_SEPARATOR, Overrides, Owned, Owner, Policy, Selector};
 pub use profile::{ChannelProfile, Compose, Composed, Switch};
-pub use render::{RenderedWords, Words, render_preview};
+pub use render::{RenderedWords, Words, render_preview, summary_content};
 pub use rules::{Place, find_override_problems, find_override_warnings};
 pub use silence::{Silence, SilenceState, silenced_by};
 
@@ -113,7 +117,7 @@ pub fn plan(
             plan.notifications.push(PlannedContent {
                 notification,
                 profile: position,
-                limit: None,
+                limit: profile.limit.as_ref().map(|limit| limit.for_event(event)),
             });
         }
         plan.decisions.push(decision);

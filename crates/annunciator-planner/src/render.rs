@@ -1,6 +1,6 @@
 //! Templates and an event into the words of a message, before any connection is opened.
 
-use annunciator_core::{Content, Event, NotificationId};
+use annunciator_core::{Content, Event, NotificationId, Recipient};
 use annunciator_template::{
     Escape, EventValues, ParseError, Purpose, SampleValues, Template, Values,
 };
@@ -92,6 +92,28 @@ pub(crate) fn freeze(
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
         command: composed.command,
+    }
+}
+
+/// What is frozen in the summary of a limit, for a channel that sends messages.
+#[must_use]
+pub fn summary_content(
+    (subject, text): (String, String),
+    (sender, recipients): (&str, Vec<Recipient>),
+    event: &Event,
+    id: NotificationId,
+    domain: &str,
+) -> Content {
+    Content {
+        subject,
+        text,
+        html: None,
+        sender: sender.to_owned(),
+        recipients,
+        message_id: format!("{id}@{domain}"),
+        thread_id: format!("{:016x}@{domain}", thread_number(event)),
+        event_id: event.id.clone(),
+        command: None,
     }
 }
 

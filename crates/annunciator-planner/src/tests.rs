@@ -86,6 +86,7 @@ fn plan_in(
         switch,
         composer: Arc::new(composer),
         missing: missing.to_owned(),
+        limit: None,
     };
     let (event, ids) = (event(severity), Counted(Cell::new(0)));
     let scope = Scope::of(&event);

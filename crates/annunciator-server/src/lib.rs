@@ -16,6 +16,8 @@ mod ids;
 mod intake;
 mod keeper;
 mod lifecycle;
+mod limit_clock;
+mod limit_summary;
 mod metrics;
 mod overrides_document;
 mod own_events;

@@ -9,6 +9,7 @@
 //! Concurrency: one task. `backlog` says that the store holds unplanned events; `wake` is
 //! notified after each commit that made it so.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,14 +20,15 @@ use annunciator_planner::{
     ChannelProfile, Circumstances, NotificationIds, PlannedContent, Silence,
 };
 use annunciator_store::{
-    ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedNotification, StoreError,
+    ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
+    StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
-use crate::metrics::ResultLabels;
+use crate::metrics::{ChannelLabels, ResultLabels};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
@@ -222,9 +224,16 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
         count(shared, &verdict);
         commits.push(PlanCommit { event: event.uid, verdict });
     }
-    commit(shared, commits).await;
+    let limited = commit(shared, commits).await;
     for item in bound {
-        finish(shared, item);
+        if limited.contains(&item.planned.notification.id) {
+            count_limited(shared, &item);
+        } else {
+            finish(shared, item);
+        }
+    }
+    if !limited.is_empty() {
+        shared.limit_wake.notify_one();
     }
     if has_failed {
         let inbox = shared.planner.clone();
@@ -236,11 +245,12 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
 }
 
 /// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
-async fn commit(shared: &Shared, commits: Vec<PlanCommit>) {
+/// Answers what was limited.
+async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<NotificationId> {
     let mut was_refused = false;
     loop {
         let error: StoreError = match shared.store.commit_plans(commits.clone()).await {
-            Ok(()) => return,
+            Ok(limited) => return limited.into_iter().collect(),
             Err(error) => error,
         };
         if !was_refused {
@@ -271,7 +281,7 @@ fn plan_event(
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {
         let profile: &ChannelProfile = profiles[content.profile];
-        bind(shared, profile, content, now, lifetime_ms)
+        bind(shared, profile, (event, content), now, lifetime_ms)
     };
     Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions))
 }
@@ -280,15 +290,21 @@ fn plan_event(
 fn bind(
     shared: &Shared,
     profile: &ChannelProfile,
-    content: PlannedContent,
+    (event, content): (&Event, PlannedContent),
     now: Timestamp,
     lifetime_ms: i64,
 ) -> Bound {
+    let limit = content.limit.map(|limit| PlannedLimit {
+        limit,
+        type_name: event.type_name.clone(),
+        now: shared.held.now(),
+    });
     let notification = Arc::new(content.notification);
     let lane = profile.lane.clone();
     let count = notification.content.recipients.len();
     let bytes = weigh(&notification, count);
-    let is_handed_over = shared.dispatcher.reserve(&lane, count, bytes);
+    // What counts against a limit is admitted by the commit, and asks for a slot afterwards.
+    let is_handed_over = limit.is_none() && shared.dispatcher.reserve(&lane, count, bytes);
     let lease_until = now.plus_ms(shared.settings.current().claim_ms());
     let state = if is_handed_over {
         DeliveryState::InFlight { lease_until }
@@ -309,7 +325,7 @@ fn bind(
         last_failure: None,
     };
     let deliveries = notification.content.recipients.iter().map(delivery).collect();
-    let planned = PlannedNotification { notification, deliveries };
+    let planned = PlannedNotification { notification, deliveries, limit };
     Bound { lane, planned, bytes, is_handed_over }
 }
 
@@ -324,6 +340,11 @@ fn finish(shared: &Shared, bound: Bound) {
         deliveries: bound.planned.deliveries.into_iter().map(claimed).collect(),
     };
     shared.dispatcher.hand_over(&bound.lane, order, bound.bytes);
+}
+
+fn count_limited(shared: &Shared, bound: &Bound) {
+    let channel = bound.planned.notification.channel.as_str().to_owned();
+    shared.metrics.limited.get_or_create(&ChannelLabels { channel }).inc();
 }
 
 fn count(shared: &Shared, verdict: &PlanVerdict) {

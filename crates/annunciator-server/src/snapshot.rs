@@ -15,7 +15,7 @@ use annunciator_certificates::CertificateBook;
 use annunciator_channels::{
     CHANNELS, Channel, EffectiveValue, Keeper, MemoryKeeper, NamesSettings, Surroundings, Transport,
 };
-use annunciator_core::{ChannelName, Event, Scope};
+use annunciator_core::{ChannelName, Event, NotificationLimit, Scope};
 use annunciator_planner::{ChannelProfile, Evidence, LayerIndex, LayerNumber, Standing};
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
@@ -152,6 +152,25 @@ impl Snapshot {
         self.profiles.channels()
     }
 
+    /// What holds now for a notification that was planned for that scope.
+    #[must_use]
+    pub fn profile(&self, channel: &ChannelName, scope: &Scope) -> Option<Arc<ChannelProfile>> {
+        let position = self.position(channel)?;
+        let layers = self.index.layers_for(scope, Evidence::Planned);
+        Some(self.profiles.profile(position, &layers))
+    }
+
+    /// What a notification of that scope counts against now, when its channel has a limit.
+    #[must_use]
+    pub fn limit_of(&self, channel: &ChannelName, scope: &Scope) -> Option<NotificationLimit> {
+        let profile = self.profile(channel, scope)?;
+        profile.limit.as_ref().map(|limit| limit.for_scope(scope))
+    }
+
+    fn position(&self, channel: &ChannelName) -> Option<usize> {
+        self.channels().iter().position(|one| one.name() == *channel)
+    }
+
     /// How long a claim holds: an attempt and a margin. Unit: milliseconds.
     #[must_use]
     pub fn claim_ms(&self) -> i64 {
@@ -161,7 +180,7 @@ impl Snapshot {
     /// What sends for a channel, resolved at each attempt (ADR 0003).
     #[must_use]
     pub fn transport(&self, channel: &ChannelName, scope: &Scope) -> Option<Arc<dyn Transport>> {
-        let position = self.profiles.channels().iter().position(|one| one.name() == *channel)?;
+        let position = self.position(channel)?;
         let layers = self.index.layers_for(scope, Evidence::Planned);
         Some(self.profiles.transport(position, &layers))
     }

@@ -35,7 +35,7 @@ use crate::shared::Shared;
 use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
-use crate::{expiry_watch, http, upkeep};
+use crate::{expiry_watch, http, limit_clock, limit_summary, upkeep};
 
 /// Longest wait for attempts under way at a drain.
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
@@ -182,6 +182,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     tasks.spawn("planner", planner_task::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("upkeep", upkeep::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("expiry watch", expiry_watch::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("limit summaries", limit_summary::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("limit clock", limit_clock::watch(shared.clone(), stop_planning.clone()));
     tasks.spawn("http", http::serve(shared.clone(), listener, tls, stop_listening.clone()));
     tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
     warn_of_silence(&shared);
@@ -228,9 +230,11 @@ async fn assemble(
     let tokens = TokenBook::load(store.as_ref()).await?;
     let silences = SilenceBook::load(store.as_ref(), clock.now()).await?;
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
+    let held = limit_clock::start(store.as_ref(), clock.as_ref()).await?;
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
+        held: held.clone(),
         ids: ids.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -241,6 +245,8 @@ async fn assemble(
         started_at: clock.now(),
         store,
         clock,
+        held,
+        limit_wake: Arc::default(),
         ids,
         settings,
         certificates: CertificateShelf::default(),

@@ -57,7 +57,7 @@ macro_rules! integer_value {
 
             fn parse(value: &Value, rules: &Rules) -> Result<Self, Vec<Problem>> {
                 let max = rules.max.min(u64::from(<$integer>::MAX));
-                let number = parse_integer(value, rules.min, max)?;
+                let number = parse_integer(value, rules, max)?;
                 Ok(Self::try_from(number).expect("it is in range"))
             }
 
@@ -69,7 +69,8 @@ macro_rules! integer_value {
 }
 integer_value!(u16, u32, u64);
 
-fn parse_integer(value: &Value, min: u64, max: u64) -> Result<u64, Vec<Problem>> {
+fn parse_integer(value: &Value, rules: &Rules, max: u64) -> Result<u64, Vec<Problem>> {
+    let min = rules.min;
     let Value::Number(number) = value else {
         return Err(vec![Problem::wrong_type("a whole number", value)]);
     };
@@ -78,7 +79,12 @@ fn parse_integer(value: &Value, min: u64, max: u64) -> Result<u64, Vec<Problem>>
         None if number.as_f64().is_some_and(|number| number.fract() != 0.0) => {
             Err(vec![Problem::new("type", format!("must be a whole number, not {number}"))])
         }
-        _ => Err(vec![Problem::new("range", format!("must be from {min} to {max}, not {number}"))]),
+        _ => {
+            let remedy = if rules.remedy.is_empty() { "" } else { ": " };
+            let remedy = format!("{remedy}{}", rules.remedy);
+            let detail = format!("must be from {min} to {max}, not {number}{remedy}");
+            Err(vec![Problem::new("range", detail)])
+        }
     }
 }
 

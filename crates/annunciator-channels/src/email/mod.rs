@@ -17,7 +17,8 @@ use annunciator_template::Purpose;
 use crate::email::composer::EmailComposer;
 pub use crate::email::settings::{NotifyLayer, NotifySettings};
 use crate::layers::{
-    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, sources, switch_of,
+    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, limit_of, sources,
+    switch_of,
 };
 use crate::mail_transport::{self, MailSender};
 use crate::mail_warnings;
@@ -95,6 +96,7 @@ impl Channel for Email {
         ChannelProfile {
             channel: self.name(),
             lane: Lane::new(&format!("{NAME}/{lane}")),
+            limit: limit_of(&self.name(), layers, &notify, settings.limit.as_ref()),
             switch: switch_of(&notify, &settings.notify_about, settings.notify),
             composer: Arc::new(EmailComposer { words, sender, recipients }),
             missing,

@@ -1,6 +1,7 @@
 //! Settings about whom to notify by e-mail and in which words (spec 3.1).
 
 use annunciator_core::{Recipient, RecipientRole, Severity};
+use annunciator_planner::Limit;
 use annunciator_settings::{Format, NotifyAbout, Problem, TextList, settings};
 use annunciator_template::{Purpose, Template};
 
@@ -56,6 +57,9 @@ settings! {
         /// HTML template; when it is set, the message has an HTML part beside the text.
         html_message: String = String::new(), format(Format::Template), chars_max(262_144),
             check(check_template);
+        /// At most so many notifications in any period of that length; what is beyond is recorded
+        /// as limited, and one summary tells how many were.
+        limit: Option<Limit> = None;
     }
 }
 

@@ -98,3 +98,27 @@ fn the_lane_follows_the_layer_that_names_the_servers() {
     check(json!({"port": 26}), "server");
     check(json!({"servers": "b.example"}), "policy/x/all");
 }
+
+#[test]
+fn a_notification_counts_against_the_limit_of_the_layer_that_sets_it() {
+    let server = layers(&json!({"limit": {"count": 5, "period_s": 60}}));
+    let check = |nearer: Value, expected: Option<&str>| {
+        let nearer = layers(&nearer);
+        let views = [
+            LayerView { id: "policy/x/all", origin: Origin::Server, layers: &nearer, locked: None },
+            LayerView { id: "server", origin: Origin::Server, layers: &server, locked: None },
+        ];
+        let notify = notify_of(&views);
+        let name = ChannelName::from_static(NAME);
+        let limit = limit_of(&name, &views, &notify, notify.values.limit.as_ref());
+        let key = limit.map(|limit| limit.for_event(&crate::sample_event()).key.0.to_string());
+        assert_eq!(key.as_deref(), expected);
+    };
+    check(json!({}), Some("email/server"));
+    check(json!({"limit": "none"}), None);
+    check(json!({"limit": {"count": 1, "period_s": 1}}), Some("email/policy%2Fx%2Fall"));
+    check(
+        json!({"limit": {"count": 1, "period_s": 1, "per": "event_type"}}),
+        Some("email/policy%2Fx%2Fall/Storage Guard/disk.full"),
+    );
+}

@@ -20,7 +20,8 @@ use crate::executable::composer::CommandComposer;
 pub use crate::executable::settings::{ExecutableSettings, ExecutableSettingsLayer};
 use crate::executable::transport::ExecutableTransport;
 use crate::layers::{
-    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, sources, switch_of,
+    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, limit_of, sources,
+    switch_of,
 };
 use crate::relay_parts::Basis;
 use crate::{Channel, ServerStatus, Surroundings, Transport, TransportFuture};
@@ -89,6 +90,7 @@ impl Channel for Executable {
         ChannelProfile {
             channel: self.name(),
             lane: Lane::new(&format!("{NAME}/{lane}")),
+            limit: limit_of(&self.name(), layers, &resolved, settings.limit.as_ref()),
             switch: switch_of(&resolved, &settings.notify_about, settings.notify),
             composer: Arc::new(CommandComposer {
                 file: settings.file.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use annunciator_planner::Limit;
 use annunciator_settings::{Format, NotifyAbout, Problem, TextList, settings};
 use annunciator_template::{Purpose, Template};
 
@@ -49,6 +50,9 @@ settings! {
             check(check_path), unit("program");
         /// Most runs at the same time.
         concurrency_max: u32 = 4, range(1, 64), unit("program");
+        /// At most so many notifications in any period of that length; what is beyond is recorded
+        /// as limited, and one summary tells how many were.
+        limit: Option<Limit> = None;
     }
 }
 

@@ -1,6 +1,6 @@
 //! An event into the words of its SMS.
 
-use annunciator_core::{Event, Recipient, RecipientRole};
+use annunciator_core::{Content, Event, Recipient, RecipientRole};
 use annunciator_planner::{Compose, Composed, Words};
 use annunciator_template::EventValues;
 
@@ -47,5 +47,11 @@ impl Compose for SmsComposer {
             self.one(event, &phone, vec![recipient(destination)])
         };
         self.destinations.iter().map(each).collect()
+    }
+
+    fn fit_summary(&self, _event: &Event, content: &mut Content) {
+        // The subject says it all, and a list of types would cost many segments.
+        let text = content.subject.clone();
+        (content.text, _) = shorten(&text, self.segments_max, self.transliterate);
     }
 }

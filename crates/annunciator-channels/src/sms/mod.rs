@@ -21,7 +21,8 @@ use annunciator_settings::{NotifyAbout, Problem, Resolved, SettingsGroup as _, l
 use annunciator_template::Purpose;
 
 use crate::layers::{
-    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, sources, switch_of,
+    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, limit_of, sources,
+    switch_of,
 };
 use crate::mail_transport::{self, MailSender};
 use crate::mail_warnings;
@@ -106,6 +107,7 @@ impl Channel for Sms {
         ChannelProfile {
             channel: self.name(),
             lane: Lane::new(&format!("{NAME}/{lane}")),
+            limit: limit_of(&self.name(), layers, &notify, settings.limit.as_ref()),
             switch: switch_of(&notify, &settings.notify_about, settings.notify),
             composer: Arc::new(SmsComposer {
                 words,

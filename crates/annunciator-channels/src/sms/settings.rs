@@ -1,6 +1,7 @@
 //! Settings about whom to notify by SMS, in which words, and how numbers reach the gateway
 //! (spec 3.2).
 
+use annunciator_planner::Limit;
 use annunciator_settings::{
     Definition, Format, LayerGroup, NotifyAbout, Problem, TextList, settings,
 };
@@ -58,6 +59,9 @@ settings! {
         segments_max: u32 = 3, range(0, 255);
         /// Write the text in GSM-7 whatever letters it has, so that more fits into a segment.
         transliterate: bool = false;
+        /// At most so many notifications in any period of that length; what is beyond is recorded
+        /// as limited, and one summary tells how many were.
+        limit: Option<Limit> = None;
     }
 }
 

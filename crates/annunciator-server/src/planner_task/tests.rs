@@ -25,6 +25,8 @@ const POISON: u32 = 3;
 async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     let store: Arc<dyn Store> = SqliteStore::open(&folder.join("data")).expect("a store is opened");
     let clock: Arc<dyn annunciator_core::Clock> = Arc::new(SystemClock);
+    let held: Arc<dyn crate::limit_clock::HeldClock> =
+        Arc::new(crate::limit_clock::Following(clock.clone()));
     let ids = IdSource::new(clock.clone());
     let settings = SettingsBook::with_channels(
         Arc::from([annunciator_channels::email::make(&annunciator_channels::Surroundings {
@@ -39,6 +41,7 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
+        held: held.clone(),
         ids: ids.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -55,6 +58,8 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         sealer: Arc::new(Sealer::open(&folder.join("key")).expect("a key is made")),
         store,
         clock,
+        held,
+        limit_wake: Arc::default(),
         ids,
         settings,
         planner,

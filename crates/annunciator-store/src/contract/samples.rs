@@ -130,7 +130,7 @@ pub fn planned(
             last_failure: None,
         })
         .collect();
-    PlannedNotification { notification: Arc::new(notification), deliveries }
+    PlannedNotification { notification: Arc::new(notification), deliveries, limit: None }
 }
 
 /// State of a delivery that is handed to the dispatcher with its plan.
@@ -226,7 +226,7 @@ pub fn settlement(delivery: &Delivery, token: i64, state: DeliveryState) -> Sett
     };
     let last_failure = (!is_delivered).then(failure);
     let delivery = Delivery { state, attempts: number, last_failure, ..delivery.clone() };
-    Settlement { delivery, token, attempt: Some(attempt), raise: None }
+    Settlement { delivery, token, attempt: Some(attempt), raise: None, slot: None }
 }
 
 /// Settles one claim; whether it was refused as out of date.

@@ -178,7 +178,11 @@ fn bind(event: &Event, number: u32, profile: &ChannelProfile) -> PlannedNotifica
         possibly_duplicated: false,
         last_failure: None,
     };
-    PlannedNotification { notification: notification.into(), deliveries: vec![delivery] }
+    PlannedNotification {
+        notification: notification.into(),
+        deliveries: vec![delivery],
+        limit: None,
+    }
 }
 
 fn settlement(planned: &PlannedNotification) -> Settlement {
@@ -200,5 +204,5 @@ fn settlement(planned: &PlannedNotification) -> Settlement {
         outcome: Outcome::Delivered,
         facts: facts.into(),
     };
-    Settlement { delivery, token: 1, attempt: Some(attempt), raise: None }
+    Settlement { delivery, token: 1, attempt: Some(attempt), raise: None, slot: None }
 }
