@@ -22,6 +22,7 @@ mod metrics;
 mod overrides_document;
 mod own_events;
 mod planner_task;
+mod planning;
 pub mod reference;
 mod secrets;
 mod settings_document;

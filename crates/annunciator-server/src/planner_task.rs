@@ -16,9 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp, one_line};
-use annunciator_planner::{
-    ChannelProfile, Circumstances, NotificationIds, PlannedContent, Silence,
-};
+use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent, Silence};
 use annunciator_store::{
     ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
     StoreError,
@@ -29,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
 use crate::metrics::{ChannelLabels, ResultLabels};
+use crate::planning::{Planner, PlanningFrame, plan_event};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
@@ -113,14 +112,6 @@ impl PlannerPermit {
         let _ = self.inbox.sender.send(events);
     }
 }
-
-/// Turns an event into a plan; [`annunciator_planner::plan`] but for tests.
-type Planner = fn(
-    &Event,
-    &[&ChannelProfile],
-    Circumstances<'_>,
-    &dyn NotificationIds,
-) -> annunciator_planner::Plan;
 
 /// Runs until the stop.
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
@@ -209,7 +200,7 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     let mut bound = Vec::new();
     let mut has_failed = false;
     for event in &events {
-        let verdict = match plan_event(shared, &snapshot, &silences, event, now, planner) {
+        let verdict = match plan_one(shared, &snapshot, &silences, event, now, planner) {
             Ok((notifications, decisions)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
@@ -263,7 +254,7 @@ async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<Notificati
 
 type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>);
 
-fn plan_event(
+fn plan_one(
     shared: &Shared,
     snapshot: &Snapshot,
     silences: &[Silence],
@@ -271,16 +262,14 @@ fn plan_event(
     now: Timestamp,
     planner: Planner,
 ) -> Result<Planned, String> {
-    let holding = snapshot.holding(event);
-    let profiles: Vec<&ChannelProfile> = holding.profiles.iter().map(Arc::as_ref).collect();
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let circumstances = Circumstances { scope: &holding.scope, domain, now, silences };
-    let plan = catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, circumstances, &ids)))
+    let frame = PlanningFrame { snapshot, silences, domain, ids: &ids, planner };
+    let (holding, plan) = catch_unwind(AssertUnwindSafe(|| plan_event(frame, event, now)))
         .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {
-        let profile: &ChannelProfile = profiles[content.profile];
+        let profile: &ChannelProfile = &holding.profiles[content.profile];
         bind(shared, profile, (event, content), now, lifetime_ms)
     };
     Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions))

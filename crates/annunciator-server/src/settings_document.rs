@@ -76,8 +76,11 @@ pub fn merge(
 ) -> Result<Configuration, Vec<FieldError>> {
     let mut next = current.clone();
     let mut errors = check_names(patch);
-    for (name, group) in next.server.groups_mut() {
-        let Some(value) = patch.get(name) else { continue };
+    for (name, value) in patch {
+        let groups = next.server.groups_mut();
+        let Some((_, group)) = groups.into_iter().find(|(known, _)| known == name) else {
+            continue;
+        };
         if value.is_null() {
             group.clear();
         } else if let Some(fields) = value.as_object() {
