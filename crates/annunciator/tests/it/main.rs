@@ -32,6 +32,7 @@ mod send_test_message_shows_stages;
 mod settings_are_saved_whole_or_not_at_all;
 mod sigterm_drains;
 mod slow_clients_do_not_stop_others;
+mod the_binary_watches_over_executables;
 mod the_store_survives_a_second_server_and_a_full_disk;
 mod tls_is_used_as_the_settings_say;
 mod transient_and_permanent_refusals_are_told_apart;
