@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn children_and_their_children_descend_and_others_do_not() {
         // A shell names itself and its child, then waits until its standard input closes.
-        let script = "echo $$; (read -r line; exit) <&0 & echo $!; wait";
+        let script = "exec 3<&0; echo $$; (read -r line <&3; exit) & echo $!; wait";
         let mut child = Command::new("/bin/sh")
             .args(["-c", script])
             .stdin(Stdio::piped())

@@ -6,8 +6,11 @@ use std::fs;
 use std::io;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, pidfd_send_signal,
+};
 
+use crate::descent::is_descendant;
 use crate::ended::Status;
 
 /// Most that one call reaps: a program that makes processes faster must not hold us up.
@@ -69,11 +72,19 @@ impl Tree {
         if !group.is_empty() {
             let _ = rustix::process::kill_process_group(self.program, signal);
         }
-        // The number of a process is free again when its parent has reaped it; within a pass,
-        // nobody else gets it before all other numbers were given.
         for process in others {
-            let _ = rustix::process::kill_process(process, signal);
+            kill_descendant(process, signal);
         }
+    }
+}
+
+/// Sends a signal to a process that is still below this one: since it was listed, its parent may
+/// have reaped it, and its number may be another's. The descriptor stays with the one process.
+fn kill_descendant(process: Pid, signal: Signal) {
+    let Ok(descriptor) = pidfd_open(process, PidfdFlags::empty()) else { return };
+    if is_descendant(process.as_raw_nonzero().get()).unwrap_or(false) {
+        // It has ended meanwhile, or is root's by a right of the system: then it is seen to stay.
+        let _ = pidfd_send_signal(descriptor, signal);
     }
 }
 

@@ -1,6 +1,7 @@
 //! When the server is gone or no longer interested, its programs end too.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +12,19 @@ use crate::{Stage, binary, block_on, until};
 /// Says that it runs, and with what parent; stays, with a daemon and a child in the background.
 const STAYS: &str = "setsid sleep 1000 & sleep 1000 &\n\
                      echo $PPID >\"$OUT/new\"; mv \"$OUT/new\" \"$OUT/parent\"; trap '' TERM; wait";
+
+/// The launcher process, as soon as the program has named it.
+async fn parent(out: &Path) -> String {
+    let named = async {
+        loop {
+            match fs::read_to_string(out.join("parent")) {
+                Ok(parent) => return parent,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), named).await.expect("the program has started")
+}
 
 #[test]
 fn nothing_survives_a_server_that_is_killed() {
@@ -43,11 +57,7 @@ fn nothing_survives_a_future_that_is_dropped() {
         let run = launcher.run(&stage.job);
         tokio::select! {
             ended = run => panic!("{ended:?}"),
-            () = async {
-                while !out.join("parent").exists() {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            } => {}
+            _ = parent(&out) => {}
         }
         // Those of the runtime's children that nobody waits for are reaped by it.
         while !stage.marked().is_empty() {
@@ -66,12 +76,7 @@ fn a_launcher_process_that_is_killed_takes_the_program_with_it() {
     let ended = block_on(async {
         let launcher = Launcher::with_binary(binary());
         let kill = async {
-            let parent = loop {
-                match fs::read_to_string(out.join("parent")) {
-                    Ok(parent) => break parent,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                }
-            };
+            let parent = parent(&out).await;
             let killed = Command::new("kill").args(["-9", parent.trim()]).status().unwrap();
             assert!(killed.success());
         };
@@ -91,12 +96,7 @@ fn signals_to_the_servers_group_do_not_end_the_launcher_process() {
     let ended = block_on(async {
         let launcher = Launcher::with_binary(binary());
         let signal = async {
-            let parent = loop {
-                match fs::read_to_string(out.join("parent")) {
-                    Ok(parent) => break parent,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                }
-            };
+            let parent = parent(&out).await;
             for signal in ["-TERM", "-INT", "-HUP", "-QUIT"] {
                 Command::new("kill").args([signal, parent.trim()]).status().unwrap();
             }
