@@ -9,6 +9,7 @@ mod ledger;
 mod operation;
 mod problem;
 mod settings;
+mod template;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
@@ -30,6 +31,10 @@ pub use operation::{
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, SettingsHistory,
-    SettingsRevisionView, SettingsSaved, SettingsView,
+    PresetList, PresetQuestion, PresetView, SettingsHistory, SettingsRevisionView, SettingsSaved,
+    SettingsView,
+};
+pub use template::{
+    JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
+    TextLength,
 };

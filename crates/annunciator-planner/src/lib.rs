@@ -23,7 +23,7 @@ pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use matcher::MatcherSet;
 pub use overrides::{Entry, GROUP_SEPARATOR, Overrides, Owned, Owner, Policy, Selector};
 pub use profile::{ChannelProfile, Compose, Composed, Switch};
-pub use render::{RenderedWords, Words, render_preview};
+pub use render::{RenderedWords, Words};
 pub use rules::{Place, find_override_problems, find_override_warnings};
 
 /// What must be sent for one event.

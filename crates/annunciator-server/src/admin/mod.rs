@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod key_download;
 pub mod ledger;
 pub mod presets;
+pub mod preview;
 pub mod send_test;
 pub mod settings;
 pub mod status;

@@ -20,7 +20,7 @@ use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, Params};
 use super::{Answer, Caller, RequestHeaders};
-use crate::admin::{presets, settings as admin};
+use crate::admin::{presets, preview, settings as admin};
 use crate::shared::Shared;
 
 /// Longest comment on a change. Unit: characters.
@@ -130,6 +130,9 @@ pub(super) async fn list_history(
 }
 
 /// Render templates without saving or sending anything.
+///
+/// What is not given is taken from the saved server-wide settings; the event is a stored one, a
+/// hypothetical one, or a sample.
 #[utoipa::path(
     post, path = "/api/v1/settings/preview", tag = "settings", request_body = PreviewRequest,
     responses((status = 200, description = "Rendered", body = PreviewResult), Problems)
@@ -138,7 +141,7 @@ pub(super) async fn preview_templates(
     state: State<Arc<Shared>>,
     body: JsonBody<PreviewRequest>,
 ) -> Answer<PreviewResult> {
-    Ok(Json(admin::preview(&state.0, body.0).await?))
+    Ok(Json(preview::preview(&state.0, body.0).await?))
 }
 
 fn with_revision(revision: i64, mut response: Response) -> Response {

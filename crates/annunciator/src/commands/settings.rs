@@ -51,6 +51,7 @@ enum SettingsCommand {
         page: PageOptions,
     },
     /// Render subject and message without saving or sending anything
+    #[command(after_help = preview::EXAMPLES)]
     Preview(preview::PreviewArgs),
 }
 
