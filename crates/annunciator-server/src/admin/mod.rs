@@ -12,6 +12,7 @@ pub mod preview;
 pub mod send_test;
 pub mod settings;
 pub mod status;
+pub mod templates;
 pub mod tokens;
 
 use annunciator_api_types::FieldError;

@@ -16,6 +16,7 @@ mod serve;
 mod settings;
 mod status;
 pub(crate) mod story;
+mod templates;
 mod test_message;
 mod token;
 
