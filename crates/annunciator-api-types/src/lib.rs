@@ -11,6 +11,7 @@ mod operation;
 mod problem;
 mod settings;
 mod silence;
+mod template;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
@@ -33,10 +34,14 @@ pub use operation::{
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, SettingsHistory,
-    SettingsRevisionView, SettingsSaved, SettingsView,
+    PresetList, PresetQuestion, PresetView, SettingsHistory, SettingsRevisionView, SettingsSaved,
+    SettingsView,
 };
 pub use silence::{
     MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,
     SilenceView,
+};
+pub use template::{
+    JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
+    TextLength,
 };

@@ -9,6 +9,8 @@
 mod attempt;
 mod names_settings;
 mod presets;
+mod reader_settings;
+mod readers;
 mod relay_settings;
 pub mod sms;
 
@@ -34,6 +36,7 @@ pub use executable::Executables;
 pub use layers::{ChannelLayers, EffectiveValue, LayerView};
 pub use names_settings::{NamesLayer, NamesSettings};
 pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
+pub use reader_settings::{LanguageChoice, ReaderLayer, ReaderSettings, TimeFormatChoice};
 pub use relay_parts::Basis;
 pub use relay_settings::{AuthMode, RelayLayer, RelaySettings, TlsMode, TlsVersionMin};
 

@@ -1,9 +1,7 @@
 //! Templates and an event into the words of a message, before any connection is opened.
 
 use annunciator_core::{Content, Event, NotificationId, Recipient};
-use annunciator_template::{
-    Escape, EventValues, ParseError, Purpose, SampleValues, Template, Values,
-};
+use annunciator_template::{Escape, ParseError, Purpose, Template, Values};
 
 use crate::Composed;
 
@@ -64,15 +62,6 @@ pub struct RenderedWords {
     pub text: String,
     /// HTML, values escaped.
     pub html: Option<String>,
-}
-
-/// Renders templates for a preview: with an event, or with the samples of the parameter table.
-#[must_use]
-pub fn render_preview(words: &Words, event: Option<&Event>) -> RenderedWords {
-    match event {
-        Some(event) => words.render(&EventValues::new(event)),
-        None => words.render(&SampleValues),
-    }
 }
 
 /// What is frozen in a notification.

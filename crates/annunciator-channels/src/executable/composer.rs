@@ -6,7 +6,8 @@ use annunciator_core::{Command, Content, Event, Recipient, RecipientRole, Severi
 use annunciator_launcher::PATH_USUAL;
 use annunciator_planner::{Compose, Composed};
 use annunciator_template::{
-    Escape, EventValues, PARAMETERS, Purpose, Template, Values, shown_event_parameter, shown_value,
+    Escape, EventValues, PARAMETERS, Purpose, Reader, Template, Values, shown_event_parameter,
+    shown_value,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ const PARAMETER_PREFIX: &str = "PARAM_";
 #[derive(Debug)]
 pub(super) struct CommandComposer {
     pub(super) file: String,
+    pub(super) reader: Reader,
     pub(super) arguments: Vec<Template>,
     /// What the ledger shows as the subject.
     pub(super) title: Template,
@@ -24,7 +26,7 @@ pub(super) struct CommandComposer {
 
 impl Compose for CommandComposer {
     fn compose(&self, event: &Event) -> Vec<Composed> {
-        let values = EventValues::new(event);
+        let values = EventValues::for_reader(event, &self.reader);
         let render = |template: &Template| template.render(&values, Escape::None);
         let command = Command {
             arguments: self.arguments.iter().map(render).collect(),
@@ -112,6 +114,7 @@ mod tests {
         let parse = |text: &str| Template::parse(text, Purpose::Executable).expect("good");
         let composer = CommandComposer {
             file: "/x/y".to_owned(),
+            reader: Reader::STANDARD.clone(),
             arguments: vec![parse("--text=%DESCR%"), parse("%PARAM:none%"), parse("100%%")],
             title: parse("%EVENT%"),
         };

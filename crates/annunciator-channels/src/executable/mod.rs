@@ -24,7 +24,9 @@ use crate::layers::{
     switch_of,
 };
 use crate::relay_parts::Basis;
-use crate::{Channel, ServerStatus, Surroundings, Transport, TransportFuture};
+use crate::{
+    Channel, ReaderLayer, ReaderSettings, ServerStatus, Surroundings, Transport, TransportFuture,
+};
 
 /// The channel's name, and its key in settings.
 const NAME: &str = "executable";
@@ -36,6 +38,8 @@ layer_group! {
     pub struct ExecutableLayer {
         /// Which one, with which arguments.
         program: ExecutableSettingsLayer,
+        /// In which language and time.
+        reader: ReaderLayer,
     }
 }
 
@@ -61,6 +65,10 @@ pub fn make(surroundings: &Surroundings) -> Arc<dyn Channel> {
 
 fn settings_of(layers: &[LayerView<'_>]) -> Resolved<ExecutableSettings> {
     ExecutableSettings::resolve_sources(&sources(NAME, layers, |layers| &layers.executable.program))
+}
+
+fn reader_of(layers: &[LayerView<'_>]) -> Resolved<ReaderSettings> {
+    ReaderSettings::resolve_sources(&sources(NAME, layers, |layers| &layers.executable.reader))
 }
 
 impl Channel for Executable {
@@ -94,6 +102,7 @@ impl Channel for Executable {
             switch: switch_of(&resolved, &settings.notify_about, settings.notify),
             composer: Arc::new(CommandComposer {
                 file: settings.file.clone(),
+                reader: reader_of(layers).values.to_reader(),
                 arguments,
                 title: parse(TITLE).expect("the title is a good template"),
             }),
@@ -107,7 +116,9 @@ impl Channel for Executable {
     }
 
     fn effective(&self, layers: &[LayerView<'_>]) -> Vec<EffectiveValue> {
-        effective_values(&settings_of(layers))
+        let mut values = effective_values(&settings_of(layers));
+        values.extend(effective_values(&reader_of(layers)));
+        values
     }
 
     fn find_problems(&self, layers: &[LayerView<'_>], _basis: Basis<'_>) -> Vec<Problem> {

@@ -2,7 +2,7 @@
 
 use annunciator_core::{Content, Event, Recipient, RecipientRole};
 use annunciator_planner::{Compose, Composed, Words};
-use annunciator_template::EventValues;
+use annunciator_template::{EventValues, Reader};
 
 use crate::sms::{Destination, PhoneFormat, shorten};
 
@@ -10,6 +10,7 @@ use crate::sms::{Destination, PhoneFormat, shorten};
 #[derive(Debug)]
 pub(super) struct SmsComposer {
     pub(super) words: Words,
+    pub(super) reader: Reader,
     pub(super) sender: String,
     pub(super) destinations: Vec<Destination>,
     /// Whether the words name the phone number, so that they differ from one to the next.
@@ -21,7 +22,7 @@ pub(super) struct SmsComposer {
 
 impl SmsComposer {
     fn one(&self, event: &Event, phone: &str, recipients: Vec<Recipient>) -> Composed {
-        let values = EventValues { phone, ..EventValues::new(event) };
+        let values = EventValues { phone, ..EventValues::for_reader(event, &self.reader) };
         let rendered = self.words.render(&values);
         // Gateways count what the phone shows: a line break is one character there.
         let text = rendered.text.replace("\r\n", "\n");

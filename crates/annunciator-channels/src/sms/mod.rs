@@ -18,7 +18,7 @@ use std::sync::Arc;
 use annunciator_core::{ChannelName, Content, Lane, Notification};
 use annunciator_planner::{ChannelProfile, Words};
 use annunciator_settings::{NotifyAbout, Problem, Resolved, SettingsGroup as _, layer_group};
-use annunciator_template::Purpose;
+use annunciator_template::{Language, Purpose};
 
 use crate::layers::{
     ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, limit_of, sources,
@@ -29,7 +29,8 @@ use crate::mail_warnings;
 use crate::relay_parts::Basis;
 use crate::sms::composer::SmsComposer;
 use crate::{
-    Channel, RelayLayer, RelaySettings, ServerStatus, Surroundings, Transport, TransportFuture,
+    Channel, ReaderLayer, ReaderSettings, RelayLayer, RelaySettings, ServerStatus, Surroundings,
+    Transport, TransportFuture,
 };
 
 pub use alphabet::Alphabet;
@@ -47,6 +48,8 @@ layer_group! {
     pub struct SmsLayer {
         /// Whom to tell, and in which words.
         notify: NotifyLayer,
+        /// In which language and time.
+        reader: ReaderLayer,
         /// How mail reaches the gateway.
         relay: GatewayLayer,
     }
@@ -67,6 +70,17 @@ fn notify_of(layers: &[LayerView<'_>]) -> Resolved<NotifySettings> {
     NotifySettings::resolve_sources(&sources(NAME, layers, |layers| &layers.sms.notify))
 }
 
+fn reader_of(layers: &[LayerView<'_>]) -> Resolved<ReaderSettings> {
+    ReaderSettings::resolve_sources(&sources(NAME, layers, |layers| &layers.sms.reader))
+}
+
+/// The text that nobody set is in the reader's language.
+fn put_standard_text(notify: &mut Resolved<NotifySettings>, language: Language) {
+    if notify.supplier_of("message").is_none() {
+        notify.values.message = settings::STANDARD_MESSAGE.of(language).to_owned();
+    }
+}
+
 fn relay_of(layers: &[LayerView<'_>]) -> Resolved<RelaySettings> {
     RelaySettings::resolve_sources(&sources(NAME, layers, |layers| &layers.sms.relay.0))
 }
@@ -85,7 +99,9 @@ impl Channel for Sms {
     }
 
     fn profile(&self, layers: &[LayerView<'_>], transport: &dyn Transport) -> ChannelProfile {
-        let notify = notify_of(layers);
+        let reader = reader_of(layers).values.to_reader();
+        let mut notify = notify_of(layers);
+        put_standard_text(&mut notify, reader.language);
         let settings = &notify.values;
         let words = Words::parse(&settings.subject, &settings.message, "", Purpose::Sms);
         let (words, fault) = match words {
@@ -111,6 +127,7 @@ impl Channel for Sms {
             switch: switch_of(&notify, &settings.notify_about, settings.notify),
             composer: Arc::new(SmsComposer {
                 words,
+                reader,
                 sender: settings.sender.clone(),
                 destinations,
                 are_words_personal: settings.words_name_the_phone(),
@@ -130,7 +147,10 @@ impl Channel for Sms {
     }
 
     fn effective(&self, layers: &[LayerView<'_>]) -> Vec<EffectiveValue> {
-        let mut values = effective_values(&notify_of(layers));
+        let (mut notify, reader) = (notify_of(layers), reader_of(layers));
+        put_standard_text(&mut notify, reader.values.to_reader().language);
+        let mut values = effective_values(&notify);
+        values.extend(effective_values(&reader));
         let relay = effective_values(&relay_of(layers)).into_iter();
         values.extend(relay.filter(|value| settings::is_for_gateways(value.key)));
         values

@@ -5,7 +5,7 @@ use annunciator_planner::Limit;
 use annunciator_settings::{
     Definition, Format, LayerGroup, NotifyAbout, Problem, TextList, settings,
 };
-use annunciator_template::{Purpose, Template};
+use annunciator_template::{Localized, Purpose, Template};
 use serde_json::{Map, Value};
 
 use crate::RelayLayer;
@@ -13,7 +13,10 @@ use crate::mail_transport::check_address;
 use crate::sms::{Destination, PhoneFormat, PhoneNumber, addresses, check_pattern, check_phone};
 
 /// The standard text: short, as every segment is paid for.
-const MESSAGE: &str = "%SEVERITY%: %EVENT% on %COMPUTER%. %DESCR%";
+pub(super) const STANDARD_MESSAGE: Localized = Localized {
+    english: "%SEVERITY%: %EVENT% on %COMPUTER%. %DESCR%",
+    russian: "%SEVERITY%: %EVENT% на %COMPUTER%. %DESCR%",
+};
 
 /// How the name of the phone number begins and ends in templates.
 const PHONE_NAME: &str = "%PHONE%";
@@ -53,7 +56,7 @@ settings! {
         subject: String = String::new(), format(Format::Template), chars_max(1_000),
             check(check_template);
         /// Message template: the text of the SMS.
-        message: String = MESSAGE.to_owned(), format(Format::Template), chars_max(16_384),
+        message: String = STANDARD_MESSAGE.english.to_owned(), format(Format::Template), chars_max(16_384),
             check(check_template);
         /// Most segments of one SMS; a longer text is cut and ends with an ellipsis. 0 = no limit.
         segments_max: u32 = 3, range(0, 255);

@@ -83,6 +83,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::show_settings, settings::change_settings))
         .routes(routes!(settings::show_definitions))
         .routes(routes!(settings::list_presets))
+        .routes(routes!(settings::list_templates))
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
         .routes(routes!(test_message::send_test_message))

@@ -138,7 +138,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 40] = [
+pub const OPERATIONS: [Operation; 41] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -154,6 +154,7 @@ pub const OPERATIONS: [Operation; 40] = [
     row("PATCH", "/api/v1/settings", Access::Needs(Right::ChangeSettings)),
     row("GET", "/api/v1/settings/definitions", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/presets", Access::Needs(Right::ReadSettings)),
+    row("GET", "/api/v1/settings/templates", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/history", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/settings/preview", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/test-message", Access::Needs(Right::SendTestMessage)),

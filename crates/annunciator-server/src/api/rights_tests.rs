@@ -36,6 +36,7 @@ fn every_operation_is_for_the_roles_of_this_table() {
         ("PATCH /api/v1/settings", ADMINISTRATOR),
         ("GET /api/v1/settings/definitions", ADMINISTRATOR),
         ("GET /api/v1/settings/presets", ADMINISTRATOR),
+        ("GET /api/v1/settings/templates", ADMINISTRATOR),
         ("GET /api/v1/settings/history", ADMINISTRATOR),
         ("POST /api/v1/settings/preview", ADMINISTRATOR),
         ("POST /api/v1/test-message", ADMINISTRATOR),

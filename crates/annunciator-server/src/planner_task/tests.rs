@@ -4,6 +4,8 @@ use annunciator_store::contract::samples;
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, EventRow, Store};
 
+use annunciator_planner::Circumstances;
+
 use super::*;
 use crate::admin::key_download::WrongProofs;
 use crate::certificates::CertificateShelf;

@@ -17,6 +17,7 @@ mod settings;
 mod silence;
 mod status;
 pub(crate) mod story;
+mod templates;
 mod test_message;
 mod token;
 

@@ -27,6 +27,7 @@ mod event_text_cannot_inject;
 mod every_route_of_the_document_answers;
 mod fuzz_corpora_are_replayed;
 mod limit_is_per_interval;
+mod mail_is_in_the_readers_language_and_time;
 mod messages_are_signed_and_an_independent_verifier_agrees;
 mod only_tokens_with_the_right_may;
 mod postfix_refuses_one_of_three_recipients_with_550;

@@ -43,6 +43,7 @@ fn operations() -> Vec<Row> {
         row("GET", "/api/v1/settings", Value::Null, 200, administers),
         row("PATCH", "/api/v1/settings", json!({"email": {"port": 26}}), 200, administers),
         row("GET", "/api/v1/settings/definitions", Value::Null, 200, administers),
+        row("GET", "/api/v1/settings/templates", Value::Null, 200, administers),
         row("GET", "/api/v1/settings/history", Value::Null, 200, administers),
         row("POST", "/api/v1/settings/preview", json!({}), 200, administers),
         row("POST", "/api/v1/test-message", json!({"dry_run": true}), 200, administers),
