@@ -110,6 +110,6 @@ mod tests {
         };
         check("", "exited with status 1");
         check("one\ntwo\n\n", "exited with status 1: two");
-        check("\u{1b}[31mred", "exited with status 1:  [31mred");
+        check("\u{1b}[31mred", "exited with status 1: [31mred");
     }
 }

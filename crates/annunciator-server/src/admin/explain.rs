@@ -25,6 +25,14 @@ use crate::snapshot::Snapshot;
 /// [`AdminError::Invalid`] for what no event could be, [`AdminError::NotFound`] for an unknown id.
 pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainView, AdminError> {
     let (row, stored) = event_of(shared, request).await?;
+    explain_row(shared, row, stored).await
+}
+
+async fn explain_row(
+    shared: &Shared,
+    row: EventRow,
+    stored: bool,
+) -> Result<ExplainView, AdminError> {
     let snapshot = shared.settings.current();
     let silences = shared.silences.current();
     let frame = PlanningFrame {
@@ -74,7 +82,7 @@ async fn event_of(shared: &Shared, request: ExplainRequest) -> Result<(EventRow,
         }
         (None, Some(input)) => {
             let now = shared.clock.now();
-            let event = intake::hypothetical(input, shared.ids.event(now), now);
+            let event = intake::check_event(input, shared.ids.event(now), now);
             let below = |mut error: FieldError| {
                 error.pointer.insert_str(0, "/event");
                 error
@@ -142,3 +150,7 @@ impl NotificationIds for NoIds {
         NotificationId::from_parts(0, [0; 10])
     }
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;
