@@ -328,6 +328,7 @@ pub(super) fn commit_summary(
     let verdict = PlanVerdict::Planned {
         notifications: vec![summary.planned.clone()],
         decisions: vec![decision],
+        term_days: None,
     };
     plans::commit_plans(session, &[PlanCommit { event: summary.event.uid, verdict }])?;
     Ok(SummaryVerdict::Committed)
