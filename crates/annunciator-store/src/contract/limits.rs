@@ -287,7 +287,7 @@ fn summary(number: u32, told: Vec<LimitedType>, now: HeldTime) -> SummaryCommit 
         key: limit(1).key,
         told,
         event,
-        planned,
+        planned: vec![planned],
         reason: "summary of the limit".to_owned(),
         now,
     }
