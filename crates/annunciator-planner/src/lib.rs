@@ -29,7 +29,7 @@ pub use limit::{
 pub use matcher::{Field, Matcher, MatcherSet, Number, Scalar, Test};
 pub use overrides::{Entry, GROUP_SEPARATOR, Overrides, Owned, Owner, Policy, Selector};
 pub use profile::{ChannelProfile, Compose, Composed, Switch};
-pub use render::{RenderedWords, Words, summary_content};
+pub use render::{RenderedWords, Words, freeze};
 pub use rules::{Place, find_override_problems, find_override_warnings};
 pub use silence::{Silence, SilenceState, silenced_by};
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use annunciator_core::{
-    ChannelName, Command, Content, Decision, DecisionKind, Event, Lane, Recipient, Severity,
+    ChannelName, Command, Decision, DecisionKind, Event, Lane, Recipient, Severity,
 };
 use annunciator_settings::{NotifyAbout, Origin};
 
@@ -71,8 +71,10 @@ pub trait Compose: Send + Sync + fmt::Debug {
     /// The notifications of an event: one for all recipients that share their words.
     fn compose(&self, event: &Event) -> Vec<Composed>;
 
-    /// Brings the words of a summary into the channel's form; `event` is our own about it.
-    fn fit_summary(&self, _event: &Event, _content: &mut Content) {}
+    /// Brings a summary of what was limited into the channel's form; `event` is our own about it.
+    fn summaries(&self, _event: &Event, draft: Composed) -> Vec<Composed> {
+        vec![draft]
+    }
 }
 
 /// What holds for one channel, ready to plan events with.

@@ -1,6 +1,6 @@
 //! Templates and an event into the words of a message, before any connection is opened.
 
-use annunciator_core::{Content, Event, NotificationId, Recipient};
+use annunciator_core::{Content, Event, NotificationId};
 use annunciator_template::{Escape, ParseError, Purpose, Template, Values};
 
 use crate::Composed;
@@ -64,13 +64,9 @@ pub struct RenderedWords {
     pub html: Option<String>,
 }
 
-/// What is frozen in a notification.
-pub(crate) fn freeze(
-    composed: Composed,
-    event: &Event,
-    id: NotificationId,
-    domain: &str,
-) -> Content {
+/// What is frozen in a notification about an event.
+#[must_use]
+pub fn freeze(composed: Composed, event: &Event, id: NotificationId, domain: &str) -> Content {
     Content {
         subject: composed.subject,
         text: composed.text,
@@ -81,28 +77,6 @@ pub(crate) fn freeze(
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
         command: composed.command,
-    }
-}
-
-/// What is frozen in the summary of a limit, for a channel that sends messages.
-#[must_use]
-pub fn summary_content(
-    (subject, text): (String, String),
-    (sender, recipients): (&str, Vec<Recipient>),
-    event: &Event,
-    id: NotificationId,
-    domain: &str,
-) -> Content {
-    Content {
-        subject,
-        text,
-        html: None,
-        sender: sender.to_owned(),
-        recipients,
-        message_id: format!("{id}@{domain}"),
-        thread_id: format!("{:016x}@{domain}", thread_number(event)),
-        event_id: event.id.clone(),
-        command: None,
     }
 }
 

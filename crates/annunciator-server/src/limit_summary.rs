@@ -15,9 +15,10 @@ use annunciator_core::{
     Application, Delivery, DeliveryState, Device, Event, HeldTime, Notification, ParameterValue,
     Severity, Timestamp,
 };
-use annunciator_planner::{SummaryFacts, SummaryType, render_summary, summary_content};
+use annunciator_planner::{Composed, SummaryFacts, SummaryType, freeze, render_summary};
 use annunciator_store::{
-    Limited, LimitedKey, PlannedNotification, StoreError, SummaryCommit, SummaryVerdict,
+    Limited, LimitedKey, PlannedNotification, StoreError, SummaryCommit, SummarySource,
+    SummaryVerdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -137,13 +138,34 @@ fn compose(shared: &Shared, owed: Limited) -> SummaryCommit {
     });
     let now = shared.clock.now();
     let event = own_event(shared, now, &limited, &words.1);
-    let id = shared.ids.notification(now);
-    let domain = shared.settings.hello_name();
-    let mut content = summary_content(words, (&source.sender, audience), &event, id, domain);
+    let (subject, text) = words;
+    let sender = source.sender.clone();
+    let draft = Composed { subject, text, sender, recipients: audience, ..Composed::default() };
     let snapshot = shared.settings.current();
-    if let Some(profile) = snapshot.profile(&source.channel, &source.scope) {
-        profile.composer.fit_summary(&event, &mut content);
+    let composed = match snapshot.profile(&source.channel, &source.scope) {
+        Some(profile) => profile.composer.summaries(&event, draft),
+        None => vec![draft],
+    };
+    let bind = |composed| bind(shared, source, composed, &event, now);
+    SummaryCommit {
+        planned: composed.into_iter().map(bind).collect(),
+        told: types,
+        reason: format!("summary of the limit of {} ({})", source.rule, source.origin),
+        now: shared.held.now(),
+        key: limited.key,
+        event,
     }
+}
+
+/// One notification of a summary with its deliveries.
+fn bind(
+    shared: &Shared,
+    source: &SummarySource,
+    composed: Composed,
+    event: &Event,
+    now: Timestamp,
+) -> PlannedNotification {
+    let id = shared.ids.notification(now);
     let notification = Notification {
         id,
         event: event.uid,
@@ -151,7 +173,7 @@ fn compose(shared: &Shared, owed: Limited) -> SummaryCommit {
         created_at: now,
         // That of what was limited, so that transport and limit are those of its layer.
         scope: source.scope.clone(),
-        content,
+        content: freeze(composed, event, id, shared.settings.hello_name()),
     };
     let delivery = |recipient: &annunciator_core::Recipient| Delivery {
         id: shared.ids.delivery(now),
@@ -167,14 +189,7 @@ fn compose(shared: &Shared, owed: Limited) -> SummaryCommit {
         last_failure: None,
     };
     let deliveries = notification.content.recipients.iter().map(delivery).collect();
-    SummaryCommit {
-        key: limited.key,
-        told: types,
-        event,
-        planned: PlannedNotification { notification: notification.into(), deliveries, limit: None },
-        reason: format!("summary of the limit of {} ({})", source.rule, source.origin),
-        now: shared.held.now(),
-    }
+    PlannedNotification { notification: notification.into(), deliveries, limit: None }
 }
 
 fn own_event(shared: &Shared, now: Timestamp, limited: &LimitedKey, text: &str) -> Event {

@@ -170,7 +170,10 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
         decided(ChannelName::from_static("sms"), DecisionKind::Off, "notify about: none"),
         decided(ChannelName::from_static("executable"), DecisionKind::Off, "notify about: none"),
     ];
-    PlanCommit { event: event.uid, verdict: PlanVerdict::Planned { notifications, decisions } }
+    PlanCommit {
+        event: event.uid,
+        verdict: PlanVerdict::Planned { notifications, decisions, term_days: None },
+    }
 }
 
 fn settlements_of(plan: &PlanCommit) -> Vec<Settlement> {

@@ -92,6 +92,7 @@ pub const PROMISES: &[Promise] = promises![
     silences::ended_silences_are_forgotten_in_time,
     silences::the_oldest_ended_silences_go_beyond_the_bound,
     retention::an_event_is_kept_for_its_term,
+    retention::a_term_of_its_own_goes_before_that_of_the_severity,
     retention::the_cap_takes_the_oldest_finished_events,
     retention::an_unfinished_event_is_never_removed,
     retention::a_removed_event_leaves_nothing,

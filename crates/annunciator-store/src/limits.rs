@@ -138,8 +138,9 @@ pub struct SummaryCommit {
     pub told: Vec<LimitedType>,
     /// Our own event.
     pub event: Event,
-    /// The summary with its deliveries, queued.
-    pub planned: PlannedNotification,
+    /// The summary with its deliveries, queued: one notification, or several where each recipient
+    /// has words of its own.
+    pub planned: Vec<PlannedNotification>,
     /// Reason of its decision.
     pub reason: String,
     /// Now.

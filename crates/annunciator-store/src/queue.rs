@@ -73,6 +73,8 @@ pub enum PlanVerdict {
         notifications: Vec<PlannedNotification>,
         /// One per channel that was considered.
         decisions: Vec<Decision>,
+        /// How long the event is kept, when a layer says so; else its severity decides. Unit: days.
+        term_days: Option<u32>,
     },
     /// Planning failed; it is tried again unless `tries_max` failures are reached, then parked.
     Failed {

@@ -2,7 +2,7 @@
 //!
 //! Standard: spec 3.3; the JSON has the fields of the event contract (spec 13).
 
-use annunciator_core::{Command, Content, Event, Recipient, RecipientRole, Severity};
+use annunciator_core::{Command, Event, Recipient, RecipientRole, Severity};
 use annunciator_launcher::PATH_USUAL;
 use annunciator_planner::{Compose, Composed};
 use annunciator_template::{
@@ -41,10 +41,9 @@ impl Compose for CommandComposer {
         }]
     }
 
-    fn fit_summary(&self, event: &Event, content: &mut Content) {
+    fn summaries(&self, event: &Event, _draft: Composed) -> Vec<Composed> {
         // For a program it is an event like any other.
-        let Some(composed) = self.compose(event).pop() else { return };
-        (content.text, content.command) = (composed.text, composed.command);
+        self.compose(event)
     }
 }
 

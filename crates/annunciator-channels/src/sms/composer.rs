@@ -1,6 +1,6 @@
 //! An event into the words of its SMS.
 
-use annunciator_core::{Content, Event, Recipient, RecipientRole};
+use annunciator_core::{Event, Recipient, RecipientRole};
 use annunciator_planner::{Compose, Composed, Words};
 use annunciator_template::{EventValues, Reader};
 
@@ -50,9 +50,13 @@ impl Compose for SmsComposer {
         self.destinations.iter().map(each).collect()
     }
 
-    fn fit_summary(&self, _event: &Event, content: &mut Content) {
+    fn summaries(&self, event: &Event, draft: Composed) -> Vec<Composed> {
+        if self.are_words_personal {
+            // The gateway finds the number in the words: they are those of any event.
+            return self.compose(event);
+        }
         // The subject says it all, and a list of types would cost many segments.
-        let text = content.subject.clone();
-        (content.text, _) = shorten(&text, self.segments_max, self.transliterate);
+        let (text, _) = shorten(&draft.subject, self.segments_max, self.transliterate);
+        vec![Composed { text, ..draft }]
     }
 }

@@ -151,8 +151,11 @@ pub(super) async fn decisions_are_kept_without_notifications_too(store: &dyn Sto
     ] {
         accept(store, vec![event(number)]).await;
         let decisions = vec![decided(kind, reason)];
-        let verdict =
-            PlanVerdict::Planned { notifications: Vec::new(), decisions: decisions.clone() };
+        let verdict = PlanVerdict::Planned {
+            notifications: Vec::new(),
+            decisions: decisions.clone(),
+            term_days: None,
+        };
         let plan = PlanCommit { event: uid_of(number), verdict };
         store.commit_plans(vec![plan]).await.expect("committed");
         let row = store.event(uid_of(number)).await.expect("read").expect("there");

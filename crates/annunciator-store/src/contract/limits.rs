@@ -40,7 +40,11 @@ async fn commit_limited(store: &dyn Store, number: u32, count: u32, now: HeldTim
         kind: DecisionKind::Notified,
         reason: "notify_about includes all events".to_owned(),
     };
-    let verdict = PlanVerdict::Planned { notifications: vec![planned], decisions: vec![decision] };
+    let verdict = PlanVerdict::Planned {
+        notifications: vec![planned],
+        decisions: vec![decision],
+        term_days: None,
+    };
     let plan = PlanCommit { event: event.uid, verdict };
     let limited = store.commit_plans(vec![plan]).await.expect("committed");
     assert!(limited.is_empty() || limited == vec![notification_id_of(number)]);
@@ -123,7 +127,8 @@ pub(super) async fn a_limited_notification_leaves_a_decision_and_no_delivery(sto
     assert!(store.notifications_of(uid_of(1)).await.expect("read").is_empty());
     assert_eq!(claim_all(store, START.plus_ms(1_000)).await.len(), 1);
     // The same plan again counts nothing again.
-    let verdict = PlanVerdict::Planned { notifications: Vec::new(), decisions: Vec::new() };
+    let verdict =
+        PlanVerdict::Planned { notifications: Vec::new(), decisions: Vec::new(), term_days: None };
     store.commit_plans(vec![PlanCommit { event: uid_of(1), verdict }]).await.expect("committed");
     assert_eq!(store.limited_keys().await.expect("read")[0].count, 1);
 }
@@ -282,7 +287,7 @@ fn summary(number: u32, told: Vec<LimitedType>, now: HeldTime) -> SummaryCommit 
         key: limit(1).key,
         told,
         event,
-        planned,
+        planned: vec![planned],
         reason: "summary of the limit".to_owned(),
         now,
     }

@@ -37,6 +37,28 @@ async fn finish(store: &dyn Store, event: Event) {
     commit(store, &event, Vec::new()).await;
 }
 
+pub(super) async fn a_term_of_its_own_goes_before_that_of_the_severity(store: &dyn Store) {
+    for (number, term_days) in [(0, Some(0)), (1, Some(2)), (2, None), (3, Some(400))] {
+        let event = Event { severity: Severity::Info, registered_at: START, ..event(number) };
+        accept(store, vec![event.clone()]).await;
+        let (notifications, decisions) = (Vec::new(), Vec::new());
+        let verdict = PlanVerdict::Planned { notifications, decisions, term_days };
+        store.commit_plans(vec![PlanCommit { event: event.uid, verdict }]).await.expect("planned");
+    }
+    for (after_ms, expected) in [
+        (0, vec![1, 2, 3]),
+        (2 * DAY_MS - 1, vec![1, 2, 3]),
+        (2 * DAY_MS, vec![2, 3]),
+        (30 * DAY_MS, vec![3]),
+        (399 * DAY_MS, vec![3]),
+        (400 * DAY_MS, vec![]),
+    ] {
+        removed(store, rule(START.plus_ms(after_ms))).await;
+        let expected: Vec<_> = expected.into_iter().map(uid_of).collect();
+        assert_eq!(left(store).await, expected, "after {after_ms} ms");
+    }
+}
+
 pub(super) async fn an_event_is_kept_for_its_term(store: &dyn Store) {
     let severities = [Severity::Info, Severity::Warning, Severity::Failure, Severity::Critical];
     for (number, severity) in (0..).zip(severities) {

@@ -156,7 +156,7 @@ pub async fn accept(store: &dyn Store, events: Vec<Event>) -> Vec<Accepted> {
 
 /// Commits the plan of an event.
 pub async fn commit(store: &dyn Store, event: &Event, notifications: Vec<PlannedNotification>) {
-    let verdict = PlanVerdict::Planned { notifications, decisions: Vec::new() };
+    let verdict = PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
     store.commit_plans(vec![PlanCommit { event: event.uid, verdict }]).await.expect("committed");
 }
 

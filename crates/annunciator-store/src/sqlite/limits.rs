@@ -306,7 +306,7 @@ pub(super) fn commit_summary(
         return Ok(SummaryVerdict::Changed);
     };
     let Some(owed) = &row.owed else { return Ok(SummaryVerdict::Changed) };
-    let rule = from_json::<SummarySource>(owed, "limit")?.rule;
+    let SummarySource { rule, channel, .. } = from_json(owed, "limit")?;
     let due_at = counter_of(&session.connection, &row, rule)?.summary_due_at(rule);
     if let Some(due_at) = due_at.filter(|at| *at > summary.now) {
         return Ok(SummaryVerdict::NotYet(due_at));
@@ -320,14 +320,12 @@ pub(super) fn commit_summary(
     }
     take_off(&session.connection, &row, &summary.told)?;
     add_mark(&session.connection, &row, rule, summary.now, true)?;
-    let decision = Decision {
-        channel: summary.planned.notification.channel.clone(),
-        kind: DecisionKind::Notified,
-        reason: summary.reason.clone(),
-    };
+    let decision =
+        Decision { channel, kind: DecisionKind::Notified, reason: summary.reason.clone() };
     let verdict = PlanVerdict::Planned {
-        notifications: vec![summary.planned.clone()],
+        notifications: summary.planned.clone(),
         decisions: vec![decision],
+        term_days: None,
     };
     plans::commit_plans(session, &[PlanCommit { event: summary.event.uid, verdict }])?;
     Ok(SummaryVerdict::Committed)

@@ -50,7 +50,8 @@ impl Limits for SqliteStore {
     }
 
     async fn commit_summary(&self, summary: SummaryCommit) -> Result<SummaryVerdict> {
-        let weight = summary.planned.deliveries.len() + summary.told.len() + 2;
+        let deliveries = summary.planned.iter().map(|planned| planned.deliveries.len());
+        let weight = deliveries.sum::<usize>() + summary.told.len() + 2;
         let work = move |session: &mut Session| limits::commit_summary(session, &summary);
         self.write(Kind::Flow, weight, work).await
     }

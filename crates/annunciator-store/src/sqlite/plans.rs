@@ -29,8 +29,9 @@ pub(super) fn commit_plans(
     let mut ledger = Ledger::over(connection)?;
     let mut leave = connection.prepare_cached("DELETE FROM inbox WHERE event = ?1")?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO plans (event, severity, event_type, registered_at, decisions, notifications)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO plans
+           (event, severity, event_type, registered_at, decisions, notifications, term_days)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for plan in plans {
         let claimed = match memory.release(plan.event) {
@@ -38,8 +39,10 @@ pub(super) fn commit_plans(
             None => find_event(connection, plan.event)?,
         };
         let Some(event) = claimed else { continue };
-        let (notifications, decisions) = match &plan.verdict {
-            PlanVerdict::Planned { notifications, decisions } => (notifications, decisions),
+        let (notifications, decisions, term_days) = match &plan.verdict {
+            PlanVerdict::Planned { notifications, decisions, term_days } => {
+                (notifications, decisions, *term_days)
+            }
             PlanVerdict::Failed { reason, tries_max } => {
                 commit_failure(connection, memory, event, reason, *tries_max)?;
                 continue;
@@ -71,6 +74,7 @@ pub(super) fn commit_plans(
             event.registered_at.0,
             stored_decisions(connection, memory, &decisions)?,
             keys_to_blob(&keys),
+            term_days,
         ))?;
     }
     Ok(all_limited)

@@ -69,10 +69,12 @@ fn sweep_terms(
     let shortest = shortest_term_ms(connection, rule)?;
     let young = rule.now.0.saturating_sub(shortest).saturating_add(DISORDER_MS);
     let mut select = connection.prepare_cached(
-        "SELECT p.event, p.severity, p.registered_at, t.storage_term_days
-         FROM (SELECT event, severity, event_type, registered_at FROM plans WHERE event > ?1
+        "SELECT p.event, p.severity, p.registered_at, coalesce(p.term_days, t.storage_term_days)
+         FROM (SELECT event, severity, event_type, registered_at, term_days
+                 FROM plans WHERE event > ?1
                UNION ALL
-               SELECT event, severity, event_type, registered_at FROM parked WHERE event > ?1
+               SELECT event, severity, event_type, registered_at, NULL
+                 FROM parked WHERE event > ?1
                ORDER BY event LIMIT ?2) p
          LEFT JOIN event_types t ON t.number = p.event_type",
     )?;
@@ -107,9 +109,12 @@ fn sweep_terms(
 }
 
 fn shortest_term_ms(connection: &Connection, rule: &RetentionRule) -> Result<i64> {
-    let own: Option<i64> = connection
-        .prepare_cached("SELECT min(storage_term_days) FROM event_types")?
-        .query_row([], |row| row.get(0))?;
+    let least = |text: &str| -> Result<Option<i64>> {
+        connection.prepare_cached(text)?.query_row([], |row| row.get(0))
+    };
+    let of_types = least("SELECT min(storage_term_days) FROM event_types")?;
+    let of_plans = least("SELECT min(term_days) FROM plans WHERE term_days IS NOT NULL")?;
+    let own = of_types.into_iter().chain(of_plans).min();
     let by_severity = rule.term_days.iter().copied().map(i64::from).min().unwrap_or(0);
     Ok(own.map_or(by_severity, |own| own.min(by_severity)).saturating_mul(DAY_MS))
 }

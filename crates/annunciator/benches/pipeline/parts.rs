@@ -147,7 +147,8 @@ async fn cycle(store: Arc<dyn Store>, next: Arc<AtomicU32>, count: u32) {
         let settlements = planned.iter().map(settlement).collect();
         let plans = events.iter().zip(planned).map(|(event, planned)| {
             let notifications = vec![planned];
-            let verdict = PlanVerdict::Planned { notifications, decisions: Vec::new() };
+            let verdict =
+                PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
             PlanCommit { event: event.uid, verdict }
         });
         let plans = plans.collect();

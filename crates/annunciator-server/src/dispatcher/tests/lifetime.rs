@@ -84,6 +84,7 @@ async fn many_deliveries_given_up_together_raise_few_events() {
         let verdict = annunciator_store::PlanVerdict::Planned {
             notifications: vec![planned],
             decisions: Vec::new(),
+            term_days: None,
         };
         annunciator_store::PlanCommit { event: event.uid, verdict }
     });
