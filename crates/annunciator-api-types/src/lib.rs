@@ -7,6 +7,7 @@ mod certificate;
 mod event;
 mod ledger;
 mod operation;
+mod overrides;
 mod problem;
 mod settings;
 
@@ -19,14 +20,21 @@ pub use event::{
 };
 pub use ledger::{
     AttemptView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView, EventDetail, EventList,
-    EventTypeList, EventTypeView, EventView, FailureView, NotificationView, OperationResult,
-    OperationResults, OperationTargets, RecipientView, ResendResult, RouteView, StagesView,
-    TlsView, TriedServerView,
+    EventTypeChannelView, EventTypeList, EventTypeView, EventView, FailureView, NotificationView,
+    OperationResult, OperationResults, OperationTargets, RecipientView, ResendResult, RouteView,
+    StagesView, TlsView, TriedServerView,
 };
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
     StageView, StatusView, TestMessageRequest, TestMessageResult, TestRecipientResult, TokenList,
     TokenView,
+};
+pub use overrides::{
+    ApplicationSettingsList, ApplicationSettingsView, ConsultedLayerView, DeviceGroupInput,
+    DeviceGroupList, DeviceGroupView, DeviceOwnerInput, EffectiveChannelView, EffectiveRequest,
+    EffectiveSettingView, EffectiveView, EntryView, OriginView, OverrideChange, OverrideList,
+    OverridesSaved, OwnerInput, OwnerView, PolicyInput, PolicyList, PolicyView, StorageTermView,
+    TargetInput,
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{

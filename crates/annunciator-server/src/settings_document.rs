@@ -367,12 +367,7 @@ pub struct Verdict {
 /// Checks a settings document without a server; nothing is stored and nobody is asked.
 #[must_use]
 pub fn check(document: &Map<String, Value>) -> Verdict {
-    let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
-    let certificates = CertificateBook::default();
-    let compiled = replace(&Configuration::default(), document).and_then(|configuration| {
-        Snapshot::check(book.channels(), &certificates, configuration, 0)
-    });
-    let found = compiled.err().unwrap_or_default();
+    let found = compile(document).err().unwrap_or_default();
     let (mut warnings, errors): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|error| error.code == "unknown_certificate");
     for warning in &mut warnings {
@@ -382,6 +377,18 @@ pub fn check(document: &Map<String, Value>) -> Verdict {
                 .to_owned();
     }
     Verdict { errors, warnings }
+}
+
+/// A settings document into a snapshot, without a server.
+///
+/// # Errors
+/// Everything that is wrong.
+#[doc(hidden)]
+pub fn compile(document: &Map<String, Value>) -> Result<Snapshot, Vec<FieldError>> {
+    let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+    let certificates = CertificateBook::default();
+    let configuration = replace(&Configuration::default(), document)?;
+    Snapshot::check(book.channels(), &certificates, configuration, 0)
 }
 
 #[cfg(test)]

@@ -5,8 +5,12 @@
 pub mod audit;
 pub mod certificates;
 pub mod deliveries;
+pub mod effective;
 pub mod key_download;
 pub mod ledger;
+mod override_edit;
+pub mod overrides;
+pub mod policies;
 pub mod presets;
 pub mod send_test;
 pub mod settings;

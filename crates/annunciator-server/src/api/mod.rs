@@ -20,6 +20,8 @@ mod deliveries;
 mod events;
 mod health;
 mod notifications;
+mod overrides;
+mod policies;
 mod settings;
 mod status;
 mod test_message;

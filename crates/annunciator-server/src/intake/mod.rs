@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annunciator_api_types::{EventInput, FieldError};
-use annunciator_core::{Event, Timestamp};
+use annunciator_core::{Event, EventUid, Timestamp};
 use annunciator_store::{Accept, Acceptance, Accepted, Idempotency, StoreError};
 
 use crate::metrics::ResultLabels;
@@ -49,6 +49,20 @@ pub struct Batch {
     pub inputs: Vec<EventInput>,
     /// Whether they came as a list, so that pointers begin with the position.
     pub is_list: bool,
+}
+
+/// An event that nobody hands in, checked like one that somebody does.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn hypothetical(
+    input: EventInput,
+    uid: EventUid,
+    now: Timestamp,
+) -> Result<Event, Vec<FieldError>> {
+    let batch = Batch { inputs: vec![input], is_list: false };
+    let events = validation::validate(batch, now, || uid)?;
+    Ok(events.into_iter().next().expect("one event of one input"))
 }
 
 /// Why nothing was stored.

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
 
+mod a_policy_of_the_group_wins_and_its_lock_holds;
 mod certificates;
+mod many_event_types_are_edited_at_once_or_not_at_all;
+mod override_for_one_event_type;
 mod support;
 
 mod a_bad_bootstrap_config_is_explained;
