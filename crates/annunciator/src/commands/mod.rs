@@ -6,10 +6,15 @@
 mod audit;
 mod certificate;
 mod check;
+mod effective;
 mod event;
+mod event_types;
+mod group;
 pub(crate) mod ledger;
+mod overrides;
 mod pages;
 mod paging;
+mod policy;
 mod presets;
 mod preview;
 mod serve;
@@ -55,6 +60,14 @@ enum Command {
     Ledger(Box<ledger::LedgerArgs>),
     /// Read and change settings
     Settings(settings::SettingsArgs),
+    /// Override settings for event types, in policies, for an application on a device
+    Override(Box<overrides::OverrideArgs>),
+    /// List, show, make and delete policies
+    Policy(policy::PolicyArgs),
+    /// List, add and remove device groups
+    Group(group::GroupArgs),
+    /// Show what holds for an event, and where each value comes from
+    Effective(effective::EffectiveArgs),
     /// Send a test message and show each stage
     TestMessage(test_message::TestMessageArgs),
     /// Upload, show, replace and delete certificates and keys
@@ -86,6 +99,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Event(args) => online(event::run(args)),
         Command::Ledger(args) => online(ledger::run(*args)),
         Command::Settings(args) => online(settings::run(args)),
+        Command::Override(args) => online(overrides::run(*args)),
+        Command::Policy(args) => online(policy::run(args)),
+        Command::Group(args) => online(group::run(args)),
+        Command::Effective(args) => online(effective::run(args)),
         Command::TestMessage(args) => online(test_message::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
