@@ -12,9 +12,12 @@ mod override_edit;
 pub mod overrides;
 pub mod policies;
 pub mod presets;
+pub mod preview;
 pub mod send_test;
 pub mod settings;
+pub mod silences;
 pub mod status;
+pub mod templates;
 pub mod tokens;
 
 use annunciator_api_types::FieldError;

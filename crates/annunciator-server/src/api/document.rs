@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, health, notifications, overrides, policies, settings,
-    status, test_message, tokens,
+    silences, status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -42,6 +42,7 @@ pub(super) enum Problems {
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
         (name = "overrides", description = "Event configuration, policies, application settings, device groups"),
+        (name = "silences", description = "Time-bounded mutes"),
         (name = "certificates", description = "Certificate objects: authorities, client certificates, signing keys"),
         (name = "tokens", description = "API tokens"),
         (name = "server", description = "State of the server")
@@ -83,6 +84,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::show_settings, settings::change_settings))
         .routes(routes!(settings::show_definitions))
         .routes(routes!(settings::list_presets))
+        .routes(routes!(settings::list_templates))
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
         .routes(routes!(overrides::list_overrides, overrides::change_overrides))
@@ -94,6 +96,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(policies::list_groups, policies::add_group))
         .routes(routes!(policies::delete_group))
         .routes(routes!(test_message::send_test_message))
+        .routes(routes!(silences::list_silences, silences::create_silence))
+        .routes(routes!(silences::preview_silence))
+        .routes(routes!(silences::show_silence, silences::change_silence))
+        .routes(routes!(silences::end_silence))
         .routes(routes!(certificates::list_certificates, certificates::upload_certificate))
         .routes(routes!(
             certificates::show_certificate,

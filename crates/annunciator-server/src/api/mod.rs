@@ -23,6 +23,7 @@ mod notifications;
 mod overrides;
 mod policies;
 mod settings;
+mod silences;
 mod status;
 mod test_message;
 mod tokens;

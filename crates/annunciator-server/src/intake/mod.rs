@@ -116,6 +116,20 @@ pub async fn accept(
     answer
 }
 
+/// Checks an event that is only looked at and never stored.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn check_event(
+    input: EventInput,
+    uid: EventUid,
+    now: Timestamp,
+) -> Result<Event, Vec<FieldError>> {
+    let batch = Batch { inputs: vec![input], is_list: false };
+    let mut events = validation::validate(batch, now, || uid)?;
+    Ok(events.pop().expect("one event in, one out"))
+}
+
 async fn accept_uncounted(
     shared: &Arc<Shared>,
     batch: Batch,

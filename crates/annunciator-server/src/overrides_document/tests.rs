@@ -1,9 +1,6 @@
 //! Rules of the part of the document that overrides, without a server.
 
-use std::sync::Arc;
-
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::MemoryKeeper;
 use serde_json::json;
 
 use super::*;
@@ -71,7 +68,7 @@ fn check(change: impl FnOnce(&mut Value), expected: &[(&str, &str, &str)]) {
     let mut document = Value::Object(sample());
     change(&mut document);
     let Value::Object(document) = document else { panic!("an object") };
-    let channels = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+    let channels = SettingsBook::offline();
     let none = CertificateBook::default();
     let checked = replace(&Configuration::default(), &document)
         .and_then(|made| Snapshot::check(channels.channels(), &none, made, 0));
@@ -277,7 +274,7 @@ fn what_has_no_effect_is_told() {
         "events": [{"email": {"recipients": ["b@example.org"]}}],
     }));
     let Value::Object(document) = all else { panic!("an object") };
-    let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+    let book = SettingsBook::offline();
     let made = replace(&Configuration::default(), &document).expect("valid");
     let snapshot = Snapshot::compile(book.channels(), &CertificateBook::default(), made, 0);
     let warnings = find_warnings(&snapshot);

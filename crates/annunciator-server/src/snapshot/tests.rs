@@ -4,10 +4,7 @@ mod law;
 mod relay;
 mod situations;
 
-use std::sync::Arc;
-
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::MemoryKeeper;
 use annunciator_core::{Application, Device, Event, EventUid, ParameterValue, Severity, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -119,7 +116,7 @@ impl Situation {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+        let book = SettingsBook::offline();
         let certificates = CertificateBook::default();
         Snapshot::check(book.channels(), &certificates, self.configuration(), 1)
             .unwrap_or_else(|errors| panic!("{}: {errors:?}", self.name))

@@ -58,11 +58,12 @@ fn plan_one(snapshot: &Snapshot, event: &Event, ids: &Ids) -> annunciator_planne
     annunciator_planner::plan(event, &profiles, &holding.scope, DOMAIN, now, ids)
 }
 
-/// Groups are visited in turn, types in large steps: combinations repeat late or never.
+/// Types are visited in large steps, and groups so that no event of a hundred thousand meets the
+/// type and the group of another.
 fn event_in(number: u32, near: u32) -> Event {
     let mut event = event(number);
     event.event_type = event_type(number.wrapping_mul(7_919) % TYPES);
-    event.device.group = group(number % near);
+    event.device.group = group((number + number / TYPES) % near);
     event
 }
 

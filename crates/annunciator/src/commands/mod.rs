@@ -19,8 +19,10 @@ mod presets;
 mod preview;
 mod serve;
 mod settings;
+mod silence;
 mod status;
 pub(crate) mod story;
+mod templates;
 mod test_message;
 mod token;
 
@@ -70,6 +72,8 @@ enum Command {
     Effective(effective::EffectiveArgs),
     /// Send a test message and show each stage
     TestMessage(test_message::TestMessageArgs),
+    /// Mute notifications for a while; list, preview and end silences
+    Silence(silence::SilenceArgs),
     /// Upload, show, replace and delete certificates and keys
     Certificate(certificate::CertificateArgs),
     /// Make, list and revoke API tokens
@@ -104,6 +108,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Group(args) => online(group::run(args)),
         Command::Effective(args) => online(effective::run(args)),
         Command::TestMessage(args) => online(test_message::run(args)),
+        Command::Silence(args) => online(silence::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
         Command::Status(args) => online(status::run(args)),

@@ -12,7 +12,7 @@ use hyper::Method;
 use serde_json::{Map, Value};
 
 use super::paging::{PageOptions, for_each_page, print_end};
-use super::{presets, preview};
+use super::{presets, preview, templates};
 use crate::assignment::{Assignment, build_patch, find, parse_key, put};
 use crate::client::{Call, Client, ConnectOptions, Query, Refused, field_name};
 use crate::moment;
@@ -50,7 +50,11 @@ enum SettingsCommand {
         #[command(flatten)]
         page: PageOptions,
     },
+    /// Show ready templates, or save one as a setting
+    #[command(after_help = templates::EXAMPLES)]
+    Template(templates::TemplateArgs),
     /// Render subject and message without saving or sending anything
+    #[command(after_help = preview::EXAMPLES)]
     Preview(preview::PreviewArgs),
 }
 
@@ -82,6 +86,7 @@ pub(crate) async fn run(args: SettingsArgs) -> Result<ExitCode> {
         SettingsCommand::Set(args) => set(&client, &args).await,
         SettingsCommand::Preset(args) => presets::run(&client, args).await,
         SettingsCommand::History { page } => history(&client, &page).await,
+        SettingsCommand::Template(args) => templates::run(&client, args).await,
         SettingsCommand::Preview(args) => preview::run(&client, args).await,
     }
 }

@@ -1,14 +1,11 @@
 //! The law of layers (ADR 0007, ADR 0031): resolution equals a slow one that was written from the
 //! words of the records.
 
-use std::sync::Arc;
-
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::MemoryKeeper;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Situation, selector, short, usual_event};
+use super::{Situation, selector, short, usual_event, when_free_is_below};
 use crate::snapshot::{SettingsBook, Snapshot};
 
 const KEYS: [&str; 2] = ["subject", "message"];
@@ -22,6 +19,8 @@ struct Said {
     /// For each of [`KEYS`] whether it is set, and whether it is locked.
     sets: [(bool, bool); 2],
     term: Option<u32>,
+    /// A condition, and whether it holds.
+    condition: Option<bool>,
     /// A value that no other entry has.
     value: String,
 }
@@ -45,14 +44,19 @@ struct World {
 
 /// Entries with different selectors.
 fn entries(prefix: &'static str) -> impl Strategy<Value = Vec<Said>> {
-    let one = (any::<[(bool, bool); 2]>(), proptest::option::of(0..9_u32));
+    let one = (
+        any::<[(bool, bool); 2]>(),
+        proptest::option::of(0..9_u32),
+        proptest::option::of(any::<bool>()),
+    );
     let all = proptest::sample::subsequence(&SELECTORS[..], 0..=SELECTORS.len());
     (all, proptest::collection::vec(one, SELECTORS.len())).prop_map(move |(selectors, said)| {
         let said = selectors.into_iter().zip(said);
-        said.map(|(selector, (sets, term))| Said {
+        said.map(|(selector, (sets, term, condition))| Said {
             selector,
             sets,
             term,
+            condition,
             value: format!("{prefix} {selector}"),
         })
         .collect()
@@ -104,7 +108,13 @@ fn row(said: &Said, may_lock: bool) -> Value {
     row.insert("email".to_owned(), email.into());
     row.insert("locked".to_owned(), json!(locked));
     row.extend(said.term.map(|days| ("storage_term_days".to_owned(), json!(days))));
-    row.into()
+    let row = Value::Object(row);
+    // There are 3 free.
+    match said.condition {
+        None => row,
+        Some(true) => when_free_is_below(5, row),
+        Some(false) => when_free_is_below(2, row),
+    }
 }
 
 impl World {
@@ -165,7 +175,10 @@ impl World {
     fn about<'a>(&self, entries: &'a [Said]) -> Vec<&'a Said> {
         let severity = format!("!{}", self.event["severity"].as_str().unwrap());
         let order = [self.event["type"].as_str().unwrap(), &severity, "*"];
-        let find = |word: &&str| entries.iter().find(|said| said.selector == *word);
+        let find = |word: &&str| {
+            let holds = |said: &&Said| said.condition != Some(false);
+            entries.iter().filter(holds).find(|said| said.selector == *word)
+        };
         order.iter().filter_map(find).collect()
     }
 
@@ -203,7 +216,7 @@ proptest! {
     #[test]
     fn resolution_is_as_the_records_say(world in world()) {
         let one = world.situation();
-        let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+        let book = SettingsBook::offline();
         // Locks that fight are refused at save, and have an order all the same.
         let snapshot =
             Snapshot::compile(book.channels(), &CertificateBook::default(), one.configuration(), 1);
