@@ -99,8 +99,25 @@ pub struct EventTypeView {
     /// When its first event came.
     #[schema(value_type = String, format = DateTime)]
     pub first_seen_at: Timestamp,
-    /// Storage term in days.
+    /// How long such events are kept, in days; 0 = not listed.
     pub storage_term_days: u32,
+    /// Where the storage term comes from.
+    pub storage_term_origin: crate::OriginView,
+    /// Which channels notify about such an event of that severity, when it names no device.
+    pub channels: Vec<EventTypeChannelView>,
+    /// How many overrides there are for this type alone, of all owners.
+    pub override_count: usize,
+}
+
+/// Whether a channel notifies about events of a type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EventTypeChannelView {
+    /// The channel.
+    pub channel: String,
+    /// Whether it does.
+    pub on: bool,
+    /// Why, or why not.
+    pub reason: String,
 }
 
 /// The known event types.

@@ -5,9 +5,11 @@
 
 mod certificate;
 mod event;
+mod explain;
 mod ledger;
 mod limit;
 mod operation;
+mod overrides;
 mod problem;
 mod settings;
 mod silence;
@@ -20,17 +22,29 @@ pub use certificate::{
 pub use event::{
     AcceptedEvent, AcceptedEvents, ApplicationInput, DeviceInput, EventInput, ParameterInput,
 };
+pub use explain::{
+    ExplainRequest, ExplainView, ExplainedChannelView, ExplainedLimitView,
+    ExplainedNotificationView, ReplayChannelView, ReplayCountView, ReplayDifferenceView,
+    ReplayRequest, ReplaySideView, ReplayView,
+};
 pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,
-    EventDetail, EventList, EventTypeList, EventTypeView, EventView, FailureView, NotificationView,
-    OperationResult, OperationResults, OperationTargets, RecipientView, ResendResult, RouteView,
-    RunView, StagesView, TlsView, TriedServerView,
+    EventDetail, EventList, EventTypeChannelView, EventTypeList, EventTypeView, EventView,
+    FailureView, NotificationView, OperationResult, OperationResults, OperationTargets,
+    RecipientView, ResendResult, RouteView, RunView, StagesView, TlsView, TriedServerView,
 };
 pub use limit::LimitView;
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
     StageView, StatusView, TestMessageRequest, TestMessageResult, TestRecipientResult, TokenList,
     TokenView,
+};
+pub use overrides::{
+    ApplicationSettingsList, ApplicationSettingsView, ConsultedLayerView, DeviceGroupInput,
+    DeviceGroupList, DeviceGroupView, DeviceOwnerInput, EffectiveChannelView, EffectiveRequest,
+    EffectiveSettingView, EffectiveView, EntryView, OriginView, OverrideChange, OverrideList,
+    OverridesSaved, OwnerInput, OwnerView, PolicyInput, PolicyList, PolicyView, StorageTermView,
+    TargetInput,
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{

@@ -183,7 +183,8 @@ enum Overlap {
     Possible,
 }
 
-/// An entry of a policy and one of a policy that it inherits from, or a wider one of its own.
+/// An entry of a policy and one of a policy that it inherits from. Entries of one policy do not
+/// meet: among them the nearest counts, locked or not.
 struct Meeting<'a, C> {
     number: LayerNumber,
     lower: &'a Entry<C>,

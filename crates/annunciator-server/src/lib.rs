@@ -33,6 +33,8 @@ mod start;
 mod tokens;
 mod upkeep;
 
+#[doc(hidden)]
+pub use settings_document::compile as compile_settings;
 pub use settings_document::{Verdict, check as check_settings};
 pub use start::{
     Bootstrap, BootstrapToken, RunningServer, ServerConfig, StartError, TlsFiles, start,

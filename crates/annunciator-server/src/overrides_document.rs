@@ -32,6 +32,16 @@ pub fn read(document: &Map<String, Value>, previous: &Layers) -> Result<Layers, 
     Reader::read(document, Secrets::Typed(by_identity(previous)))
 }
 
+/// Reads the keys of an entry that say which events it is for: `type` or `severity`, `conditions`.
+///
+/// # Errors
+/// Everything that is wrong, with pointers below the row.
+pub fn read_target(
+    row: &Map<String, Value>,
+) -> Result<(Selector, Option<MatcherSet>), Vec<FieldError>> {
+    Reader::read_target(row)
+}
+
 /// What secrets are looked up by: owner, selector and conditions of an entry.
 fn identity<C>(owner: &Owner, entry: &Entry<C>) -> String {
     let condition = entry.condition.as_ref().map(MatcherSet::fingerprint);

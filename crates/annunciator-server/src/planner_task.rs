@@ -201,10 +201,10 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     let mut has_failed = false;
     for event in &events {
         let verdict = match plan_one(shared, &snapshot, &silences, event, now, planner) {
-            Ok((notifications, decisions)) => {
+            Ok((notifications, decisions, term_days)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
-                PlanVerdict::Planned { notifications: planned, decisions }
+                PlanVerdict::Planned { notifications: planned, decisions, term_days }
             }
             Err(reason) => {
                 has_failed = true;
@@ -252,7 +252,8 @@ async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<Notificati
     }
 }
 
-type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>);
+/// What must be sent, what was decided, and how long the event is kept if a layer says so.
+type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>, Option<u32>);
 
 fn plan_one(
     shared: &Shared,
@@ -272,7 +273,8 @@ fn plan_one(
         let profile: &ChannelProfile = &holding.profiles[content.profile];
         bind(shared, profile, (event, content), now, lifetime_ms)
     };
-    Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions))
+    let term_days = snapshot.storage_term(&holding.layers).map(|(days, _)| days);
+    Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions, term_days))
 }
 
 /// Gives each recipient a delivery; they are claimed at once when the lane has room.
@@ -365,4 +367,4 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

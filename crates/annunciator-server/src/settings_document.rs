@@ -377,12 +377,7 @@ const KNOWN_BY_SERVER: [&str; 2] = ["unknown_certificate", "executable"];
 /// Checks a settings document without a server; nothing is stored and nobody is asked.
 #[must_use]
 pub fn check(document: &Map<String, Value>) -> Verdict {
-    let book = SettingsBook::offline();
-    let certificates = CertificateBook::default();
-    let compiled = replace(&Configuration::default(), document).and_then(|configuration| {
-        Snapshot::check(book.channels(), &certificates, configuration, 0)
-    });
-    let found = compiled.err().unwrap_or_default();
+    let found = compile(document).err().unwrap_or_default();
     let (mut warnings, errors): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|error| KNOWN_BY_SERVER.contains(&error.code.as_str()));
     for warning in &mut warnings {
@@ -395,6 +390,18 @@ pub fn check(document: &Map<String, Value>) -> Verdict {
         );
     }
     Verdict { errors, warnings }
+}
+
+/// A settings document into a snapshot, without a server.
+///
+/// # Errors
+/// Everything that is wrong.
+#[doc(hidden)]
+pub fn compile(document: &Map<String, Value>) -> Result<Snapshot, Vec<FieldError>> {
+    let book = SettingsBook::offline();
+    let certificates = CertificateBook::default();
+    let configuration = replace(&Configuration::default(), document)?;
+    Snapshot::check(book.channels(), &certificates, configuration, 0)
 }
 
 #[cfg(test)]

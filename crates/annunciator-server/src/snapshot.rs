@@ -13,10 +13,13 @@ use std::time::Duration;
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
 use annunciator_channels::{
-    CHANNELS, Channel, EffectiveValue, Keeper, MemoryKeeper, NamesSettings, Surroundings, Transport,
+    CHANNELS, Channel, ChannelLayers, EffectiveValue, Keeper, MemoryKeeper, NamesSettings,
+    Surroundings, Transport,
 };
 use annunciator_core::{ChannelName, Event, NotificationLimit, Scope};
-use annunciator_planner::{ChannelProfile, Evidence, LayerIndex, LayerNumber, Standing};
+use annunciator_planner::{
+    ChannelProfile, Entry, Evidence, LayerIndex, LayerNumber, Owner, Standing,
+};
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
 
@@ -138,6 +141,22 @@ impl Snapshot {
     #[must_use]
     pub fn layer_id(&self, number: LayerNumber) -> &str {
         self.profiles.id(number)
+    }
+
+    /// A layer, by its number: whose it is and what it sets.
+    #[must_use]
+    pub fn layer(&self, number: LayerNumber) -> Option<(&Owner, &Entry<ChannelLayers>)> {
+        self.profiles.layer(number)
+    }
+
+    /// How long events are kept by the nearest of these layers that says so, in days, and whose it
+    /// is; nothing when none does.
+    #[must_use]
+    pub fn storage_term(&self, layers: &[LayerNumber]) -> Option<(u32, Origin)> {
+        layers.iter().find_map(|number| {
+            let (owner, entry) = self.layer(*number)?;
+            Some((entry.storage_term_days?, owner.origin()))
+        })
     }
 
     /// Effective values of a channel, by its position, under these layers.
@@ -276,3 +295,6 @@ pub(crate) fn field_errors(group: &str, problems: Vec<Problem>) -> Vec<FieldErro
     };
     problems.into_iter().map(error).collect()
 }
+
+#[cfg(test)]
+mod tests;

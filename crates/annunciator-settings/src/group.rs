@@ -164,7 +164,8 @@ pub fn find_misplaced(
         let detail = match (row.place(), is_override) {
             (Place::ServerOnly, true) => "is set for the whole server only: remove it here",
             (Place::OverrideOnly, false) => {
-                "is set in event configuration, policies and application settings only: the                  server-wide switch is `notify_about`"
+                "is set in event configuration, policies and application settings only: the \
+                 server-wide switch is `notify_about`"
             }
             _ => return None,
         };

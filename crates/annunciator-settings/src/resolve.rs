@@ -81,7 +81,7 @@ pub trait SettingsGroup: Clone + Default + fmt::Debug + 'static {
     const DOC_SOURCE: &'static str;
 
     /// Effective values over layers, nearest first; what no layer sets is the compiled default,
-    /// and a locked value wins over all that is nearer.
+    /// and a locked value wins over all that is nearer than its owner.
     #[must_use]
     fn resolve_sources(sources: &[Source<'_, Self::Layer>]) -> Resolved<Self>;
 
@@ -152,6 +152,10 @@ impl<G: SettingsGroup> Resolved<G> {
 
 /// For each setting the position of the layer that supplies it; nothing where the compiled
 /// default holds.
+///
+/// A lock binds what is nearer than its owner: the farthest owner that locks a setting supplies
+/// it, and among the layers of that owner the nearest counts, as ever. Layers of one owner share
+/// their origin.
 #[must_use]
 pub fn choose_layers<L: SettingsLayer>(sources: &[Source<'_, L>]) -> Vec<Option<usize>> {
     let definitions = L::definitions();
@@ -159,12 +163,15 @@ pub fn choose_layers<L: SettingsLayer>(sources: &[Source<'_, L>]) -> Vec<Option<
         .iter()
         .map(|source| source.layer.slots().iter().map(|slot| slot.is_set()).collect())
         .collect();
-    // What is farthest and locked, else what is nearest.
     let supplier_of = |at: usize| {
         let key = definitions[at].key;
         let is_fixed = |layer: &usize| set[*layer][at] && sources[*layer].locks.hold(key);
         let fixed = (0..sources.len()).rev().find(is_fixed);
-        fixed.or_else(|| set.iter().position(|layer| layer[at]))
+        let owner = fixed.map(|fixed| &sources[fixed].origin);
+        let counts = |layer: &usize| {
+            set[*layer][at] && owner.is_none_or(|owner| sources[*layer].origin == *owner)
+        };
+        (0..sources.len()).find(counts)
     };
     let choose = |(at, definition): (usize, &Definition)| {
         let Some(leader) = leader_of(definitions, definition.unit()) else {
@@ -181,18 +188,20 @@ pub fn choose_layers<L: SettingsLayer>(sources: &[Source<'_, L>]) -> Vec<Option<
     definitions.iter().enumerate().map(choose).collect()
 }
 
-/// Whether each chosen value is locked where it stands; the values of a unit are as their leader.
+/// Whether the owner of each chosen value locks it; the values of a unit are as their leader.
 #[must_use]
 pub fn find_locked<L: SettingsLayer>(
     sources: &[Source<'_, L>],
     chosen: &[Option<usize>],
 ) -> Vec<bool> {
     let definitions = L::definitions();
-    let is_locked = |(definition, chosen): (&Definition, &Option<usize>)| {
-        let Some(chosen) = chosen else { return false };
-        let leader = leader_of(definitions, definition.unit());
-        let key = leader.map_or(definition.key, |leader| definitions[leader].key);
-        sources[*chosen].locks.hold(key)
+    let is_locked = |(at, definition): (usize, &Definition)| {
+        let at = leader_of(definitions, definition.unit()).unwrap_or(at);
+        let Some(supplier) = chosen[at] else { return false };
+        let key = definitions[at].key;
+        let is_of_owner = |source: &&Source<'_, L>| source.origin == sources[supplier].origin;
+        let mut of_owner = sources.iter().filter(is_of_owner);
+        of_owner.any(|source| source.locks.hold(key) && source.layer.slots()[at].is_set())
     };
-    definitions.iter().zip(chosen).map(is_locked).collect()
+    definitions.iter().enumerate().map(is_locked).collect()
 }

@@ -70,7 +70,10 @@ async fn explain_row(
     })
 }
 
-async fn event_of(shared: &Shared, request: ExplainRequest) -> Result<(EventRow, bool), AdminError> {
+async fn event_of(
+    shared: &Shared,
+    request: ExplainRequest,
+) -> Result<(EventRow, bool), AdminError> {
     let missing = |detail: &str| {
         let error = FieldError::new("/event_id", "required", detail);
         AdminError::Invalid(vec![error])
@@ -87,9 +90,8 @@ async fn event_of(shared: &Shared, request: ExplainRequest) -> Result<(EventRow,
                 error.pointer.insert_str(0, "/event");
                 error
             };
-            let event = event.map_err(|errors| {
-                AdminError::Invalid(errors.into_iter().map(below).collect())
-            })?;
+            let event = event
+                .map_err(|errors| AdminError::Invalid(errors.into_iter().map(below).collect()))?;
             let state = EventState::Accepted { tries: 0 };
             Ok((EventRow { event, state, decisions: Vec::new() }, false))
         }

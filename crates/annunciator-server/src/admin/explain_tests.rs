@@ -34,7 +34,11 @@ impl Dice {
         let address = format!("{}@x.example", self.one_of(&["a", "b", "c"]));
         put(self.0.bool(), "recipients", json!([address]));
         put(self.0.bool(), "subject", json!(self.one_of(&["%EVENT%", "%SEVERITY%", ""])));
-        put(self.0.bool(), "limit", self.one_of(&[json!("none"), json!({"count": 2, "period_s": 900})]));
+        put(
+            self.0.bool(),
+            "limit",
+            self.one_of(&[json!("none"), json!({"count": 2, "period_s": 900})]),
+        );
         let about = self.one_of(&[json!("all"), json!(["critical"]), json!("configured")]);
         put(!is_override, "notify_about", about);
         put(is_override && self.0.bool(), "notify", json!(self.0.bool()));
@@ -135,11 +139,8 @@ async fn check(
         .iter()
         .map(|one| (one.channel.to_string(), one.kind.as_str().to_owned()))
         .collect();
-    let told: Vec<(String, String)> = explained
-        .channels
-        .iter()
-        .map(|one| (one.channel.clone(), one.decision.clone()))
-        .collect();
+    let told: Vec<(String, String)> =
+        explained.channels.iter().map(|one| (one.channel.clone(), one.decision.clone())).collect();
     assert_eq!(decided, told, "seed {seed}: {:?}", stored.decisions);
     let sent = shared.store.notifications_of(uid).await.expect("read");
     let channel = &explained.channels[0];

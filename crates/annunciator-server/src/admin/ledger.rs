@@ -6,8 +6,7 @@
 
 use annunciator_core::{Attempt, DeliveryId, EventUid, Notification, NotificationId};
 use annunciator_store::{
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, NewAudit, Operated, Page,
-    Paged, Requeue,
+    DeliveryFilter, DeliveryRow, EventFilter, EventRow, NewAudit, Operated, Page, Paged, Requeue,
 };
 
 use super::AdminError;
@@ -82,14 +81,6 @@ pub(super) async fn find_event(
         )));
     }
     rows.pop().ok_or_else(|| AdminError::NotFound("There is no event of this id.".to_owned()))
-}
-
-/// Known event types.
-///
-/// # Errors
-/// What the store answers.
-pub async fn event_types(shared: &Shared) -> Result<Vec<EventTypeRow>, AdminError> {
-    shared.store.event_types().await.map_err(AdminError::Store)
 }
 
 /// Deliveries, newest first.

@@ -5,8 +5,13 @@
 pub mod audit;
 pub mod certificates;
 pub mod deliveries;
+pub mod effective;
+pub mod explain;
 pub mod key_download;
 pub mod ledger;
+mod override_edit;
+pub mod overrides;
+pub mod policies;
 pub mod presets;
 pub mod preview;
 pub mod send_test;

@@ -79,6 +79,9 @@ pub async fn patch(
         .await
 }
 
+/// Makes a new configuration of the one in force.
+pub type Make<'a> = &'a (dyn Fn(&Configuration) -> Result<Configuration, Vec<FieldError>> + Sync);
+
 /// Changes the configuration: `make` makes the new one from the one in force.
 ///
 /// # Errors
@@ -88,7 +91,7 @@ pub async fn change(
     expected_revision: Option<i64>,
     author: &str,
     comment: &str,
-    make: &(dyn Fn(&Configuration) -> Result<Configuration, Vec<FieldError>> + Sync),
+    make: Make<'_>,
 ) -> Result<SettingsSaved, AdminError> {
     // An object that is named here must not be deleted before it is saved.
     let _steady = shared.certificates.steady().await;

@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, health, notifications, settings, silences, status,
-    test_message, tokens,
+    audit, certificates, deliveries, events, explain, health, notifications, overrides, policies,
+    settings, silences, status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -41,6 +41,7 @@ pub(super) enum Problems {
         (name = "events", description = "Events and event types"),
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
+        (name = "overrides", description = "Event configuration, policies, application settings, device groups"),
         (name = "silences", description = "Time-bounded mutes"),
         (name = "certificates", description = "Certificate objects: authorities, client certificates, signing keys"),
         (name = "tokens", description = "API tokens"),
@@ -86,6 +87,15 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::list_templates))
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
+        .routes(routes!(overrides::list_overrides, overrides::change_overrides))
+        .routes(routes!(overrides::list_application_settings))
+        .routes(routes!(overrides::delete_application_settings))
+        .routes(routes!(overrides::show_effective))
+        .routes(routes!(explain::explain_event))
+        .routes(routes!(policies::list_policies))
+        .routes(routes!(policies::show_policy, policies::put_policy, policies::delete_policy))
+        .routes(routes!(policies::list_groups, policies::add_group))
+        .routes(routes!(policies::delete_group))
         .routes(routes!(test_message::send_test_message))
         .routes(routes!(silences::list_silences, silences::create_silence))
         .routes(routes!(silences::preview_silence))

@@ -21,7 +21,7 @@ use super::error::ApiError;
 use super::query::{Conversion, Params};
 use super::rights::{Peer, SUBMIT_EVENTS, authorize};
 use super::{Answer, views};
-use crate::admin::ledger;
+use crate::admin::{effective, ledger};
 use crate::intake::{self, http as posted};
 use crate::shared::Shared;
 
@@ -208,12 +208,11 @@ pub(super) async fn show_event(
     }))
 }
 
-/// List the known event types.
+/// List the known event types, and what holds for each.
 #[utoipa::path(
     get, path = "/api/v1/event-types", tag = "events",
     responses((status = 200, description = "By application and code", body = EventTypeList), Problems)
 )]
 pub(super) async fn list_event_types(state: State<Arc<Shared>>) -> Answer<EventTypeList> {
-    let rows = ledger::event_types(&state.0).await?;
-    Ok(Json(EventTypeList { event_types: rows.into_iter().map(views::event_type).collect() }))
+    Ok(Json(effective::event_types(&state.0).await?))
 }

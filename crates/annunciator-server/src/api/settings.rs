@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use annunciator_api_types::{
-    PresetList, PreviewRequest, PreviewResult, SettingsHistory, SettingsSaved, SettingsView,
-    TemplateList,
+    OverridesSaved, PresetList, PreviewRequest, PreviewResult, SettingsHistory, SettingsSaved,
+    SettingsView, TemplateList,
 };
 use annunciator_template::Language;
 use axum::Json;
@@ -22,7 +22,8 @@ use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, Params};
 use super::{Answer, Caller, RequestHeaders};
-use crate::admin::{presets, preview, settings as admin, templates};
+use crate::admin::overrides::Signature;
+use crate::admin::{AdminError, presets, preview, settings as admin, templates};
 use crate::shared::Shared;
 
 /// Longest comment on a change. Unit: characters.
@@ -34,6 +35,71 @@ const COMMENT_CHARS_MAX: usize = 500;
 pub(super) struct ChangeParams {
     /// Why, at most 500 characters; kept in the history.
     comment: Option<String>,
+}
+
+/// What every change of settings carries beside its content.
+pub(super) struct Change {
+    expected_revision: Option<i64>,
+    comment: String,
+}
+
+impl Change {
+    /// Reads header and parameter.
+    ///
+    /// # Errors
+    /// `If-Match` is no revision, or the comment is too long.
+    pub(super) fn read(headers: &RequestHeaders, params: &ChangeParams) -> Result<Self, ApiError> {
+        let expected_revision = expected_revision(headers.0.get(header::IF_MATCH))?;
+        let mut conversion = Conversion::default();
+        let must =
+            format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
+        let comment = conversion.value("comment", params.comment.as_ref(), &must, |text| {
+            let is_plain = !text.chars().any(char::is_control);
+            (is_plain && text.chars().count() <= COMMENT_CHARS_MAX).then(|| text.to_owned())
+        });
+        conversion.finish()?;
+        Ok(Self { expected_revision, comment: comment.unwrap_or_default() })
+    }
+
+    /// What is saved with the change.
+    pub(super) fn signature<'a>(&'a self, caller: &'a Caller) -> Signature<'a> {
+        Signature {
+            expected_revision: self.expected_revision,
+            author: caller.author(),
+            comment: &self.comment,
+        }
+    }
+
+    /// The answer, with the new revision as its `ETag`.
+    pub(super) fn answer<T: Saved>(
+        &self,
+        saved: Result<T, AdminError>,
+    ) -> Result<Response, ApiError> {
+        let saved = saved.map_err(|error| {
+            let error = ApiError::from(error);
+            if self.expected_revision.is_some() { error.conditional() } else { error }
+        })?;
+        let revision = saved.revision();
+        Ok(with_revision(revision, Json(saved).into_response()))
+    }
+}
+
+/// The answer to a change that was saved.
+pub(super) trait Saved: serde::Serialize {
+    /// The new revision.
+    fn revision(&self) -> i64;
+}
+
+impl Saved for SettingsSaved {
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
+impl Saved for OverridesSaved {
+    fn revision(&self) -> i64 {
+        self.revision
+    }
 }
 
 /// Which part of a list is asked for.
@@ -77,22 +143,10 @@ pub(super) async fn change_settings(
     params: Params<ChangeParams>,
     body: JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let expected = expected_revision(headers.0.get(header::IF_MATCH))?;
-    let mut conversion = Conversion::default();
-    let must = format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
-    let comment = conversion.value("comment", params.0.comment.as_ref(), &must, |text| {
-        let fits = text.chars().count() <= COMMENT_CHARS_MAX && !text.chars().any(char::is_control);
-        fits.then(|| text.to_owned())
-    });
-    conversion.finish()?;
-    let comment = comment.unwrap_or_default();
-    let saved = admin::patch(&state.0, body.0, expected, caller.author(), &comment).await;
-    let saved = saved.map_err(|error| {
-        let error = ApiError::from(error);
-        if expected.is_some() { error.conditional() } else { error }
-    })?;
-    let revision = saved.revision;
-    Ok(with_revision(revision, Json(saved).into_response()))
+    let change = Change::read(&headers, &params.0)?;
+    let Signature { expected_revision, author, comment } = change.signature(&caller);
+    let saved = admin::patch(&state.0, body.0, expected_revision, author, comment).await;
+    change.answer(saved)
 }
 
 /// What settings there are: type, bounds, default and description of each.
@@ -176,7 +230,8 @@ pub(super) async fn preview_templates(
     Ok(Json(preview::preview(&state.0, body.0).await?))
 }
 
-fn with_revision(revision: i64, mut response: Response) -> Response {
+/// Says the revision in the header that conditional requests are made of.
+pub(super) fn with_revision(revision: i64, mut response: Response) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -7,16 +7,14 @@ use std::collections::HashMap;
 
 use annunciator_api_types::{
     ApplicationInput, AttemptView, AuditView, CommandView, DecisionView, DeliveryView, DeviceInput,
-    EventTypeView, EventView, FailureView, NotificationView, OperationResult, ParameterInput,
-    RecipientView, RouteView, RunView, StagesView, TlsView, TriedServerView,
+    EventView, FailureView, NotificationView, OperationResult, ParameterInput, RecipientView,
+    RouteView, RunView, StagesView, TlsView, TriedServerView,
 };
 use annunciator_core::{
     Attempt, DeliveryId, DeliveryState, Failure, FailureScope, Lane, Notification, ParameterValue,
     Recipient, RecipientRole, RouteFacts, RunFacts, TlsFacts,
 };
-use annunciator_store::{
-    AuditEntry, DecisionKind, DeliveryRow, EventRow, EventState, EventTypeRow, Operated,
-};
+use annunciator_store::{AuditEntry, DecisionKind, DeliveryRow, EventRow, EventState, Operated};
 
 use crate::dispatcher::LaneStatus;
 
@@ -76,21 +74,6 @@ fn decision_word(kind: DecisionKind) -> &'static str {
         DecisionKind::Incomplete => "incomplete",
         DecisionKind::Silenced => "silenced",
         DecisionKind::Limited => "limited",
-    }
-}
-
-/// A known event type.
-#[must_use]
-pub fn event_type(row: EventTypeRow) -> EventTypeView {
-    EventTypeView {
-        application: row.application,
-        event_type: row.event_type,
-        type_name: row.type_name,
-        severity: row.severity,
-        first_seen_at: row.first_seen_at,
-        storage_term_days: row
-            .storage_term_days
-            .unwrap_or_else(|| row.severity.storage_term_days()),
     }
 }
 

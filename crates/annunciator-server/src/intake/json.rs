@@ -8,8 +8,9 @@
 //! path, so that good requests pay nothing for good messages.
 
 use annunciator_api_types::{
-    CertificateUpload, EventInput, FieldError, KeyDownloadRequest, NewTokenRequest,
-    OperationTargets, PreviewRequest, TestMessageRequest,
+    CertificateUpload, DeviceGroupInput, EffectiveRequest, EventInput, ExplainRequest, FieldError,
+    KeyDownloadRequest, NewTokenRequest, OperationTargets, OverrideChange, PolicyInput,
+    PreviewRequest, TestMessageRequest,
 };
 use annunciator_core::one_line;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -365,6 +366,73 @@ impl Document for TestMessageRequest {
         const FIELDS: &[&str] =
             &["channel", "email", "sms", "executable", "names", "dry_run", "trace"];
         if path.is_empty() { FIELDS } else { &[] }
+    }
+}
+
+impl Document for OverrideChange {
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        match path {
+            [] => {
+                &["owner", "application", "targets", "change", "use_administration_server_settings"]
+            }
+            ["owner"] => &["event_configuration", "policy", "application_settings"],
+            ["owner", "application_settings"] => &["device"],
+            ["targets"] => &["type", "severity", "conditions"],
+            _ => &[],
+        }
+    }
+    fn expectation(path: &[&str]) -> Option<&'static str> {
+        // Never the parser's own words, which repeat the value.
+        match path {
+            ["change", ..] => Some("must be an object with channels, storage_term_days and locked"),
+            ["targets"] => Some("must be a list of objects with type or severity, and conditions"),
+            _ => None,
+        }
+    }
+}
+
+impl Document for PolicyInput {
+    const REQUIRED: &'static [&'static str] = &["application"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        match path {
+            [] => {
+                &["name", "application", "group", "enabled", "inherit", "force_children", "events"]
+            }
+            _ => &[],
+        }
+    }
+    fn expectation(path: &[&str]) -> Option<&'static str> {
+        (path == ["events"]).then_some("must be a list of objects, as in the settings document")
+    }
+}
+
+impl Document for DeviceGroupInput {
+    const REQUIRED: &'static [&'static str] = &["path"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        if path.is_empty() { &["path"] } else { &[] }
+    }
+}
+
+impl Document for EffectiveRequest {
+    const REQUIRED: &'static [&'static str] = &["application", "type"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        match path {
+            [] => &["application", "type", "severity", "device", "group", "parameters"],
+            _ => &[],
+        }
+    }
+    fn expectation(path: &[&str]) -> Option<&'static str> {
+        EventInput::expectation(path)
+    }
+}
+
+impl Document for ExplainRequest {
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        match path {
+            [] => &["event_id", "application", "event"],
+            ["event", below @ ..] => <EventInput as Document>::fields(below),
+            _ => &[],
+        }
     }
 }
 

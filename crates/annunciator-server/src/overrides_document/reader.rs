@@ -10,6 +10,7 @@ use annunciator_settings::{Problem, find_misplaced};
 use serde_json::{Map, Value};
 
 use super::{Layers, identity};
+use crate::intake::json::push_key;
 use crate::settings_document::unknown;
 
 /// Most device groups, owners, and entries of one owner.
@@ -52,6 +53,19 @@ impl Reader<'_> {
         let mut reader = Reader { errors: Vec::new(), secrets };
         let overrides = reader.overrides(document);
         if reader.errors.is_empty() { Ok(overrides) } else { Err(reader.errors) }
+    }
+
+    /// Reads which events an entry is for.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn read_target(
+        fields: &Map<String, Value>,
+    ) -> Result<(Selector, Option<MatcherSet>), Vec<FieldError>> {
+        let mut reader = Reader { errors: Vec::new(), secrets: Secrets::Typed(HashMap::new()) };
+        let row = Row { pointer: "", fields };
+        let target = (reader.selector(row), reader.condition(row));
+        if reader.errors.is_empty() { Ok(target) } else { Err(reader.errors) }
     }
 
     fn add(&mut self, pointer: impl Into<String>, code: &str, detail: impl Into<String>) {
@@ -289,7 +303,8 @@ impl Reader<'_> {
 
     fn check_names(&mut self, row: Row<'_>, known: &[&str]) {
         for key in row.fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            let pointer = format!("{}/{key}", row.pointer);
+            let mut pointer = row.pointer.to_owned();
+            push_key(&mut pointer, key);
             self.errors.push(unknown(&pointer, "setting", key, known, None));
         }
     }

@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Number of the event that cannot be planned.
 const POISON: u32 = 3;
 
-async fn shared(folder: &std::path::Path) -> Arc<Shared> {
+pub(crate) async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     let store: Arc<dyn Store> = SqliteStore::open(&folder.join("data")).expect("a store is opened");
     let clock: Arc<dyn annunciator_core::Clock> = Arc::new(SystemClock);
     let held: Arc<dyn crate::limit_clock::HeldClock> =
@@ -88,7 +88,7 @@ async fn row(shared: &Shared, number: u32) -> EventRow {
     found.expect("the ledger can be read").expect("it is there")
 }
 
-async fn until_no_event_waits(shared: &Shared) {
+pub(crate) async fn until_no_event_waits(shared: &Shared) {
     let wait = async {
         while shared.store.queue_counts().await.expect("it can be counted").events_unplanned > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::{Basis, Channel, LayerView, NamesSettings, Transport};
-use annunciator_planner::{ChannelProfile, LayerNumber};
+use annunciator_channels::{Basis, Channel, ChannelLayers, LayerView, NamesSettings, Transport};
+use annunciator_planner::{ChannelProfile, Entry, LayerNumber, Owner};
 use annunciator_settings::Origin;
 
 use crate::configuration::Configuration;
@@ -102,6 +102,13 @@ impl ProfileBook {
     /// Name of a layer in lanes and counters.
     pub(super) fn id(&self, number: LayerNumber) -> &str {
         &self.layers[number as usize].id
+    }
+
+    /// A layer: whose it is and what it sets.
+    pub(super) fn layer(&self, number: LayerNumber) -> Option<(&Owner, &Entry<ChannelLayers>)> {
+        let place = self.layers.get(number as usize)?;
+        let owned = &self.configuration.overrides.owned[place.owned];
+        Some((&owned.owner, &owned.entries[place.entry]))
     }
 
     /// What the channels' transports are made with.

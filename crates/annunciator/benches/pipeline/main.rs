@@ -12,6 +12,7 @@
 mod events;
 mod figures;
 mod http;
+mod overrides;
 mod parts;
 mod server;
 mod sink;
@@ -29,6 +30,8 @@ struct Size {
     accepted: u32,
     /// Events that are planned alone, and composed alone.
     computed: u32,
+    /// Events that are planned over many policies and event types.
+    overridden: u32,
     /// Events that go through the store alone.
     stored: u32,
     /// Deliveries that are drained.
@@ -43,6 +46,7 @@ const FULL: Size = Size {
     rounds: 5,
     accepted: 20_000,
     computed: 50_000,
+    overridden: 100_000,
     stored: 20_000,
     drained: 10_000,
     burst: 3_000,
@@ -53,6 +57,7 @@ const QUICK: Size = Size {
     rounds: 1,
     accepted: 3_000,
     computed: 5_000,
+    overridden: 10_000,
     stored: 3_000,
     drained: 2_000,
     burst: 1_000,
@@ -63,9 +68,10 @@ const QUICK: Size = Size {
 type Program = (&'static str, fn(&Size) -> Vec<Measured>);
 
 /// Every program, in the order of an event's way.
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 8] = [
     ("accept", |size| whole::accept(size.accepted)),
     ("plan", |size| parts::plan(size.computed)),
+    ("overrides", |size| overrides::plan(size.overridden)),
     ("compose", |size| parts::compose(size.computed)),
     ("store", |size| parts::store(size.stored)),
     ("deliver", |size| whole::deliver(size.drained)),

@@ -25,7 +25,7 @@ use crate::figures::Measured;
 use crate::usage::Usage;
 use crate::whole::rate;
 
-const DOMAIN: &str = "bench.example";
+pub(crate) const DOMAIN: &str = "bench.example";
 /// Events of one commit, about what gathers under load.
 const BATCH: u32 = 100;
 /// Batches under way at once.
@@ -33,7 +33,7 @@ const TASKS: u32 = 8;
 
 /// Numbers as ids.
 #[derive(Default)]
-struct Ids(Cell<u32>);
+pub(crate) struct Ids(Cell<u32>);
 
 impl NotificationIds for Ids {
     fn notification_id(&self) -> NotificationId {

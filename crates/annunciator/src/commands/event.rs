@@ -15,14 +15,15 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 
 use super::paging::{PageOptions, for_each_page, print_end};
-use super::story;
+use super::{event_types, story};
 use crate::client::{Call, Client, ConnectOptions, Query, percent_encode};
 use crate::moment;
 use crate::output::{self, Cell, Paint, Tone};
 
 /// Largest file of events; the server's own limit may be lower. Unit: octets.
 const FILE_SIZE_MAX: u64 = 64 * 1024 * 1024;
-const SEVERITIES: &[&str] = &["info", "warning", "failure", "critical"];
+/// The severities, in their order.
+pub(super) const SEVERITIES: &[&str] = &["info", "warning", "failure", "critical"];
 
 /// Arguments of `event`.
 #[derive(Args, Debug)]
@@ -39,6 +40,15 @@ enum EventCommand {
     Send(Box<SendArgs>),
     /// List events, newest first
     List(ListArgs),
+    /// List the known event types and what holds for each
+    Types {
+        /// Only of this application
+        #[arg(long, value_name = "NAME")]
+        application: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show an event: what was decided, in which words, for whom, and what became of it
     Show {
         /// The ledger's id, or the source's id
@@ -145,6 +155,9 @@ pub(crate) async fn run(args: EventArgs) -> Result<ExitCode> {
     match args.command {
         EventCommand::Send(args) => send(&client, *args).await,
         EventCommand::List(args) => list(&client, &args).await,
+        EventCommand::Types { application, json } => {
+            event_types::run(&client, application.as_deref(), json).await
+        }
         EventCommand::Show { id, application, json } => {
             show(&client, &id, application.as_deref(), json).await
         }
@@ -220,7 +233,8 @@ fn media_type(text: &str) -> &'static str {
     if is_ndjson { "application/x-ndjson" } else { "application/json" }
 }
 
-fn parse_parameter(text: &str) -> Result<(String, ParameterInput), String> {
+/// `NAME=VALUE` of a parameter.
+pub(super) fn parse_parameter(text: &str) -> Result<(String, ParameterInput), String> {
     let (name, value) = text
         .split_once('=')
         .filter(|(name, _)| !name.is_empty())

@@ -78,8 +78,8 @@ pub(crate) async fn run(args: ExplainArgs) -> Result<ExitCode> {
 fn request(args: ExplainArgs) -> Result<ExplainRequest> {
     if let Some(file) = &args.file {
         let text = read(file)?;
-        let event: EventInput =
-            serde_json::from_str(&text).with_context(|| format!("{} is no event", file.display()))?;
+        let event: EventInput = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no event", file.display()))?;
         return Ok(ExplainRequest { event: Some(event), ..ExplainRequest::default() });
     }
     let Some(event_type) = args.event_type else {

@@ -6,10 +6,16 @@
 mod audit;
 mod certificate;
 mod check;
+mod effective;
 mod event;
+mod event_types;
+mod explain;
+mod group;
 pub(crate) mod ledger;
+mod overrides;
 mod pages;
 mod paging;
+mod policy;
 mod presets;
 mod preview;
 mod serve;
@@ -57,6 +63,16 @@ enum Command {
     Ledger(Box<ledger::LedgerArgs>),
     /// Read and change settings
     Settings(settings::SettingsArgs),
+    /// Override settings for event types, in policies, for an application on a device
+    Override(Box<overrides::OverrideArgs>),
+    /// List, show, make and delete policies
+    Policy(policy::PolicyArgs),
+    /// List, add and remove device groups
+    Group(group::GroupArgs),
+    /// Show what holds for an event, and where each value comes from
+    Effective(effective::EffectiveArgs),
+    /// Explain what is decided about an event, and why
+    Explain(Box<explain::ExplainArgs>),
     /// Send a test message and show each stage
     TestMessage(test_message::TestMessageArgs),
     /// Mute notifications for a while; list, preview and end silences
@@ -90,6 +106,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Event(args) => online(event::run(args)),
         Command::Ledger(args) => online(ledger::run(*args)),
         Command::Settings(args) => online(settings::run(args)),
+        Command::Override(args) => online(overrides::run(*args)),
+        Command::Policy(args) => online(policy::run(args)),
+        Command::Group(args) => online(group::run(args)),
+        Command::Effective(args) => online(effective::run(args)),
+        Command::Explain(args) => online(explain::run(*args)),
         Command::TestMessage(args) => online(test_message::run(args)),
         Command::Silence(args) => online(silence::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),

@@ -28,9 +28,25 @@ fn with_ids(site: &Site, path: &str) -> String {
             let made = site.post("/api/v1/certificates", &body).expect_status(201).json();
             text(&made["certificate"]["id"]).to_owned()
         }
+        Some("policies" | "device-groups" | "application-settings") => {
+            set_up_overrides(site);
+            String::new()
+        }
         _ => String::new(),
     };
-    path.replace("{id}", &id)
+    let path = path.replace("{id}", &id).replace("{name}", "Hall").replace("{path}", "Hall%2FDoor");
+    path.replace("{application}", "Guard").replace("{device}", "pc-17")
+}
+
+/// A policy, a device group without one, and application settings.
+fn set_up_overrides(site: &Site) {
+    let path = json!({"path": "Hall/Door"});
+    drop(site.post("/api/v1/device-groups", &path).expect_status(200));
+    let client = site.server.client();
+    let body = body_of(site, "/api/v1/policies/{name}");
+    drop(answer(client.put("/api/v1/policies/Hall", &body)).expect_status(200));
+    let body = body_of(site, "/api/v1/overrides");
+    drop(answer(client.patch("/api/v1/overrides", &body)).expect_status(200));
 }
 
 /// A body that the operation takes.
@@ -46,6 +62,15 @@ fn body_of(site: &Site, path: &str) -> Value {
         }
         // The client of the tests is one token.
         "/api/v1/certificates/{id}/key" => json!({"credential": site.server.token()}),
+        "/api/v1/overrides" => json!({
+            "owner": {"application_settings": {"device": "pc-17"}}, "application": "Guard",
+            "targets": [{}], "change": {"storage_term_days": 3},
+        }),
+        "/api/v1/policies/{name}" => json!({"application": "Guard", "group": "Hall"}),
+        "/api/v1/device-groups" => json!({"path": "Hall"}),
+        "/api/v1/effective" => {
+            json!({"application": "Guard", "type": "disk.full", "severity": "info"})
+        }
         "/api/v1/silences" => json!({
             "matchers": [{"field": "device", "op": "equals", "value": "pc-18"}],
             "comment": "new disk", "duration_s": 60,
@@ -96,7 +121,7 @@ fn every_route_of_the_document_answers() {
             }
         }
     }
-    assert!(count >= 39, "{count} operations");
+    assert!(count >= 51, "{count} operations");
     for path in ["/", "/api/v1", "/api/v2/events", "/api/v1/events/", "/api/v1/nothing"] {
         assert_eq!(send(&site, "GET", path, &Value::Null).status, 404, "{path}");
     }

@@ -96,7 +96,8 @@ fn compare(site: &Site, event: &Value, explained: &Value) {
         .map(|one| json!({"channel": one["channel"], "decision": one["decision"], "reason": one["reason"]}))
         .collect();
     assert_eq!(Value::from(decisions), event["decisions"], "{event}");
-    let sent: Vec<Value> = detail["notifications"].as_array().expect("a list").iter().map(words).collect();
+    let sent: Vec<Value> =
+        detail["notifications"].as_array().expect("a list").iter().map(words).collect();
     let told: Vec<Value> = channels
         .iter()
         .flat_map(|one| one["notifications"].as_array().expect("a list"))
@@ -142,8 +143,17 @@ fn a_hypothetical_event_shows_the_origin_of_every_value() {
     assert_eq!(email["notifications"][0]["subject"], "Plant A: cpu.hot");
     assert_eq!(site.events(), Vec::<Value>::new(), "nothing was stored");
     let printed = site.run(&[
-        "explain", "--type", "cpu.hot", "--severity", "info", "--application", APPLICATION,
-        "--device", "pc-17", "--group", "Plant A/Line 2",
+        "explain",
+        "--type",
+        "cpu.hot",
+        "--severity",
+        "info",
+        "--application",
+        APPLICATION,
+        "--device",
+        "pc-17",
+        "--group",
+        "Plant A/Line 2",
     ]);
     for words in ["from policy Plant A", "locked", "plant-a@example.org", "server-wide settings"] {
         assert!(printed.contains(words), "{words}: {printed}");

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
 
+mod a_policy_of_the_group_wins_and_its_lock_holds;
 mod certificates;
+mod many_event_types_are_edited_at_once_or_not_at_all;
+mod override_for_one_event_type;
 mod support;
 
 mod a_bad_bootstrap_config_is_explained;
@@ -25,6 +28,7 @@ mod crash_sigkill_cycles_lose_nothing;
 mod demo_once_delivers_and_ends;
 mod event_text_cannot_inject;
 mod every_route_of_the_document_answers;
+mod explain_says_what_the_planner_decides;
 mod fuzz_corpora_are_replayed;
 mod limit_is_per_interval;
 mod mail_is_in_the_readers_language_and_time;
