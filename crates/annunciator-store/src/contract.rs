@@ -68,6 +68,7 @@ pub const PROMISES: &[Promise] = promises![
     ledger::a_foreign_cursor_is_refused,
     ledger::what_is_not_there_is_none,
     records::settings_are_revisions_and_conflicts_are_seen,
+    records::the_oldest_revisions_go_beyond_the_bound,
     records::tokens_come_and_go_with_their_audit_lines,
     certificates::objects_come_change_and_go_with_their_audit_lines,
     certificates::a_kept_text_is_the_newest_of_its_place,
