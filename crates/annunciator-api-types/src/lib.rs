@@ -30,6 +30,7 @@ pub use operation::{
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, SettingsHistory,
-    SettingsRevisionView, SettingsSaved, SettingsView,
+    PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, RollbackRequest,
+    SettingChange, SettingsHistory, SettingsPlan, SettingsRevisionDetail, SettingsRevisionView,
+    SettingsSaved, SettingsView,
 };

@@ -29,7 +29,7 @@ mod start;
 mod tokens;
 mod upkeep;
 
-pub use settings_document::{Verdict, check as check_settings};
+pub use settings_document::{Verdict, check as check_settings, order as settings_order};
 pub use start::{
     Bootstrap, BootstrapToken, RunningServer, ServerConfig, StartError, TlsFiles, start,
 };

@@ -4,6 +4,9 @@
 //! Out: [`Configuration`], or every problem with its pointer.
 //! Failure: a document is taken whole or not at all.
 
+pub mod plan;
+pub mod whole;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,6 +74,7 @@ pub fn merge(
     patch: &Map<String, Value>,
 ) -> Result<Configuration, Vec<FieldError>> {
     let mut next = current.clone();
+    let patch = &whole::take_version(patch)?;
     let mut errors = check_names(patch);
     for (name, group) in next.server.groups_mut() {
         let Some(value) = patch.get(name) else { continue };
@@ -84,7 +88,7 @@ pub fn merge(
         }
     }
     if errors.is_empty() {
-        errors = find_secrets_to_retype(current, &next, Some(patch));
+        errors = find_secrets_to_retype(current, &next, patch);
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
 }
@@ -120,7 +124,7 @@ pub fn replace(
         Err(found) => errors.extend(found),
     }
     if errors.is_empty() {
-        errors = find_secrets_to_retype(current, &next, None);
+        errors = find_secrets_to_retype(current, &next, document);
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
 }
@@ -130,7 +134,7 @@ pub fn replace(
 fn find_secrets_to_retype(
     before: &Configuration,
     after: &Configuration,
-    patch: Option<&Map<String, Value>>,
+    given: &Map<String, Value>,
 ) -> Vec<FieldError> {
     let policy = |configuration: &Configuration| {
         let names = &configuration.server.names;
@@ -141,7 +145,7 @@ fn find_secrets_to_retype(
     }
     let (old, new) = (secrets_of(before), secrets_of(after));
     let stays = |(name, text): &(String, String)| {
-        let typed = name.split_once('.').and_then(|(group, key)| patch?.get(group)?.get(key));
+        let typed = name.split_once('.').and_then(|(group, key)| given.get(group)?.get(key));
         let is_typed = typed.and_then(Value::as_str).is_some_and(|text| text != SECRET_MASK);
         old.get(name).is_some_and(|old| old == text) && !is_typed
     };
@@ -176,6 +180,12 @@ fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (name, value) in patch {
         let Some(group) = GROUPS.iter().find(|group| group.name == name) else {
+            if overrides_document::KEYS.contains(&name.as_str()) {
+                let detail = "is part of the whole document and not of a patch: give the whole \
+                              document (`annunciator settings apply`)";
+                errors.push(FieldError::new(format!("/{name}"), "misplaced", detail));
+                continue;
+            }
             let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
             let elsewhere = find_group(name);
             errors.push(unknown(&format!("/{name}"), "group", name, &names, elsewhere));
@@ -369,7 +379,10 @@ pub struct Verdict {
 pub fn check(document: &Map<String, Value>) -> Verdict {
     let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
     let certificates = CertificateBook::default();
-    let compiled = replace(&Configuration::default(), document).and_then(|configuration| {
+    let mut held = Vec::new();
+    let compiled = whole::take_version(document).and_then(|mut document| {
+        held = whole::stand_in_for_secrets(&mut document);
+        let configuration = replace(&Configuration::default(), &document)?;
         Snapshot::check(book.channels(), &certificates, configuration, 0)
     });
     let found = compiled.err().unwrap_or_default();
@@ -381,7 +394,18 @@ pub fn check(document: &Map<String, Value>) -> Verdict {
              the settings are saved"
                 .to_owned();
     }
+    let words = "only the server knows whether it has this secret: it is looked up, or opened, \
+                 when the settings are applied";
+    let held = held.into_iter().map(|pointer| FieldError::new(pointer, "unknown_secret", words));
+    warnings.extend(held);
     Verdict { errors, warnings }
+}
+
+/// The groups and their settings, in the order of the reference page.
+#[must_use]
+pub fn order() -> Vec<(&'static str, Vec<&'static str>)> {
+    let keys = |group: &Group| group.definitions().into_iter().map(|row| row.key).collect();
+    GROUPS.iter().map(|group| (group.name, keys(group))).collect()
 }
 
 #[cfg(test)]

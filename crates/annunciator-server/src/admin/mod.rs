@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod presets;
 pub mod send_test;
 pub mod settings;
+pub mod settings_code;
 pub mod status;
 pub mod tokens;
 

@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, health, notifications, settings, status, test_message,
-    tokens,
+    audit, certificates, deliveries, events, health, notifications, settings, settings_code,
+    status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -84,6 +84,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::list_presets))
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
+        .routes(routes!(settings_code::export_document, settings_code::apply_document))
+        .routes(routes!(settings_code::show_revision))
+        .routes(routes!(settings_code::roll_back))
         .routes(routes!(test_message::send_test_message))
         .routes(routes!(certificates::list_certificates, certificates::upload_certificate))
         .routes(routes!(

@@ -21,6 +21,7 @@ mod events;
 mod health;
 mod notifications;
 mod settings;
+mod settings_code;
 mod status;
 mod test_message;
 mod tokens;

@@ -122,7 +122,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 34] = [
+pub const OPERATIONS: [Operation; 38] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -140,6 +140,10 @@ pub const OPERATIONS: [Operation; 34] = [
     row("GET", "/api/v1/settings/presets", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/history", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/settings/preview", Access::Needs(Right::ReadSettings)),
+    row("GET", "/api/v1/settings/document", Access::Needs(Right::ReadSettings)),
+    row("PUT", "/api/v1/settings/document", Access::Needs(Right::ChangeSettings)),
+    row("GET", "/api/v1/settings/revisions/{revision}", Access::Needs(Right::ReadSettings)),
+    row("POST", "/api/v1/settings/rollback", Access::Needs(Right::ChangeSettings)),
     row("POST", "/api/v1/test-message", Access::Needs(Right::SendTestMessage)),
     row("GET", "/api/v1/certificates", Access::Needs(Right::ManageCertificates)),
     row("POST", "/api/v1/certificates", Access::Needs(Right::ManageCertificates)),

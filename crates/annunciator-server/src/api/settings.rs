@@ -76,14 +76,7 @@ pub(super) async fn change_settings(
     body: JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
     let expected = expected_revision(headers.0.get(header::IF_MATCH))?;
-    let mut conversion = Conversion::default();
-    let must = format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
-    let comment = conversion.value("comment", params.0.comment.as_ref(), &must, |text| {
-        let fits = text.chars().count() <= COMMENT_CHARS_MAX && !text.chars().any(char::is_control);
-        fits.then(|| text.to_owned())
-    });
-    conversion.finish()?;
-    let comment = comment.unwrap_or_default();
+    let comment = read_comment(Conversion::default(), params.0.comment.as_ref())?;
     let saved = admin::patch(&state.0, body.0, expected, caller.author(), &comment).await;
     let saved = saved.map_err(|error| {
         let error = ApiError::from(error);
@@ -141,7 +134,22 @@ pub(super) async fn preview_templates(
     Ok(Json(admin::preview(&state.0, body.0).await?))
 }
 
-fn with_revision(revision: i64, mut response: Response) -> Response {
+/// The comment of a change; ends the conversion.
+pub(super) fn read_comment(
+    mut conversion: Conversion,
+    comment: Option<&String>,
+) -> Result<String, ApiError> {
+    let must = format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
+    let comment = conversion.value("comment", comment, &must, |text| {
+        let fits = text.chars().count() <= COMMENT_CHARS_MAX && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    });
+    conversion.finish()?;
+    Ok(comment.unwrap_or_default())
+}
+
+/// An answer with its revision in the header `ETag`.
+pub(super) fn with_revision(revision: i64, mut response: Response) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -149,7 +157,7 @@ fn with_revision(revision: i64, mut response: Response) -> Response {
 }
 
 /// The revision of an `If-Match` header; `*` asks for none in particular.
-fn expected_revision(header: Option<&HeaderValue>) -> Result<Option<i64>, ApiError> {
+pub(super) fn expected_revision(header: Option<&HeaderValue>) -> Result<Option<i64>, ApiError> {
     let Some(value) = header else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {

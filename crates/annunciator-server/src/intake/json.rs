@@ -9,7 +9,7 @@
 
 use annunciator_api_types::{
     CertificateUpload, EventInput, FieldError, KeyDownloadRequest, NewTokenRequest,
-    OperationTargets, PreviewRequest, TestMessageRequest,
+    OperationTargets, PreviewRequest, RollbackRequest, TestMessageRequest,
 };
 use annunciator_core::one_line;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -335,6 +335,13 @@ impl Document for KeyDownloadRequest {
 impl Document for PreviewRequest {
     fn fields(path: &[&str]) -> &'static [&'static str] {
         if path.is_empty() { &["subject", "message", "html_message", "event"] } else { &[] }
+    }
+}
+
+impl Document for RollbackRequest {
+    const REQUIRED: &'static [&'static str] = &["revision"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        if path.is_empty() { &["revision", "comment", "dry_run"] } else { &[] }
     }
 }
 

@@ -26,7 +26,7 @@ fn with_ids(site: &Site, path: &str) -> String {
         }
         _ => String::new(),
     };
-    path.replace("{id}", &id)
+    path.replace("{id}", &id).replace("{revision}", "1")
 }
 
 /// A body that the operation takes.
@@ -42,6 +42,8 @@ fn body_of(site: &Site, path: &str) -> Value {
         }
         // The client of the tests is one token.
         "/api/v1/certificates/{id}/key" => json!({"credential": site.server.token()}),
+        "/api/v1/settings/document" => site.get(path),
+        "/api/v1/settings/rollback" => json!({"revision": 1}),
         "/api/v1/tokens" => json!({"name": "n", "role": "viewer"}),
         _ => json!({}),
     }
