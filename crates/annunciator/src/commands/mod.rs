@@ -14,6 +14,7 @@ mod presets;
 mod preview;
 mod serve;
 mod settings;
+mod settings_code;
 mod status;
 pub(crate) mod story;
 mod test_message;
