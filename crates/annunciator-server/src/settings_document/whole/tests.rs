@@ -232,10 +232,25 @@ fn a_sealed_secret_opens_for_the_server_that_it_was_typed_for_alone() {
     check("/names/dns_servers", json!(["198.51.100.1"]), &here, false);
     // The object is what it holds, not what it is called.
     check("/email/ca_certificates", json!("two"), &book("two", b"root"), true);
-    check("", Value::Null, &book("one", b"another root"), false);
+    check("", Value::Null, &book("one", b"toor"), false);
     check("/email/password", json!("<sealed:v1:AAAA>"), &here, false);
     check("/email/password", json!("\u{1}sealed 7"), &here, false);
-    check("/email/password", json!("typed"), &book("one", b"another root"), true);
+    check("/email/password", json!("typed"), &book("one", b"toor"), true);
+}
+
+#[test]
+fn a_changed_resolver_asks_for_a_secret_that_is_not_typed() {
+    let before = relay("");
+    let check = |password: &str, expected: Option<&str>| {
+        let mut document = shown(&before);
+        document["names"]["dns_servers"] = json!(["198.51.100.1"]);
+        document["email"]["password"] = json!(password);
+        let found = replace(&before, &document).err().map(|errors| errors[0].code.clone());
+        assert_eq!(found.as_deref(), expected, "{password}");
+    };
+    check("<secret>", Some("retype"));
+    check("another", None);
+    check("canary", None);
 }
 
 #[test]
