@@ -8,7 +8,9 @@ use annunciator_certificates::{read_authorities, read_client, read_signing_key};
 use annunciator_core::Timestamp;
 use annunciator_mail::{ADDRESSES_MAX, Mailbox, parse_list};
 use annunciator_smtp::{REPLY_OCTETS_MAX, Reply, Scanner};
-use annunciator_template::{Escape, Purpose, RENDERED_BYTES_MAX, SampleValues, Template};
+use annunciator_template::{
+    Escape, EventValues, Language, Purpose, RENDERED_BYTES_MAX, Template, sample_event,
+};
 
 /// Longest text that is made of a reply. Unit: characters.
 const REPLY_TEXT_CHARS_MAX: usize = 1_000;
@@ -63,8 +65,9 @@ pub fn template(octets: &[u8]) {
         match Template::parse(text, purpose) {
             Ok(template) => {
                 assert_eq!(template.as_str(), text);
+                let event = sample_event(Language::Russian);
                 for escape in [Escape::None, Escape::Html, Escape::Line] {
-                    let rendered = template.render(&SampleValues, escape);
+                    let rendered = template.render(&EventValues::new(&event), escape);
                     assert!(rendered.len() <= RENDERED_BYTES_MAX);
                     let is_line = !rendered.contains(char::is_control);
                     assert!(escape != Escape::Line || is_line, "{rendered:?}");

@@ -21,6 +21,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("annunciator-certificates", &["annunciator-core"]),
     ("annunciator-smtp", &["annunciator-core", "annunciator-names", "annunciator-certificates"]),
     ("annunciator-store", &["annunciator-core"]),
+    ("annunciator-launcher", &[]),
     (
         "annunciator-channels",
         &[
@@ -32,6 +33,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "annunciator-names",
             "annunciator-certificates",
             "annunciator-smtp",
+            "annunciator-launcher",
         ],
     ),
     (
@@ -47,10 +49,19 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "annunciator-certificates",
             "annunciator-smtp",
             "annunciator-store",
+            "annunciator-launcher",
             "annunciator-channels",
         ],
     ),
-    ("annunciator", &["annunciator-core", "annunciator-api-types", "annunciator-server"]),
+    (
+        "annunciator",
+        &[
+            "annunciator-core",
+            "annunciator-api-types",
+            "annunciator-launcher",
+            "annunciator-server",
+        ],
+    ),
     (TESTKIT, &["annunciator-core", "annunciator-api-types"]),
     ("xtask", &[]),
 ];
@@ -70,6 +81,8 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
         "TLS lives in the SMTP client and in our own listener",
     ),
     ("hickory-resolver", &["annunciator-names"], "names are resolved in one place"),
+    ("landlock", &["annunciator-launcher"], "programs are closed in where they are started"),
+    ("libc", &["annunciator-launcher"], "only the launcher has unsafe calls; rustix is safe"),
     ("anyhow", &["annunciator", "xtask"], "libraries have error types that can be acted upon"),
 ];
 
@@ -218,6 +231,7 @@ mod tests {
         check_one("annunciator-smtp", "openssl", None, "");
         check_one("annunciator-channels", "tokio-openssl", None, "may not use");
         check_one("annunciator-core", "anyhow", None, "may not use");
+        check_one("annunciator-server", "libc", None, "unsafe calls");
     }
 
     #[test]

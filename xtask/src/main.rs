@@ -10,6 +10,7 @@ mod source;
 mod workspace;
 
 mod arrows;
+mod lints;
 mod map;
 mod pages;
 mod purity;

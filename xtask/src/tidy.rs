@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::sizes::{Exception, FILE_LINES_MAX, FUNCTION_LINES_MAX};
 use crate::workspace::{Finding, Workspace};
-use crate::{arrows, map, pages, purity, sizes, words};
+use crate::{arrows, lints, map, pages, purity, sizes, words};
 
 /// Files and functions that may be longer than the rule says, each with its reason.
 const EXCEPTIONS: &[Exception] = &[];
@@ -36,6 +36,7 @@ fn all(workspace: &Workspace) -> Vec<Finding> {
     findings.extend(words::check(workspace));
     findings.extend(pages::check(workspace));
     findings.extend(map::check(workspace));
+    findings.extend(lints::check(workspace));
     findings.sort();
     findings.dedup();
     findings

@@ -135,6 +135,21 @@ pub struct NotificationView {
     pub message_id: String,
     /// Who gets it.
     pub recipients: Vec<RecipientView>,
+    /// What an executable gets besides its standard input, which is the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandView>,
+    /// What there is to say of it, such as what an SMS costs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remark: String,
+}
+
+/// What an executable gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CommandView {
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its environment.
+    pub environment: std::collections::BTreeMap<String, String>,
 }
 
 /// A recipient.
@@ -215,7 +230,7 @@ pub struct DeliveryDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailureView {
     /// How far it came: `resolve`, `connect`, `greeting`, `hello`, `tls`, `auth`, `mail_from`,
-    /// `rcpt_to`, `data`, `data_end` or `prepare`.
+    /// `rcpt_to`, `data`, `data_end`, `run` or `prepare`.
     pub stage: String,
     /// `delivery` (its own retry schedule goes on) or `relay` (the relay's lane waits).
     pub scope: String,
@@ -268,6 +283,30 @@ pub struct AttemptView {
     /// The dialogue, when it was recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dialogue: Vec<String>,
+    /// The run, when it was one of an executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunView>,
+}
+
+/// The run of an executable.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct RunView {
+    /// How it ended, such as `exited with status 0`.
+    pub status: String,
+    /// The beginning of its standard output, at most 64 KiB.
+    #[serde(default)]
+    pub stdout: String,
+    /// The beginning of its standard error, at most 64 KiB.
+    #[serde(default)]
+    pub stderr: String,
+    /// All that it wrote to standard output. Unit: octets.
+    pub stdout_bytes: u64,
+    /// All that it wrote to standard error. Unit: octets.
+    pub stderr_bytes: u64,
+    /// Processes of the run that outlived the program and were ended.
+    pub processes_ended: u32,
+    /// Whether the kernel kept it to its sandbox: `enforced`, `partial` or `not_available`.
+    pub sandbox: String,
 }
 
 /// How a server was found.

@@ -6,9 +6,12 @@
 mod certificate;
 mod event;
 mod ledger;
+mod limit;
 mod operation;
 mod problem;
 mod settings;
+mod silence;
+mod template;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
@@ -18,11 +21,12 @@ pub use event::{
     AcceptedEvent, AcceptedEvents, ApplicationInput, DeviceInput, EventInput, ParameterInput,
 };
 pub use ledger::{
-    AttemptView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView, EventDetail, EventList,
-    EventTypeList, EventTypeView, EventView, FailureView, NotificationView, OperationResult,
-    OperationResults, OperationTargets, RecipientView, ResendResult, RouteView, StagesView,
-    TlsView, TriedServerView,
+    AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,
+    EventDetail, EventList, EventTypeList, EventTypeView, EventView, FailureView, NotificationView,
+    OperationResult, OperationResults, OperationTargets, RecipientView, ResendResult, RouteView,
+    RunView, StagesView, TlsView, TriedServerView,
 };
+pub use limit::LimitView;
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
     StageView, StatusView, TestMessageRequest, TestMessageResult, TestRecipientResult, TokenList,
@@ -30,7 +34,14 @@ pub use operation::{
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    PresetList, PresetQuestion, PresetView, PreviewRequest, PreviewResult, RollbackRequest,
-    SettingChange, SettingsHistory, SettingsPlan, SettingsRevisionDetail, SettingsRevisionView,
-    SettingsSaved, SettingsView,
+    PresetList, PresetQuestion, PresetView, RollbackRequest, SettingChange, SettingsHistory,
+    SettingsPlan, SettingsRevisionDetail, SettingsRevisionView, SettingsSaved, SettingsView,
+};
+pub use silence::{
+    MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,
+    SilenceView,
+};
+pub use template::{
+    JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
+    TextLength,
 };

@@ -4,7 +4,7 @@ use annunciator_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ExpiryView, FailureView, RouteView, TlsView};
+use crate::{ExpiryView, FailureView, LimitView, RouteView, TlsView};
 
 /// What a token may do (spec 10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -12,7 +12,7 @@ use crate::{ExpiryView, FailureView, RouteView, TlsView};
 pub enum Role {
     /// Everything.
     Administrator,
-    /// Events, ledger, retry, cancel, resend.
+    /// Events, ledger, retry, cancel, resend, silences.
     Operator,
     /// Reading events, ledger and status.
     Viewer,
@@ -122,10 +122,19 @@ pub struct AuditList {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TestMessageRequest {
+    /// The channel to test: `email`, `sms` or `executable`; `email` when it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
     /// Settings of the e-mail group as they stand in the form, laid over the saved ones; the keys
     /// are those of `PATCH /api/v1/settings` under `email`. Nothing is saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Settings of the SMS group, likewise, under `sms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sms: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Settings of the executable group, likewise, under `executable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<serde_json::Map<String, serde_json::Value>>,
     /// Settings of name resolution as they stand in the form, likewise, under `names`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<serde_json::Map<String, serde_json::Value>>,
@@ -167,13 +176,16 @@ pub struct TestMessageResult {
     /// The SMTP dialogue, secrets removed, when it was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dialogue: Vec<String>,
+    /// The run, when it was one of an executable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<crate::RunView>,
 }
 
 /// One stage of a test message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StageView {
     /// `settings`, `resolve`, `connect`, `greeting`, `hello`, `tls`, `auth`, `mail_from`,
-    /// `rcpt_to`, `data` or `data_end`.
+    /// `rcpt_to`, `data`, `data_end`, `prepare` or `run`.
     pub stage: String,
     /// The server it was tried with.
     pub server: String,
@@ -227,6 +239,9 @@ pub struct StatusView {
     /// Certificates and secrets that end within 30 days, or are over.
     #[serde(default)]
     pub ending: Vec<ExpiryView>,
+    /// Limits that were reached and whose summary is not out yet, at most 100.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
 }
 
 /// The queue of one relay.

@@ -88,36 +88,6 @@ pub struct PresetQuestion {
     pub detail: String,
 }
 
-/// Templates to render without saving or sending anything (spec 5.4).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PreviewRequest {
-    /// Subject template; the saved one when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Message template; the saved one when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// HTML template; the saved one when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub html_message: Option<String>,
-    /// The ledger's id of the event to show; a sample event when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event: Option<String>,
-}
-
-/// Rendered templates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PreviewResult {
-    /// Subject.
-    pub subject: String,
-    /// Plain text.
-    pub text: String,
-    /// HTML.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub html: Option<String>,
-}
-
 /// One change of a plan. Secrets show as `<secret>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SettingChange {

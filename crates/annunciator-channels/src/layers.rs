@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use annunciator_planner::Switch;
+use annunciator_core::ChannelName;
+use annunciator_planner::{Limit, LimitSource, Switch};
 use annunciator_settings::{
     LayerGroup, Locks, NotifyAbout, Origin, Resolved, SettingsGroup, Source,
 };
@@ -13,31 +14,41 @@ use serde_json::Value;
 
 use crate::RelayLayer;
 use crate::email::EmailLayer;
+use crate::executable::ExecutableLayer;
+use crate::sms::SmsLayer;
 
 /// What one layer sets for every channel: a field each.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ChannelLayers {
     /// E-mail.
     pub email: EmailLayer,
+    /// SMS.
+    pub sms: SmsLayer,
+    /// Executables.
+    pub executable: ExecutableLayer,
 }
 
 impl ChannelLayers {
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups(&self) -> Vec<(&'static str, &dyn LayerGroup)> {
-        vec![("email", &self.email)]
+        vec![("email", &self.email), ("sms", &self.sms), ("executable", &self.executable)]
     }
 
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups_mut(&mut self) -> Vec<(&'static str, &mut dyn LayerGroup)> {
-        vec![("email", &mut self.email)]
+        vec![
+            ("email", &mut self.email),
+            ("sms", &mut self.sms),
+            ("executable", &mut self.executable),
+        ]
     }
 
     /// What it sets of the channels' relays.
     #[must_use]
     pub fn relays(&self) -> Vec<&RelayLayer> {
-        vec![&self.email.relay]
+        vec![&self.email.relay, &self.sms.relay.0]
     }
 
     /// Whether it sets a setting, such as `email.recipients`.
@@ -108,6 +119,22 @@ pub(crate) fn effective_values<G: SettingsGroup>(resolved: &Resolved<G>) -> Vec<
 /// The part of a lane's name that says whose settings it follows (ADR 0019).
 pub(crate) fn lane_id<'a>(layers: &[LayerView<'a>], supplier: Option<usize>) -> &'a str {
     supplier.and_then(|at| layers.get(at)).map_or("server", |view| view.id)
+}
+
+/// The limit that holds, with the layer that sets it: its notifications are counted together.
+pub(crate) fn limit_of<G: SettingsGroup>(
+    channel: &ChannelName,
+    layers: &[LayerView<'_>],
+    resolved: &Resolved<G>,
+    limit: Option<&Limit>,
+) -> Option<LimitSource> {
+    let origin = resolved.origin_of("limit")?;
+    Some(LimitSource {
+        channel: channel.clone(),
+        layer: lane_id(layers, resolved.supplier_of("limit")).to_owned(),
+        origin: origin.to_string(),
+        limit: limit?.clone(),
+    })
 }
 
 /// Whether the channel is on: by the nearest layer that sets `notify`, else by the server.

@@ -9,7 +9,10 @@
 mod attempt;
 mod names_settings;
 mod presets;
+mod reader_settings;
+mod readers;
 mod relay_settings;
+pub mod sms;
 
 mod relay_parts;
 
@@ -19,18 +22,21 @@ mod mail_warnings;
 mod layers;
 
 pub mod email;
+pub mod executable;
 
 use std::sync::Arc;
 
-use annunciator_core::{ChannelName, Notification};
+use annunciator_core::{ChannelName, Content, Notification};
 use annunciator_planner::ChannelProfile;
 use annunciator_settings::Problem;
 
 pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
+pub use executable::Executables;
 pub use layers::{ChannelLayers, EffectiveValue, LayerView};
 pub use names_settings::{NamesLayer, NamesSettings};
 pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
+pub use reader_settings::{LanguageChoice, ReaderLayer, ReaderSettings, TimeFormatChoice};
 pub use relay_parts::Basis;
 pub use relay_settings::{AuthMode, RelayLayer, RelaySettings, TlsMode, TlsVersionMin};
 
@@ -68,6 +74,11 @@ pub trait Channel: Send + Sync {
     /// Why there are none.
     fn message(&self, notification: &Notification) -> Result<Vec<u8>, String>;
 
+    /// What there is to say of words beside them, such as what an SMS costs; mostly nothing.
+    fn remark(&self, _content: &Content) -> String {
+        String::new()
+    }
+
     /// State of the servers it talks to.
     fn servers(&self) -> Vec<ServerStatus>;
 
@@ -85,13 +96,16 @@ pub struct Surroundings {
     pub hello_name: Arc<str>,
     /// Keeps small texts over restarts, and passes notices on.
     pub keeper: Arc<dyn Keeper>,
+    /// Which executables may be started.
+    pub executables: Arc<Executables>,
 }
 
 /// Makes a channel.
 pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
-pub const CHANNELS: &[(&str, MakeChannel)] = &[("email", email::make)];
+pub const CHANNELS: &[(&str, MakeChannel)] =
+    &[("email", email::make), ("sms", sms::make), ("executable", executable::make)];
 
 /// An event for tests.
 #[cfg(test)]

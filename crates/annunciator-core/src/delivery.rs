@@ -229,6 +229,28 @@ pub struct Stages {
     pub transaction_us: Option<u64>,
 }
 
+/// What was seen of the run of an executable.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunFacts {
+    /// How it ended, in words, such as `exited with status 0`.
+    pub status: String,
+    /// The beginning of its standard output, at most 64 KiB.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
+    /// The beginning of its standard error, at most 64 KiB.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+    /// All that it wrote to standard output. Unit: octets.
+    pub stdout_bytes: u64,
+    /// All that it wrote to standard error. Unit: octets.
+    pub stderr_bytes: u64,
+    /// Processes of the run that outlived the program and were ended.
+    pub processes_ended: u32,
+    /// Whether the kernel kept it to its sandbox: `enforced`, `partial` or `not_available`.
+    pub sandbox: String,
+}
+
 /// What was seen of the next hop in an attempt; the same for all recipients of one transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -261,6 +283,9 @@ pub struct AttemptFacts {
     /// The dialogue, secrets removed, when tracing was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialogue: Vec<String>,
+    /// The run, when it was one of an executable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunFacts>,
 }
 
 /// One try to make a delivery.

@@ -53,6 +53,10 @@ uuid_id! {
     /// Id of a delivery, the same over all attempts.
     DeliveryId
 }
+uuid_id! {
+    /// Id of a silence.
+    SilenceId
+}
 
 #[cfg(test)]
 mod tests {

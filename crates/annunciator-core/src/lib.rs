@@ -43,11 +43,12 @@ mod time;
 
 pub use decision::{Decision, DecisionKind};
 pub use delivery::{
-    Attempt, AttemptFacts, DaneOutcome, Delivery, DeliveryState, Lane, RouteFacts, Stages, TlsFacts,
+    Attempt, AttemptFacts, DaneOutcome, Delivery, DeliveryState, Lane, RouteFacts, RunFacts,
+    Stages, TlsFacts,
 };
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
-pub use id::{DeliveryId, EventUid, NotificationId};
-pub use limit::{LimitKey, LimitRule, NotificationLimit};
+pub use id::{DeliveryId, EventUid, NotificationId, SilenceId};
+pub use limit::{Counter, HeldTime, LimitKey, LimitRule, Marks, NotificationLimit};
 pub use notification::{
     ChannelName, Command, Content, Notification, Recipient, RecipientRole, Scope,
 };

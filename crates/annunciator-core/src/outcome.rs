@@ -30,8 +30,10 @@ pub enum Stage {
     Data,
     /// The reply to the final dot.
     DataEnd,
-    /// Before any connection: the order itself could not be carried out.
+    /// Before any connection or start: the order itself could not be carried out.
     Prepare,
+    /// The run of an executable.
+    Run,
 }
 
 impl Stage {
@@ -50,6 +52,7 @@ impl Stage {
             Self::Data => "data",
             Self::DataEnd => "data_end",
             Self::Prepare => "prepare",
+            Self::Run => "run",
         }
     }
 }
@@ -120,6 +123,33 @@ impl Outcome {
             Self::TransientFailure(failure)
             | Self::PermanentFailure(failure)
             | Self::Uncertain(failure) => Some(failure),
+        }
+    }
+
+    /// Whether the next hop may have got what was handed over; a refusal says that it has not.
+    ///
+    /// Limits count hand-overs by it.
+    #[must_use]
+    pub fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Delivered | Self::Uncertain(_) => true,
+            Self::TransientFailure(failure) | Self::PermanentFailure(failure) => {
+                match failure.stage {
+                    Stage::Resolve
+                    | Stage::Connect
+                    | Stage::Greeting
+                    | Stage::Hello
+                    | Stage::Tls
+                    | Stage::Auth
+                    | Stage::MailFrom
+                    | Stage::RcptTo
+                    | Stage::Data
+                    | Stage::DataEnd
+                    | Stage::Prepare => false,
+                    // A program that ran has done what it did, whatever its exit status.
+                    Stage::Run => true,
+                }
+            }
         }
     }
 }

@@ -1,18 +1,21 @@
 //! An event and the settings that hold for it into what must be sent.
 //!
-//! In: an event, the compiled profile of each channel, now, ids.
+//! In: an event, the compiled profile of each channel, the circumstances, ids.
 //! Out: a [`Plan`]: notifications with recipients, and one decision per channel with its reason.
 //! Knows nothing of: stores, relays, where settings are saved.
 //! Failure: none; templates were parsed at save, and rendering cannot fail (spec 5.3).
 //!
-//! The order is: which layers apply (`layers.rs`) → is the channel on for this event → render.
+//! The order is: which layers apply (`layers.rs`) → is the channel on for this event → silences →
+//! render. Limits are counted where the plan is committed.
 
 mod layers;
+mod limit;
 mod matcher;
 mod overrides;
 mod profile;
 mod render;
 mod rules;
+mod silence;
 
 use annunciator_core::{
     Decision, DecisionKind, Event, Notification, NotificationId, NotificationLimit, Recipient,
@@ -20,11 +23,15 @@ use annunciator_core::{
 };
 
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
-pub use matcher::MatcherSet;
+pub use limit::{
+    Limit, LimitPer, LimitSource, SUMMARY_TYPES_MAX, SummaryFacts, SummaryType, render_summary,
+};
+pub use matcher::{Field, Matcher, MatcherSet, Number, Scalar, Test};
 pub use overrides::{Entry, GROUP_SEPARATOR, Overrides, Owned, Owner, Policy, Selector};
 pub use profile::{ChannelProfile, Compose, Composed, Switch};
-pub use render::{RenderedWords, Words, render_preview};
+pub use render::{RenderedWords, Words, summary_content};
 pub use rules::{Place, find_override_problems, find_override_warnings};
+pub use silence::{Silence, SilenceState, silenced_by};
 
 /// What must be sent for one event.
 #[derive(Debug, Default)]
@@ -54,6 +61,19 @@ impl PlannedContent {
     }
 }
 
+/// What holds while an event is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// The event's scope, with the conditions that chose its layers.
+    pub scope: &'a Scope,
+    /// The right-hand side of Message-IDs.
+    pub domain: &'a str,
+    /// Now.
+    pub now: Timestamp,
+    /// The silences there are; those of another time count for nothing.
+    pub silences: &'a [Silence],
+}
+
 /// Makes ids for notifications; randomness comes from outside.
 pub trait NotificationIds {
     /// A new id.
@@ -62,19 +82,23 @@ pub trait NotificationIds {
 
 /// Decides for each channel whether the event is notified, and renders the words.
 ///
-/// `profiles` are those that hold for this event, one per channel, and `scope` is what chose
-/// them. `domain` is the right-hand side of Message-IDs.
+/// `profiles` are those that hold for this event, one per channel.
 pub fn plan(
     event: &Event,
     profiles: &[&ChannelProfile],
-    scope: &Scope,
-    domain: &str,
-    now: Timestamp,
+    circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> Plan {
+    let Circumstances { scope, domain, now, silences } = circumstances;
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
-        let decision = profile.decide(event);
+        let mut decision = profile.decide(event);
+        if decision.kind == DecisionKind::Notified
+            && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
+        {
+            decision.kind = DecisionKind::Silenced;
+            decision.reason = silence.reason();
+        }
         let composed = match decision.kind {
             DecisionKind::Notified => profile.composer.compose(event),
             _ => Vec::new(),
@@ -93,7 +117,7 @@ pub fn plan(
             plan.notifications.push(PlannedContent {
                 notification,
                 profile: position,
-                limit: None,
+                limit: profile.limit.as_ref().map(|limit| limit.for_event(event)),
             });
         }
         plan.decisions.push(decision);

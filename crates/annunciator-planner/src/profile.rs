@@ -6,9 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use annunciator_core::{
-    ChannelName, Command, Decision, DecisionKind, Event, Lane, Recipient, Severity,
+    ChannelName, Command, Content, Decision, DecisionKind, Event, Lane, Recipient, Severity,
 };
 use annunciator_settings::{NotifyAbout, Origin};
+
+use crate::LimitSource;
 
 /// Whether a channel is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,9 @@ pub struct Composed {
 pub trait Compose: Send + Sync + fmt::Debug {
     /// The notifications of an event: one for all recipients that share their words.
     fn compose(&self, event: &Event) -> Vec<Composed>;
+
+    /// Brings the words of a summary into the channel's form; `event` is our own about it.
+    fn fit_summary(&self, _event: &Event, _content: &mut Content) {}
 }
 
 /// What holds for one channel, ready to plan events with.
@@ -83,6 +88,8 @@ pub struct ChannelProfile {
     pub composer: Arc<dyn Compose>,
     /// What is missing to send anything, such as a server; empty when nothing is.
     pub missing: String,
+    /// The limit, when there is one.
+    pub limit: Option<LimitSource>,
 }
 
 impl ChannelProfile {

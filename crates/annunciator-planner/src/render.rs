@@ -1,9 +1,7 @@
 //! Templates and an event into the words of a message, before any connection is opened.
 
-use annunciator_core::{Content, Event, NotificationId};
-use annunciator_template::{
-    Escape, EventValues, ParseError, Purpose, SampleValues, Template, Values,
-};
+use annunciator_core::{Content, Event, NotificationId, Recipient};
+use annunciator_template::{Escape, ParseError, Purpose, Template, Values};
 
 use crate::Composed;
 
@@ -66,15 +64,6 @@ pub struct RenderedWords {
     pub html: Option<String>,
 }
 
-/// Renders templates for a preview: with an event, or with the samples of the parameter table.
-#[must_use]
-pub fn render_preview(words: &Words, event: Option<&Event>) -> RenderedWords {
-    match event {
-        Some(event) => words.render(&EventValues::new(event)),
-        None => words.render(&SampleValues),
-    }
-}
-
 /// What is frozen in a notification.
 pub(crate) fn freeze(
     composed: Composed,
@@ -92,6 +81,28 @@ pub(crate) fn freeze(
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
         command: composed.command,
+    }
+}
+
+/// What is frozen in the summary of a limit, for a channel that sends messages.
+#[must_use]
+pub fn summary_content(
+    (subject, text): (String, String),
+    (sender, recipients): (&str, Vec<Recipient>),
+    event: &Event,
+    id: NotificationId,
+    domain: &str,
+) -> Content {
+    Content {
+        subject,
+        text,
+        html: None,
+        sender: sender.to_owned(),
+        recipients,
+        message_id: format!("{id}@{domain}"),
+        thread_id: format!("{:016x}@{domain}", thread_number(event)),
+        event_id: event.id.clone(),
+        command: None,
     }
 }
 

@@ -10,7 +10,10 @@ use annunciator_core::{
 use annunciator_settings::{NotifyAbout, Origin};
 use annunciator_template::{EventValues, Purpose};
 
-use crate::{ChannelProfile, Compose, Composed, NotificationIds, Plan, Switch, Words, plan};
+use crate::{
+    ChannelProfile, Circumstances, Compose, Composed, NotificationIds, Plan, Silence, Switch,
+    Words, plan,
+};
 
 struct Counted(Cell<u64>);
 
@@ -21,7 +24,7 @@ impl NotificationIds for Counted {
     }
 }
 
-fn event(severity: Severity) -> Event {
+pub(crate) fn event(severity: Severity) -> Event {
     Event {
         uid: EventUid::from_parts(1, [0; 10]),
         id: "a1".into(),
@@ -60,6 +63,21 @@ impl Compose for OneEach {
 }
 
 fn plan_with(switch: Switch, severity: Severity, missing: &str) -> Plan {
+    plan_in(switch, severity, missing, &[], Timestamp(9))
+}
+
+/// A plan for an event of severity critical while there are silences.
+pub(crate) fn plan_silenced(switch: Switch, silences: &[Silence], now: Timestamp) -> Plan {
+    plan_in(switch, Severity::Critical, "", silences, now)
+}
+
+fn plan_in(
+    switch: Switch,
+    severity: Severity,
+    missing: &str,
+    silences: &[Silence],
+    now: Timestamp,
+) -> Plan {
     let words = Words::parse("%DESCR%", "%DESCR%", "<b>%DESCR%</b>", Purpose::Email);
     let composer = OneEach { words: words.expect("good"), addresses: vec!["a@x", "b@x"] };
     let profile = ChannelProfile {
@@ -68,9 +86,12 @@ fn plan_with(switch: Switch, severity: Severity, missing: &str) -> Plan {
         switch,
         composer: Arc::new(composer),
         missing: missing.to_owned(),
+        limit: None,
     };
     let (event, ids) = (event(severity), Counted(Cell::new(0)));
-    plan(&event, &[&profile], &Scope::of(&event), "host.example", Timestamp(9), &ids)
+    let scope = Scope::of(&event);
+    let circumstances = Circumstances { scope: &scope, domain: "host.example", now, silences };
+    plan(&event, &[&profile], circumstances, &ids)
 }
 
 #[test]

@@ -20,13 +20,17 @@ impl Clock for SystemClock {
 
     fn sleep_until(&self, at: Timestamp) -> SleepFuture<'_> {
         Box::pin(async move {
+            let left =
+                |now| u64::try_from(at.ms_since(now)).map_or(Duration::ZERO, Duration::from_millis);
+            // A clock that is set back must not make the sleep longer than it was meant.
+            let latest = tokio::time::Instant::now() + left(self.now());
             loop {
-                let left = at.ms_since(self.now());
-                let Ok(left) = u64::try_from(left) else { return };
-                if left == 0 {
+                let left = left(self.now());
+                if left.is_zero() || tokio::time::Instant::now() >= latest {
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(left).min(SLEEP_MAX)).await;
+                let nap = tokio::time::Instant::now() + left.min(SLEEP_MAX);
+                tokio::time::sleep_until(nap.min(latest)).await;
             }
         })
     }

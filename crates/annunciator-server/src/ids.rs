@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use annunciator_core::{Clock, DeliveryId, EventUid, NotificationId, Timestamp};
+use annunciator_core::{Clock, DeliveryId, EventUid, NotificationId, SilenceId, Timestamp};
 
 /// Makes ids. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +47,13 @@ impl IdSource {
     pub fn delivery(&self, now: Timestamp) -> DeliveryId {
         let (ms, random) = self.parts(now);
         DeliveryId::from_parts(ms, random)
+    }
+
+    /// An id for a silence.
+    #[must_use]
+    pub fn silence(&self, now: Timestamp) -> SilenceId {
+        let (ms, random) = self.parts(now);
+        SilenceId::from_parts(ms, random)
     }
 
     /// An id for a certificate object: a `UUIDv7` as text, as settings name it.

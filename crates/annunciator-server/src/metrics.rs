@@ -27,6 +27,13 @@ pub struct DaneLabels {
     pub outcome: &'static str,
 }
 
+/// Label: which channel.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ChannelLabels {
+    /// Channel name.
+    pub channel: String,
+}
+
 /// Label: one word.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ResultLabels {
@@ -84,6 +91,8 @@ pub struct Metrics {
     pub unplanned: Gauge,
     /// Age of the oldest queued delivery. Unit: seconds.
     pub oldest_queued_s: Gauge<f64, AtomicU64>,
+    /// Silences that mute now.
+    pub silences_active: Gauge,
     /// Free room on the store's disk. Unit: octets.
     pub disk_free_bytes: Gauge,
     /// Size of the store. Unit: octets.
@@ -96,6 +105,12 @@ pub struct Metrics {
     pub certificate_not_after_s: Family<CertificateLabels, Gauge>,
     /// Time from acceptance of the event to delivery. Unit: seconds.
     pub delivery_latency_s: LatencyHistogram,
+    /// Notifications that a limit kept back, by channel.
+    pub limited: Family<ChannelLabels, Counter>,
+    /// Notifications that were put off until a limit lets them go, by channel.
+    pub put_off: Family<ChannelLabels, Counter>,
+    /// Limits that were reached and not told of yet.
+    pub limits_reached: Gauge,
 }
 
 /// A histogram with buckets from 1 ms to 2 days.
@@ -112,7 +127,7 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 18] = [
+pub const METRICS: [(&str, &str, &str); 22] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
     ("plans", "counter", "Events planned, by result: planned, failed"),
     ("attempts", "counter", "Attempts, by channel and outcome"),
@@ -129,6 +144,7 @@ pub const METRICS: [(&str, &str, &str); 18] = [
     ("deliveries_in_flight", "gauge", "Deliveries in flight"),
     ("events_unplanned", "gauge", "Events accepted and not planned yet"),
     ("oldest_queued_seconds", "gauge", "Age of the oldest queued delivery"),
+    ("silences_active", "gauge", "Silences that mute now"),
     ("disk_free_bytes", "gauge", "Free room on the store's disk"),
     ("store_bytes", "gauge", "Size of the store"),
     ("http_connections", "gauge", "HTTP connections open"),
@@ -139,6 +155,13 @@ pub const METRICS: [(&str, &str, &str); 18] = [
         "When the first certificate of an object ends, in seconds since 1970, by id and name",
     ),
     ("delivery_latency_seconds", "histogram", "From acceptance of the event to delivery"),
+    ("notifications_limited", "counter", "Notifications that a limit kept back, by channel"),
+    (
+        "notifications_put_off",
+        "counter",
+        "Notifications that waited in line for their limit, each time, by channel",
+    ),
+    ("limits_reached", "gauge", "Limits that were reached and whose summary is not out yet"),
 ];
 
 impl Metrics {
@@ -160,12 +183,16 @@ impl Metrics {
         add(&mut registry, &mut rows, self.in_flight.clone());
         add(&mut registry, &mut rows, self.unplanned.clone());
         add(&mut registry, &mut rows, self.oldest_queued_s.clone());
+        add(&mut registry, &mut rows, self.silences_active.clone());
         add(&mut registry, &mut rows, self.disk_free_bytes.clone());
         add(&mut registry, &mut rows, self.store_bytes.clone());
         add(&mut registry, &mut rows, self.http_connections.clone());
         add(&mut registry, &mut rows, self.http_refused.clone());
         add(&mut registry, &mut rows, self.certificate_not_after_s.clone());
         add(&mut registry, &mut rows, self.delivery_latency_s.0.clone());
+        add(&mut registry, &mut rows, self.limited.clone());
+        add(&mut registry, &mut rows, self.put_off.clone());
+        add(&mut registry, &mut rows, self.limits_reached.clone());
         registry
     }
 

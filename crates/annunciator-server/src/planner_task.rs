@@ -9,24 +9,25 @@
 //! Concurrency: one task. `backlog` says that the store holds unplanned events; `wake` is
 //! notified after each commit that made it so.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annunciator_core::{
-    Delivery, DeliveryState, Event, NotificationId, Scope, Timestamp, one_line,
-};
-use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent};
+use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp, one_line};
+use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent, Silence};
 use annunciator_store::{
-    ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedNotification, StoreError,
+    ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
+    StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
-use crate::metrics::ResultLabels;
+use crate::metrics::{ChannelLabels, ResultLabels};
+use crate::planning::{Planner, PlanningFrame, plan_event};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
@@ -112,16 +113,6 @@ impl PlannerPermit {
     }
 }
 
-/// Turns an event into a plan; [`annunciator_planner::plan`] but for tests.
-type Planner = fn(
-    &Event,
-    &[&ChannelProfile],
-    &Scope,
-    &str,
-    Timestamp,
-    &dyn NotificationIds,
-) -> annunciator_planner::Plan;
-
 /// Runs until the stop.
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     run_with(shared, stop, annunciator_planner::plan).await;
@@ -203,12 +194,13 @@ struct Bound {
 
 async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) {
     let snapshot = shared.settings.current();
+    let silences = shared.silences.current();
     let now = shared.clock.now();
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
     let mut has_failed = false;
     for event in &events {
-        let verdict = match plan_event(shared, &snapshot, event, now, planner) {
+        let verdict = match plan_one(shared, &snapshot, &silences, event, now, planner) {
             Ok((notifications, decisions)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
@@ -223,9 +215,16 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
         count(shared, &verdict);
         commits.push(PlanCommit { event: event.uid, verdict });
     }
-    commit(shared, commits).await;
+    let limited = commit(shared, commits).await;
     for item in bound {
-        finish(shared, item);
+        if limited.contains(&item.planned.notification.id) {
+            count_limited(shared, &item);
+        } else {
+            finish(shared, item);
+        }
+    }
+    if !limited.is_empty() {
+        shared.limit_wake.notify_one();
     }
     if has_failed {
         let inbox = shared.planner.clone();
@@ -237,11 +236,12 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
 }
 
 /// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
-async fn commit(shared: &Shared, commits: Vec<PlanCommit>) {
+/// Answers what was limited.
+async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<NotificationId> {
     let mut was_refused = false;
     loop {
         let error: StoreError = match shared.store.commit_plans(commits.clone()).await {
-            Ok(()) => return,
+            Ok(limited) => return limited.into_iter().collect(),
             Err(error) => error,
         };
         if !was_refused {
@@ -254,25 +254,23 @@ async fn commit(shared: &Shared, commits: Vec<PlanCommit>) {
 
 type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>);
 
-fn plan_event(
+fn plan_one(
     shared: &Shared,
     snapshot: &Snapshot,
+    silences: &[Silence],
     event: &Event,
     now: Timestamp,
     planner: Planner,
 ) -> Result<Planned, String> {
-    let holding = snapshot.holding(event);
-    let profiles: Vec<&ChannelProfile> = holding.profiles.iter().map(Arc::as_ref).collect();
-    let scope = &holding.scope;
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let plan =
-        catch_unwind(AssertUnwindSafe(|| planner(event, &profiles, scope, domain, now, &ids)))
-            .map_err(|panic| panic_text(panic.as_ref()))?;
+    let frame = PlanningFrame { snapshot, silences, domain, ids: &ids, planner };
+    let (holding, plan) = catch_unwind(AssertUnwindSafe(|| plan_event(frame, event, now)))
+        .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
     let bind = |content: PlannedContent| {
-        let profile: &ChannelProfile = profiles[content.profile];
-        bind(shared, profile, content, now, lifetime_ms)
+        let profile: &ChannelProfile = &holding.profiles[content.profile];
+        bind(shared, profile, (event, content), now, lifetime_ms)
     };
     Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions))
 }
@@ -281,15 +279,21 @@ fn plan_event(
 fn bind(
     shared: &Shared,
     profile: &ChannelProfile,
-    content: PlannedContent,
+    (event, content): (&Event, PlannedContent),
     now: Timestamp,
     lifetime_ms: i64,
 ) -> Bound {
+    let limit = content.limit.map(|limit| PlannedLimit {
+        limit,
+        type_name: event.type_name.clone(),
+        now: shared.held.now(),
+    });
     let notification = Arc::new(content.notification);
     let lane = profile.lane.clone();
     let count = notification.content.recipients.len();
     let bytes = weigh(&notification, count);
-    let is_handed_over = shared.dispatcher.reserve(&lane, count, bytes);
+    // What counts against a limit is admitted by the commit, and asks for a slot afterwards.
+    let is_handed_over = limit.is_none() && shared.dispatcher.reserve(&lane, count, bytes);
     let lease_until = now.plus_ms(shared.settings.current().claim_ms());
     let state = if is_handed_over {
         DeliveryState::InFlight { lease_until }
@@ -310,7 +314,7 @@ fn bind(
         last_failure: None,
     };
     let deliveries = notification.content.recipients.iter().map(delivery).collect();
-    let planned = PlannedNotification { notification, deliveries };
+    let planned = PlannedNotification { notification, deliveries, limit };
     Bound { lane, planned, bytes, is_handed_over }
 }
 
@@ -325,6 +329,11 @@ fn finish(shared: &Shared, bound: Bound) {
         deliveries: bound.planned.deliveries.into_iter().map(claimed).collect(),
     };
     shared.dispatcher.hand_over(&bound.lane, order, bound.bytes);
+}
+
+fn count_limited(shared: &Shared, bound: &Bound) {
+    let channel = bound.planned.notification.channel.as_str().to_owned();
+    shared.metrics.limited.get_or_create(&ChannelLabels { channel }).inc();
 }
 
 fn count(shared: &Shared, verdict: &PlanVerdict) {

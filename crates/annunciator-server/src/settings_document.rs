@@ -8,11 +8,10 @@ pub mod plan;
 pub mod whole;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::{MemoryKeeper, NamesSettings};
+use annunciator_channels::NamesSettings;
 use annunciator_settings::{
     Definition, LayerGroup, Origin, SECRET_MASK, SettingsGroup as _, find_misplaced,
     reference_markdown, rows_schema,
@@ -60,6 +59,11 @@ pub const GROUPS: &[Group] = &[
         name: "email",
         doc: "Notifications by e-mail: which events, who is told, in which words, over which relay.",
     },
+    Group {
+        name: "sms",
+        doc: "Notifications by SMS: mail to a gateway that turns each into an SMS.",
+    },
+    Group { name: "executable", doc: "Notifications that start an executable of yours." },
     Group { name: "names", doc: "How names of servers are resolved, for every relay." },
     Group { name: "delivery", doc: "How long and how often deliveries are tried." },
     Group { name: "retention", doc: "How long finished events stay in the ledger." },
@@ -76,8 +80,11 @@ pub fn merge(
     let mut next = current.clone();
     let patch = &whole::take_version(patch)?;
     let mut errors = check_names(patch);
-    for (name, group) in next.server.groups_mut() {
-        let Some(value) = patch.get(name) else { continue };
+    for (name, value) in patch {
+        let groups = next.server.groups_mut();
+        let Some((_, group)) = groups.into_iter().find(|(known, _)| known == name) else {
+            continue;
+        };
         if value.is_null() {
             group.clear();
         } else if let Some(fields) = value.as_object() {
@@ -374,10 +381,13 @@ pub struct Verdict {
     pub warnings: Vec<FieldError>,
 }
 
+/// Codes of what only a server can tell.
+const KNOWN_BY_SERVER: [&str; 2] = ["unknown_certificate", "executable"];
+
 /// Checks a settings document without a server; nothing is stored and nobody is asked.
 #[must_use]
 pub fn check(document: &Map<String, Value>) -> Verdict {
-    let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+    let book = SettingsBook::offline();
     let certificates = CertificateBook::default();
     let mut held = Vec::new();
     let compiled = whole::take_version(document).and_then(|mut document| {
@@ -387,12 +397,15 @@ pub fn check(document: &Map<String, Value>) -> Verdict {
     });
     let found = compiled.err().unwrap_or_default();
     let (mut warnings, errors): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|error| error.code == "unknown_certificate");
+        found.into_iter().partition(|error| KNOWN_BY_SERVER.contains(&error.code.as_str()));
     for warning in &mut warnings {
-        warning.detail =
-            "only the server knows whether it has this certificate object: it is looked up when \
-             the settings are saved"
-                .to_owned();
+        let what = match warning.code.as_str() {
+            "executable" => "may start this executable",
+            _ => "has this certificate object",
+        };
+        warning.detail = format!(
+            "only the server knows whether it {what}: it is looked at when the settings are saved"
+        );
     }
     let words = "only the server knows whether it has this secret: it is looked up, or opened, \
                  when the settings are applied";

@@ -10,10 +10,12 @@ use crate::certificates::CertificateShelf;
 use crate::dispatcher::Dispatcher;
 use crate::ids::IdSource;
 use crate::lifecycle::Tasks;
+use crate::limit_clock::HeldClock;
 use crate::metrics::Metrics;
 use crate::own_events::OwnEvents;
 use crate::planner_task::PlannerInbox;
 use crate::secrets::Sealer;
+use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
 
@@ -23,12 +25,18 @@ pub struct Shared {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The time that limits count by.
+    pub held: Arc<dyn HeldClock>,
+    /// Wakes the task that tells summaries: something was limited.
+    pub limit_wake: Arc<tokio::sync::Notify>,
     /// Where ids come from.
     pub ids: IdSource,
     /// Settings as they are in force.
     pub settings: SettingsBook,
     /// Certificate objects.
     pub certificates: CertificateShelf,
+    /// The silences in force.
+    pub silences: SilenceBook,
     /// API tokens.
     pub tokens: TokenBook,
     /// Wrong proofs of who asked for a key.

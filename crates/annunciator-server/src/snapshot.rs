@@ -15,7 +15,7 @@ use annunciator_certificates::CertificateBook;
 use annunciator_channels::{
     CHANNELS, Channel, EffectiveValue, Keeper, MemoryKeeper, NamesSettings, Surroundings, Transport,
 };
-use annunciator_core::{ChannelName, Event, Scope};
+use annunciator_core::{ChannelName, Event, NotificationLimit, Scope};
 use annunciator_planner::{ChannelProfile, Evidence, LayerIndex, LayerNumber, Standing};
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
@@ -152,6 +152,25 @@ impl Snapshot {
         self.profiles.channels()
     }
 
+    /// What holds now for a notification that was planned for that scope.
+    #[must_use]
+    pub fn profile(&self, channel: &ChannelName, scope: &Scope) -> Option<Arc<ChannelProfile>> {
+        let position = self.position(channel)?;
+        let layers = self.index.layers_for(scope, Evidence::Planned);
+        Some(self.profiles.profile(position, &layers))
+    }
+
+    /// What a notification of that scope counts against now, when its channel has a limit.
+    #[must_use]
+    pub fn limit_of(&self, channel: &ChannelName, scope: &Scope) -> Option<NotificationLimit> {
+        let profile = self.profile(channel, scope)?;
+        profile.limit.as_ref().map(|limit| limit.for_scope(scope))
+    }
+
+    fn position(&self, channel: &ChannelName) -> Option<usize> {
+        self.channels().iter().position(|one| one.name() == *channel)
+    }
+
     /// How long a claim holds: an attempt and a margin. Unit: milliseconds.
     #[must_use]
     pub fn claim_ms(&self) -> i64 {
@@ -161,7 +180,7 @@ impl Snapshot {
     /// What sends for a channel, resolved at each attempt (ADR 0003).
     #[must_use]
     pub fn transport(&self, channel: &ChannelName, scope: &Scope) -> Option<Arc<dyn Transport>> {
-        let position = self.profiles.channels().iter().position(|one| one.name() == *channel)?;
+        let position = self.position(channel)?;
         let layers = self.index.layers_for(scope, Evidence::Planned);
         Some(self.profiles.transport(position, &layers))
     }
@@ -172,23 +191,30 @@ impl Snapshot {
 pub struct SettingsBook {
     current: Arc<ArcSwap<Snapshot>>,
     channels: Arc<[Arc<dyn Channel>]>,
-    /// The right-hand side of Message-IDs and the argument of EHLO.
-    hello_name: Arc<str>,
-    keeper: Arc<dyn Keeper>,
+    surroundings: Surroundings,
 }
 
-fn make_channels(hello_name: &Arc<str>, keeper: &Arc<dyn Keeper>) -> Arc<[Arc<dyn Channel>]> {
-    let surroundings = Surroundings { hello_name: hello_name.clone(), keeper: keeper.clone() };
-    CHANNELS.iter().map(|(_, make)| make(&surroundings)).collect()
+fn make_channels(surroundings: &Surroundings) -> Arc<[Arc<dyn Channel>]> {
+    CHANNELS.iter().map(|(_, make)| make(surroundings)).collect()
 }
 
 impl SettingsBook {
     /// A book that begins with the compiled defaults.
     #[must_use]
-    pub fn new(hello_name: &str, keeper: &Arc<dyn Keeper>) -> Self {
-        let channels = make_channels(&hello_name.into(), keeper);
-        let book = Self::with_channels(channels, hello_name);
-        Self { keeper: keeper.clone(), ..book }
+    pub fn new(surroundings: Surroundings) -> Self {
+        let channels = make_channels(&surroundings);
+        let book = Self::with_channels(channels, &surroundings.hello_name);
+        Self { surroundings, ..book }
+    }
+
+    /// A book for a check without a server: no executable is known.
+    #[must_use]
+    pub fn offline() -> Self {
+        Self::new(Surroundings {
+            hello_name: "localhost".into(),
+            keeper: Arc::new(MemoryKeeper::default()),
+            executables: Arc::default(),
+        })
     }
 
     /// A book over given channels, for tests with a scripted channel.
@@ -199,8 +225,11 @@ impl SettingsBook {
         Self {
             current: Arc::new(ArcSwap::from_pointee(snapshot)),
             channels,
-            hello_name: hello_name.into(),
-            keeper: Arc::new(MemoryKeeper::default()),
+            surroundings: Surroundings {
+                hello_name: hello_name.into(),
+                keeper: Arc::new(MemoryKeeper::default()),
+                executables: Arc::default(),
+            },
         }
     }
 
@@ -228,14 +257,14 @@ impl SettingsBook {
     #[must_use]
     pub fn new_channels(&self) -> Arc<[Arc<dyn Channel>]> {
         // A test that replaced a refresh token and forgot the new one would lock the account out.
-        let keeper: Arc<dyn Keeper> = Arc::new(QuietKeeper::new(self.keeper.clone()));
-        make_channels(&self.hello_name, &keeper)
+        let keeper: Arc<dyn Keeper> = Arc::new(QuietKeeper::new(self.surroundings.keeper.clone()));
+        make_channels(&Surroundings { keeper, ..self.surroundings.clone() })
     }
 
-    /// What this host calls itself.
+    /// What this host calls itself: the right-hand side of Message-IDs, the argument of EHLO.
     #[must_use]
     pub fn hello_name(&self) -> &str {
-        &self.hello_name
+        &self.surroundings.hello_name
     }
 }
 

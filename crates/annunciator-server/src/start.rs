@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use annunciator_api_types::{FieldError, Role};
 use annunciator_certificates::CertificateFacts;
+use annunciator_channels::Executables;
 use annunciator_core::Clock;
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
@@ -31,9 +32,10 @@ use crate::own_events::OwnEvents;
 use crate::planner_task::{self, PlannerInbox};
 use crate::secrets::Sealer;
 use crate::shared::Shared;
+use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
-use crate::{expiry_watch, http, upkeep};
+use crate::{expiry_watch, http, limit_clock, limit_summary, upkeep};
 
 /// Longest wait for attempts under way at a drain.
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
@@ -180,6 +182,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     tasks.spawn("planner", planner_task::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("upkeep", upkeep::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("expiry watch", expiry_watch::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("limit summaries", limit_summary::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("limit clock", limit_clock::watch(shared.clone(), stop_planning.clone()));
     tasks.spawn("http", http::serve(shared.clone(), listener, tls, stop_listening.clone()));
     tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
     warn_of_silence(&shared);
@@ -218,12 +222,19 @@ async fn assemble(
         clock.clone(),
         own_events.clone(),
     ));
-    let settings = SettingsBook::new(&hello_name, &keeper);
+    let settings = SettingsBook::new(annunciator_channels::Surroundings {
+        hello_name: hello_name.as_str().into(),
+        keeper,
+        executables: Arc::new(executables(config)),
+    });
     let tokens = TokenBook::load(store.as_ref()).await?;
+    let silences = SilenceBook::load(store.as_ref(), clock.now()).await?;
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
+    let held = limit_clock::start(store.as_ref(), clock.as_ref()).await?;
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
+        held: held.clone(),
         ids: ids.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -234,9 +245,12 @@ async fn assemble(
         started_at: clock.now(),
         store,
         clock,
+        held,
+        limit_wake: Arc::default(),
         ids,
         settings,
         certificates: CertificateShelf::default(),
+        silences,
         tokens,
         wrong_proofs: WrongProofs::default(),
         own_events,
@@ -254,6 +268,15 @@ async fn assemble(
     admin::certificates::put_in_force(&shared).await?;
     admin::settings::reload(&shared).await?;
     Ok(shared)
+}
+
+/// Which executables may be started; none of them may read what only the server should.
+fn executables(config: &ServerConfig) -> Executables {
+    let key_file = config.secret_key_file.clone();
+    let mut hidden =
+        vec![config.data_dir.clone(), key_file.unwrap_or_else(|| beside(&config.data_dir))];
+    hidden.extend(config.tls.iter().map(|tls| tls.key.clone()));
+    Executables { dirs: config.executable_dirs.clone(), hidden }
 }
 
 /// What the listener's own certificate says; none when it is of a kind that we do not describe.

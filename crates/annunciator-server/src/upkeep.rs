@@ -1,4 +1,4 @@
-//! What happens by itself now and then: retention, token use, the reserve.
+//! What happens by itself now and then: retention, token use, the reserve, silences that are over.
 //!
 //! Standard: spec 2.4.
 
@@ -17,6 +17,9 @@ const ROUND: Duration = Duration::from_secs(60);
 const STEP_MAX: usize = 500;
 /// Wait between two steps.
 const STEP_WAIT: Duration = Duration::from_millis(50);
+
+/// How long silences that have ended stay listed. Unit: milliseconds.
+const SILENCES_LISTED_MS: i64 = 90 * 24 * 3_600_000;
 
 settings! {
     /// How long finished events stay in the ledger.
@@ -49,10 +52,22 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         {
             tracing::warn!(%error, "cannot note when tokens were used");
         }
+        tend_silences(&shared).await;
         tokio::select! {
             () = retain(&shared) => {}
             () = stop.cancelled() => return,
         }
+    }
+}
+
+/// Forgets silences that ended long ago, and reads those in force again.
+async fn tend_silences(shared: &Shared) {
+    let now = shared.clock.now();
+    let store = shared.store.as_ref();
+    if let Err(error) = store.forget_silences(now.plus_ms(-SILENCES_LISTED_MS), now).await {
+        tracing::warn!(%error, "cannot forget old silences");
+    } else if let Err(error) = shared.silences.reload(store, now).await {
+        tracing::warn!(%error, "cannot read the silences again");
     }
 }
 

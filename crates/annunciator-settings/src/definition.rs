@@ -43,6 +43,13 @@ pub enum Kind {
     },
     /// What a set of delivery settings notifies about ([`crate::NotifyAbout`]).
     Severities,
+    /// A text, a number, `true` or `false`, or a list of these.
+    Scalars {
+        /// Longest text. Unit: characters.
+        chars_max: usize,
+        /// Longest list.
+        items_max: usize,
+    },
     /// Fields that are set together.
     Object(&'static [Definition]),
     /// A value, or the word `none`.

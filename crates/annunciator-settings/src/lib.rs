@@ -54,7 +54,7 @@ pub use rules::{Format, Place, Rules, TextCheck};
 pub use schema::{group_schema, reference_markdown, rows_schema};
 pub use secret::{SEALED_PREFIX, SECRET_MASK, Secret};
 pub use text_list::TextList;
-pub use value::SettingValue;
+pub use value::{SettingValue, nearest_name};
 
 #[doc(hidden)]
 pub mod derived {

@@ -49,6 +49,7 @@ pub struct Rules {
     pub(crate) min: u64,
     pub(crate) max: u64,
     pub(crate) measure: &'static str,
+    pub(crate) remedy: &'static str,
     pub(crate) chars_max: usize,
     pub(crate) items_max: usize,
     pub(crate) format: Format,
@@ -66,6 +67,7 @@ impl Rules {
         min: 0,
         max: u64::MAX,
         measure: "",
+        remedy: "",
         chars_max: 1024,
         items_max: 100,
         format: Format::Plain,
@@ -87,6 +89,12 @@ impl Rules {
     #[must_use]
     pub const fn measure(self, measure: &'static str) -> Self {
         Self { measure, ..self }
+    }
+
+    /// What to do instead of a number out of range, where that is not plain.
+    #[must_use]
+    pub const fn remedy(self, remedy: &'static str) -> Self {
+        Self { remedy, ..self }
     }
 
     /// Longest text, and longest item of a list. Unit: characters.

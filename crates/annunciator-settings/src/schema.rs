@@ -92,6 +92,17 @@ fn kind_schema(kind: &Kind) -> Value {
                 "enum": annunciator_core::Severity::ALL.map(annunciator_core::Severity::as_str),
             }},
         ]}),
+        Kind::Scalars { chars_max, items_max } => {
+            let scalar = [
+                json!({"type": "string", "maxLength": chars_max}),
+                json!({"type": "number"}),
+                json!({"type": "boolean"}),
+            ];
+            let list = json!({"type": "array", "items": {"anyOf": scalar}, "maxItems": items_max});
+            let forms: Vec<Value> =
+                scalar.into_iter().chain([list, json!({"type": "null"})]).collect();
+            json!({"anyOf": forms})
+        }
         Kind::Object(fields) => object_schema(fields.iter()),
         Kind::Optional(of) => {
             json!({"anyOf": [{"type": "string", "const": "none"}, kind_schema(of)]})
@@ -171,6 +182,7 @@ fn describe_kind(kind: &Kind) -> String {
         Kind::Severities => {
             "`all`, `configured`, or a list of `info`, `warning`, `failure`, `critical`".to_owned()
         }
+        Kind::Scalars { .. } => "text, a number, `true` or `false`, or a list of these".to_owned(),
         Kind::Object(_) => "an object".to_owned(),
         Kind::Optional(of) => format!("`none`, or {}", describe_kind(of)),
     }

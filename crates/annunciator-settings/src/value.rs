@@ -57,7 +57,7 @@ macro_rules! integer_value {
 
             fn parse(value: &Value, rules: &Rules) -> Result<Self, Vec<Problem>> {
                 let max = rules.max.min(u64::from(<$integer>::MAX));
-                let number = parse_integer(value, rules.min, max)?;
+                let number = parse_integer(value, rules, max)?;
                 Ok(Self::try_from(number).expect("it is in range"))
             }
 
@@ -69,7 +69,8 @@ macro_rules! integer_value {
 }
 integer_value!(u16, u32, u64);
 
-fn parse_integer(value: &Value, min: u64, max: u64) -> Result<u64, Vec<Problem>> {
+fn parse_integer(value: &Value, rules: &Rules, max: u64) -> Result<u64, Vec<Problem>> {
+    let min = rules.min;
     let Value::Number(number) = value else {
         return Err(vec![Problem::wrong_type("a whole number", value)]);
     };
@@ -78,7 +79,12 @@ fn parse_integer(value: &Value, min: u64, max: u64) -> Result<u64, Vec<Problem>>
         None if number.as_f64().is_some_and(|number| number.fract() != 0.0) => {
             Err(vec![Problem::new("type", format!("must be a whole number, not {number}"))])
         }
-        _ => Err(vec![Problem::new("range", format!("must be from {min} to {max}, not {number}"))]),
+        _ => {
+            let remedy = if rules.remedy.is_empty() { "" } else { ": " };
+            let remedy = format!("{remedy}{}", rules.remedy);
+            let detail = format!("must be from {min} to {max}, not {number}{remedy}");
+            Err(vec![Problem::new("range", detail)])
+        }
     }
 }
 
@@ -187,8 +193,10 @@ impl<T: SettingValue> SettingValue for Option<T> {
 pub fn parse_choice(value: &Value, choices: &[Choice]) -> Result<usize, Vec<Problem>> {
     let word = value.as_str().ok_or_else(|| vec![Problem::wrong_type("text", value)])?;
     choices.iter().position(|choice| choice.value == word).ok_or_else(|| {
-        let words = choices.iter().map(|choice| choice.value);
-        vec![Problem::new("one_of", format!("must be {}", either(words)))]
+        let words = || choices.iter().map(|choice| choice.value);
+        let hint = nearest_name(word, words());
+        let hint = hint.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+        vec![Problem::new("one_of", format!("must be {}{hint}", either(words())))]
     })
 }
 
@@ -221,19 +229,30 @@ pub fn parse_object<'v>(
 }
 
 pub(crate) fn unknown_field(key: &str, definitions: &[Definition]) -> Problem {
-    /// Names less alike than this are no help.
-    const SIMILARITY_MIN: f64 = 0.75;
-    let similarity = |known: &str| strsim::jaro_winkler(&key.to_lowercase(), known);
-    let nearest = definitions
-        .iter()
-        .map(|definition| (similarity(definition.key), definition.key))
-        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let remedy = match nearest {
-        Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+    let remedy = match nearest_name(key, definitions.iter().map(|definition| definition.key)) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
         None => "remove it".to_owned(),
     };
     Problem::new("unknown_field", format!("`{key}` is not known here: {remedy}"))
+}
+
+/// The known name that is most like the one that was written; none when none is like it.
+#[must_use]
+pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Names less alike than this are no help.
+    const SIMILARITY_MIN: f64 = 0.75;
+    /// Nobody means a name that is longer. Unit: octets.
+    const NAME_BYTES_MAX: usize = 400;
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let name = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&name, known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, nearest)| nearest)
 }
 
 /// Reads one field of an object; nothing when it is wrong or missing, and then says so.

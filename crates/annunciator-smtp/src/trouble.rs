@@ -213,7 +213,8 @@ pub(crate) fn judge(stage: Stage, kind: Kind) -> Verdict {
             _,
         ) => cell(Transient, Relay, true, false),
         (_, Kind::Unsupported) => cell(Permanent, Delivery, false, true),
-        (Stage::Prepare, _) => cell(Transient, Relay, false, false),
+        // No session runs a program.
+        (Stage::Prepare | Stage::Run, _) => cell(Transient, Relay, false, false),
 
         // The final dot is out: no other server, or the message might arrive twice.
         (Stage::DataEnd, Kind::Closing) => cell(Transient, Relay, false, false),
@@ -339,7 +340,7 @@ impl Trouble {
             Stage::RcptTo => "RCPT",
             Stage::Data => "DATA",
             Stage::DataEnd => "end of message",
-            Stage::Prepare => "preparation",
+            Stage::Prepare | Stage::Run => "preparation",
         }
     }
 }

@@ -161,6 +161,7 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
     let notifications = vec![PlannedNotification {
         notification: Arc::new(notification),
         deliveries: vec![delivery],
+        limit: None,
     }];
     let decided =
         |channel, kind, reason: &str| Decision { channel, kind, reason: reason.to_owned() };
@@ -196,7 +197,7 @@ fn settlements_of(plan: &PlanCommit) -> Vec<Settlement> {
             };
             let state = DeliveryState::Delivered { at };
             let delivery = Delivery { state, attempts: 1, ..delivery.clone() };
-            Settlement { delivery, token: 1, attempt: Some(attempt), raise: None }
+            Settlement { delivery, token: 1, attempt: Some(attempt), raise: None, slot: None }
         })
         .collect()
 }

@@ -6,11 +6,13 @@
 mod certificates;
 mod inbox;
 mod ledger;
+mod limits;
 mod operator;
 mod queue;
 mod records;
 mod retention;
 pub mod samples;
+mod silences;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -70,9 +72,26 @@ pub const PROMISES: &[Promise] = promises![
     records::settings_are_revisions_and_conflicts_are_seen,
     records::the_oldest_revisions_go_beyond_the_bound,
     records::tokens_come_and_go_with_their_audit_lines,
+    limits::however_many_commit_at_once_the_limit_is_exact,
+    limits::a_limited_notification_leaves_a_decision_and_no_delivery,
+    limits::no_period_sees_more_hand_overs_than_the_limit,
+    limits::a_slot_is_asked_for_when_something_is_handed_over,
+    limits::a_settlement_frees_its_slot_whatever_becomes_of_the_claim,
+    limits::those_who_wait_stand_in_line,
+    limits::a_summary_tells_exactly_what_was_limited,
+    limits::what_comes_after_the_text_stays_for_the_next_summary,
+    limits::an_event_and_a_summary_take_turns,
+    limits::the_clock_is_kept_and_old_limits_are_forgotten,
+    limits::a_wall_clock_set_back_holds_up_nothing,
     certificates::objects_come_change_and_go_with_their_audit_lines,
     certificates::a_kept_text_is_the_newest_of_its_place,
     certificates::the_oldest_kept_texts_go_beyond_the_bound,
+    silences::silences_come_change_and_end_with_their_audit_lines,
+    silences::a_silence_ended_before_its_start_never_begins,
+    silences::silences_are_listed_by_whether_they_have_ended,
+    silences::so_many_silences_at_a_time_and_no_more,
+    silences::ended_silences_are_forgotten_in_time,
+    silences::the_oldest_ended_silences_go_beyond_the_bound,
     retention::an_event_is_kept_for_its_term,
     retention::the_cap_takes_the_oldest_finished_events,
     retention::an_unfinished_event_is_never_removed,

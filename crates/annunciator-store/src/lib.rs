@@ -11,8 +11,10 @@
 
 mod error;
 mod ledger;
+mod limits;
 mod queue;
 mod records;
+mod silences;
 pub mod sqlite;
 
 #[cfg(any(test, feature = "contract"))]
@@ -26,6 +28,10 @@ pub use error::StoreError;
 pub use ledger::{
     DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
 };
+pub use limits::{
+    AUDIENCE_MAX, LimitClockRecord, Limited, LimitedKey, LimitedType, Limits, PlannedLimit,
+    SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource, SummaryVerdict,
+};
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,
     Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
@@ -34,13 +40,14 @@ pub use records::{
     AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, REVISIONS_MAX, Retained,
     RetentionRule, SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
 };
+pub use silences::{SILENCES_ENDED_MAX, SILENCES_MAX, SilenceFilter, SilenceRecord, Silences};
 
 /// Result of every call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Limits + Silences + Send + Sync + 'static {
     // ---- inbox -----------------------------------------------------------------------------
 
     /// Takes responsibility for a batch of events, all or none (spec 2.5).
@@ -57,8 +64,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Commits plans: event marked, notifications and deliveries inserted, in one transaction.
     ///
-    /// A plan for an event that is planned already changes nothing.
-    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<()>;
+    /// A plan for an event that is planned already changes nothing. A notification whose limit is
+    /// reached gets no deliveries and a decision instead; answers which ones.
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>>;
 
     // ---- queue -----------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ use annunciator_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::{PlannedLimit, SlotEnd};
+
 /// A batch of events to accept, all or none.
 #[derive(Debug, Clone)]
 pub struct Accept {
@@ -91,6 +93,8 @@ pub struct PlannedNotification {
     pub notification: Arc<Notification>,
     /// Who gets it.
     pub deliveries: Vec<Delivery>,
+    /// What it counts against. Its deliveries are `Queued`: the commit may leave them out.
+    pub limit: Option<PlannedLimit>,
 }
 
 /// What to claim.
@@ -148,6 +152,8 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// An event of our own about it, accepted in the same commit.
     pub raise: Option<Event>,
+    /// The slot that the attempt held, freed in the same commit whatever becomes of the claim.
+    pub slot: Option<SlotEnd>,
 }
 
 /// An operator asks for deliveries to be tried again.

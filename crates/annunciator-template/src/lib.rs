@@ -6,15 +6,26 @@
 //! Knows nothing of: channels, settings, mail.
 //! Failure: everything that can be wrong is found by [`Template::parse`]; rendering cannot fail.
 
+mod library;
 mod parameters;
 mod parse;
+mod reader;
 mod render;
+mod sample;
+mod time_zone;
 mod values;
 
+pub use library::{
+    Localized, READY_TEXTS, ReadyText, STANDARD_MESSAGE, STANDARD_SUBJECT, SUBJECT_PIECES,
+    SubjectPiece, TextKind, UnknownPiece, join_subject,
+};
 pub use parameters::{PARAMETERS, Parameter, ParameterRow, Purpose, reference_markdown};
 pub use parse::{ParseError, ParseErrorKind, TEMPLATE_BYTES_MAX, Template};
+pub use reader::{Language, Reader, TimeFormat};
 pub use render::{Escape, RENDERED_BYTES_MAX, shown_event_parameter, shown_value};
-pub use values::{EventValues, SampleValues, Values};
+pub use sample::sample_event;
+pub use time_zone::{TimeZone, UnknownTimeZone};
+pub use values::{EventValues, Values};
 
 #[cfg(test)]
 mod tests;

@@ -165,6 +165,14 @@ impl Template {
         self.pieces.contains(&Piece::Parameter(parameter))
     }
 
+    /// The names of the event parameters that it uses, in order.
+    pub fn event_parameters(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::EventParameter(name) => Some(&self.source[name.clone()]),
+            _ => None,
+        })
+    }
+
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }

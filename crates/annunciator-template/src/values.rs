@@ -1,10 +1,11 @@
-//! Where a template's values come from: an event, or the samples of the table.
+//! Where a template's values come from: an event, and who reads it.
 
 use std::borrow::Cow;
 
-use annunciator_core::{Event, ParameterValue, Severity, Timestamp};
+use annunciator_core::{Event, ParameterValue, Severity};
 
 use crate::parameters::Parameter;
+use crate::reader::Reader;
 
 /// Gives the value of each parameter; an absent value is empty.
 ///
@@ -18,43 +19,37 @@ pub trait Values {
 }
 
 /// The values of an event, for one reader.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct EventValues<'a> {
     /// The event.
     pub event: &'a Event,
-    /// The reader's word for a severity.
-    pub severity_word: fn(Severity) -> &'static str,
+    /// Who reads them.
+    pub reader: &'a Reader,
     /// Address of the event in the console, may be empty.
     pub link: &'a str,
     /// Phone number of the recipient, empty but for SMS.
     pub phone: &'a str,
-    /// Prints a time for the reader.
-    pub format_time: &'a (dyn Fn(Timestamp) -> String + Sync),
 }
 
 impl<'a> EventValues<'a> {
     /// The values of an event in English, times in RFC 3339 UTC, without link and phone.
     #[must_use]
     pub fn new(event: &'a Event) -> Self {
-        Self {
-            event,
-            severity_word: Severity::display_name,
-            link: "",
-            phone: "",
-            format_time: &(rfc_3339 as fn(Timestamp) -> String),
-        }
+        Self::for_reader(event, Reader::STANDARD)
     }
-}
 
-fn rfc_3339(at: Timestamp) -> String {
-    at.to_string()
+    /// The values of an event for a reader, without link and phone.
+    #[must_use]
+    pub fn for_reader(event: &'a Event, reader: &'a Reader) -> Self {
+        Self { event, reader, link: "", phone: "" }
+    }
 }
 
 impl Values for EventValues<'_> {
     fn value(&self, parameter: Parameter) -> Cow<'_, str> {
         let event = self.event;
         Cow::Borrowed(match parameter {
-            Parameter::Severity => (self.severity_word)(event.severity),
+            Parameter::Severity => self.reader.language.severity_word(event.severity),
             Parameter::SeverityNum => match event.severity {
                 Severity::Info => "1",
                 Severity::Warning => "2",
@@ -66,7 +61,7 @@ impl Values for EventValues<'_> {
             Parameter::Event => event.display_name(),
             Parameter::EventType => &event.event_type,
             Parameter::Descr => &event.description,
-            Parameter::RiseTime => return Cow::Owned((self.format_time)(event.occurred_at)),
+            Parameter::RiseTime => return Cow::Owned(self.reader.print_time(event.occurred_at)),
             Parameter::Task => &event.task,
             Parameter::Product => &event.application.name,
             Parameter::Version => &event.application.version,
@@ -85,19 +80,5 @@ impl Values for EventValues<'_> {
             Some(ParameterValue::Text(text)) => Cow::Borrowed(text),
             Some(other) => Cow::Owned(other.to_string()),
         }
-    }
-}
-
-/// The samples of the table, for a preview without an event (spec 5.4).
-#[derive(Clone, Copy, Debug)]
-pub struct SampleValues;
-
-impl Values for SampleValues {
-    fn value(&self, parameter: Parameter) -> Cow<'_, str> {
-        Cow::Borrowed(parameter.row().sample)
-    }
-
-    fn event_parameter(&self, name: &str) -> Cow<'_, str> {
-        Cow::Owned(format!("<{name}>"))
     }
 }

@@ -19,4 +19,5 @@ pub mod postfix;
 pub mod process;
 pub mod python_dkim;
 pub mod python_email;
+pub mod python_html;
 pub mod relay;

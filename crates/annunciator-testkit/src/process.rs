@@ -121,6 +121,25 @@ pub fn free_address() -> SocketAddr {
     bound.expect("loopback has a free port")
 }
 
+/// The environment of a server whose wall clock is moved by a file that holds an offset, such as
+/// `+2d`, read anew each time (Debian's `faketime`). Running time stays as it is.
+///
+/// # Panics
+/// When the library is not installed.
+#[must_use]
+pub fn faked_clock(offset: &Path) -> Vec<(&'static str, String)> {
+    let name = "faketime/libfaketimeMT.so.1";
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let library = folders.map(|folder| folder.path().join(name)).find(|file| file.exists());
+    let library = library.expect("install Debian's package faketime");
+    vec![
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", offset.display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
 /// A running server; it is killed when dropped.
 pub struct Server {
     launch: Launch,

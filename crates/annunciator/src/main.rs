@@ -11,6 +11,7 @@ mod document_text;
 mod logs;
 mod moment;
 mod output;
+mod shorthand;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,10 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The server starts this binary again to watch over an executable; that one has no threads.
+    if let Some(code) = annunciator_launcher::main_if_asked() {
+        return code;
+    }
     let code = commands::run(commands::Cli::parse()).unwrap_or_else(|error| {
         output::print_note(&format!("annunciator: {error:#}"));
         ExitCode::FAILURE

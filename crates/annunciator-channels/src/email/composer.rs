@@ -1,27 +1,45 @@
-//! An event into the words of its e-mail.
+//! An event into the words of its e-mail, once for each reader.
 
 use annunciator_core::{Event, Recipient};
 use annunciator_planner::{Compose, Composed, Words};
-use annunciator_template::EventValues;
+use annunciator_template::{EventValues, Reader};
 
-/// What one message is made from.
+use crate::readers::{PerLanguage, ReaderGroup, group_by_reader};
+
+/// What messages are made from.
 #[derive(Debug)]
 pub(super) struct EmailComposer {
-    pub(super) words: Words,
-    pub(super) sender: String,
-    pub(super) recipients: Vec<Recipient>,
+    words: PerLanguage<Words>,
+    sender: String,
+    groups: Vec<ReaderGroup>,
+}
+
+impl EmailComposer {
+    /// Recipients with different readers get messages of their own; `reader_of` says who reads.
+    pub(super) fn new(
+        words: PerLanguage<Words>,
+        sender: String,
+        recipients: Vec<Recipient>,
+        reader_of: &dyn Fn(&Recipient) -> Reader,
+    ) -> Self {
+        Self { words, sender, groups: group_by_reader(recipients, reader_of) }
+    }
 }
 
 impl Compose for EmailComposer {
     fn compose(&self, event: &Event) -> Vec<Composed> {
-        let rendered = self.words.render(&EventValues::new(event));
-        vec![Composed {
-            subject: rendered.subject,
-            text: rendered.text,
-            html: rendered.html,
-            sender: self.sender.clone(),
-            recipients: self.recipients.clone(),
-            command: None,
-        }]
+        let compose = |group: &ReaderGroup| {
+            let words = self.words.of(group.reader.language);
+            let rendered = words.render(&EventValues::for_reader(event, &group.reader));
+            Composed {
+                subject: rendered.subject,
+                text: rendered.text,
+                html: rendered.html,
+                sender: self.sender.clone(),
+                recipients: group.recipients.clone(),
+                command: None,
+            }
+        };
+        self.groups.iter().map(compose).collect()
     }
 }

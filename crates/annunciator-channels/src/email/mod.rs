@@ -15,15 +15,19 @@ use annunciator_settings::{Problem, Resolved, SettingsGroup as _, layer_group};
 use annunciator_template::Purpose;
 
 use crate::email::composer::EmailComposer;
+use crate::email::settings::put_standard_texts;
 pub use crate::email::settings::{NotifyLayer, NotifySettings};
 use crate::layers::{
-    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, sources, switch_of,
+    ChannelLayers, EffectiveValue, LayerView, effective_values, lane_id, limit_of, sources,
+    switch_of,
 };
 use crate::mail_transport::{self, MailSender};
 use crate::mail_warnings;
+use crate::readers::PerLanguage;
 use crate::relay_parts::Basis;
 use crate::{
-    Channel, RelayLayer, RelaySettings, ServerStatus, Surroundings, Transport, TransportFuture,
+    Channel, ReaderLayer, ReaderSettings, RelayLayer, RelaySettings, ServerStatus, Surroundings,
+    Transport, TransportFuture,
 };
 
 /// The channel's name, and its key in settings.
@@ -34,6 +38,8 @@ layer_group! {
     pub struct EmailLayer {
         /// Whom to tell, and in which words.
         notify: NotifyLayer,
+        /// In which language and time.
+        reader: ReaderLayer,
         /// How mail reaches the relay.
         relay: RelayLayer,
     }
@@ -52,6 +58,25 @@ pub fn make(surroundings: &Surroundings) -> Arc<dyn Channel> {
 
 fn notify_of(layers: &[LayerView<'_>]) -> Resolved<NotifySettings> {
     NotifySettings::resolve_sources(&sources(NAME, layers, |layers| &layers.email.notify))
+}
+
+fn reader_of(layers: &[LayerView<'_>]) -> Resolved<ReaderSettings> {
+    ReaderSettings::resolve_sources(&sources(NAME, layers, |layers| &layers.email.reader))
+}
+
+/// The words for readers of each language, and why there are none when a template is broken.
+fn words_of(notify: &Resolved<NotifySettings>) -> (PerLanguage<Words>, String) {
+    let mut fault = String::new();
+    let words = PerLanguage::make(|language| {
+        let mut notify = notify.clone();
+        put_standard_texts(&mut notify, language);
+        let NotifySettings { subject, message, html_message, .. } = &notify.values;
+        Words::parse(subject, message, html_message, Purpose::Email).unwrap_or_else(|error| {
+            fault = format!("a template does not parse: {error}");
+            Words::empty()
+        })
+    });
+    (words, fault)
 }
 
 fn relay_of(layers: &[LayerView<'_>]) -> Resolved<RelaySettings> {
@@ -75,16 +100,8 @@ impl Channel for Email {
         let notify = notify_of(layers);
         let settings = &notify.values;
         let recipients = settings.list_recipients();
-        let words = Words::parse(
-            &settings.subject,
-            &settings.message,
-            &settings.html_message,
-            Purpose::Email,
-        );
-        let (words, fault) = match words {
-            Ok(words) => (words, String::new()),
-            Err(error) => (Words::empty(), format!("a template does not parse: {error}")),
-        };
+        let (words, fault) = words_of(&notify);
+        let reader = reader_of(layers).values.to_reader();
         let missing = match recipients.is_empty() {
             true => "no recipients are set".to_owned(),
             false if !fault.is_empty() => fault,
@@ -95,8 +112,9 @@ impl Channel for Email {
         ChannelProfile {
             channel: self.name(),
             lane: Lane::new(&format!("{NAME}/{lane}")),
+            limit: limit_of(&self.name(), layers, &notify, settings.limit.as_ref()),
             switch: switch_of(&notify, &settings.notify_about, settings.notify),
-            composer: Arc::new(EmailComposer { words, sender, recipients }),
+            composer: Arc::new(EmailComposer::new(words, sender, recipients, &|_| reader.clone())),
             missing,
         }
     }
@@ -106,7 +124,10 @@ impl Channel for Email {
     }
 
     fn effective(&self, layers: &[LayerView<'_>]) -> Vec<EffectiveValue> {
-        let mut values = effective_values(&notify_of(layers));
+        let (mut notify, reader) = (notify_of(layers), reader_of(layers));
+        put_standard_texts(&mut notify, reader.values.to_reader().language);
+        let mut values = effective_values(&notify);
+        values.extend(effective_values(&reader));
         values.extend(effective_values(&relay_of(layers)));
         values
     }

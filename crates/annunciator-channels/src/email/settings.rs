@@ -1,22 +1,11 @@
 //! Settings about whom to notify by e-mail and in which words (spec 3.1).
 
 use annunciator_core::{Recipient, RecipientRole, Severity};
-use annunciator_settings::{Format, NotifyAbout, Problem, TextList, settings};
-use annunciator_template::{Purpose, Template};
+use annunciator_planner::Limit;
+use annunciator_settings::{Format, NotifyAbout, Origin, Problem, Resolved, TextList, settings};
+use annunciator_template::{Language, Purpose, STANDARD_MESSAGE, STANDARD_SUBJECT, Template};
 
 use crate::mail_transport::check_address;
-
-/// The standard message of spec 3.1.
-const MESSAGE: &str = "\
-%SEVERITY%: %EVENT%
-
-Device:      %COMPUTER%
-Domain:      %DOMAIN%
-Time:        %RISE_TIME%
-Application: %PRODUCT% %VERSION%
-
-%DESCR%
-";
 
 fn check_template(text: &str) -> Result<(), String> {
     Template::parse(text, Purpose::Email).map(drop).map_err(|error| error.to_string())
@@ -48,14 +37,35 @@ settings! {
         /// transaction of its own. Many relays refuse that or call it spam: better set it.
         sender: String = String::new(), format(Format::Mailbox), chars_max(254);
         /// Subject template; may be empty.
-        subject: String = "%SEVERITY%: %EVENT% on %COMPUTER%".to_owned(),
+        ///
+        /// When it is not set, the standard subject in the language of `language` is used.
+        subject: String = STANDARD_SUBJECT.english.to_owned(),
             format(Format::Template), chars_max(1_000), check(check_template);
         /// Message template, plain text.
-        message: String = MESSAGE.to_owned(), format(Format::Template), chars_max(65_536),
+        ///
+        /// When it is not set, the standard text in the language of `language` is used.
+        message: String = STANDARD_MESSAGE.english.to_owned(), format(Format::Template), chars_max(65_536),
             check(check_template);
         /// HTML template; when it is set, the message has an HTML part beside the text.
         html_message: String = String::new(), format(Format::Template), chars_max(262_144),
             check(check_template);
+        /// At most so many notifications in any period of that length; what is beyond is recorded
+        /// as limited, and one summary tells how many were.
+        limit: Option<Limit> = None;
+    }
+}
+
+/// Puts the standard texts of a language where no layer sets a template; their origin stays the
+/// compiled default.
+pub(super) fn put_standard_texts(resolved: &mut Resolved<NotifySettings>, language: Language) {
+    let is_unset = |resolved: &Resolved<NotifySettings>, key: &str| {
+        resolved.origin_of(key) == Some(&Origin::CompiledDefault)
+    };
+    if is_unset(resolved, "subject") {
+        resolved.values.subject = STANDARD_SUBJECT.of(language).to_owned();
+    }
+    if is_unset(resolved, "message") {
+        resolved.values.message = STANDARD_MESSAGE.of(language).to_owned();
     }
 }
 

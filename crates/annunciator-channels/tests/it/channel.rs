@@ -58,6 +58,7 @@ pub(crate) fn transport(settings: &Value, certificates: &CertificateBook) -> Arc
     let surroundings = Surroundings {
         hello_name: "sender.test".into(),
         keeper: Arc::new(MemoryKeeper::default()),
+        executables: Arc::default(),
     };
     let names = NamesSettings::default();
     let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };

@@ -57,8 +57,11 @@ pub async fn resend(
         target: id.to_string(),
         detail: json!({ "new_delivery": new_id.to_string() }).to_string(),
     };
-    let planned =
-        PlannedNotification { notification: Arc::new(notification), deliveries: vec![delivery] };
+    let planned = PlannedNotification {
+        notification: Arc::new(notification),
+        deliveries: vec![delivery],
+        limit: None,
+    };
     shared.store.insert_notification(planned, audit).await?;
     shared.dispatcher.note_queued(&lane);
     Ok(new_id)

@@ -59,7 +59,8 @@ pub async fn event(
     Ok(EventStory { event, notifications, deliveries })
 }
 
-async fn find_event(
+/// An event by the ledger's id or the source's; the latter may need the application.
+pub(super) async fn find_event(
     shared: &Shared,
     id: &str,
     application: Option<&str>,

@@ -8,10 +8,13 @@ pub mod deliveries;
 pub mod key_download;
 pub mod ledger;
 pub mod presets;
+pub mod preview;
 pub mod send_test;
 pub mod settings;
 pub mod settings_code;
+pub mod silences;
 pub mod status;
+pub mod templates;
 pub mod tokens;
 
 use annunciator_api_types::FieldError;

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use annunciator_api_types::{
-    StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
+    FieldError, StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
 };
 use annunciator_channels::{AttemptReport, Order, OrderFeed, StageReport};
 use annunciator_core::{
     Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient,
     Severity, Timestamp, one_line,
 };
-use annunciator_planner::{ChannelProfile, NotificationIds, Switch};
+use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, Switch};
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
 
@@ -25,6 +25,8 @@ use crate::settings_document as document;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
+/// The channel that is tested when none is named.
+const DEFAULT_CHANNEL: &str = "email";
 /// Longest test; then what was seen so far is answered.
 const TEST_MAX: Duration = Duration::from_secs(120);
 
@@ -38,7 +40,13 @@ pub async fn run(
 ) -> Result<TestMessageResult, AdminError> {
     let began = Instant::now();
     let saved = shared.settings.current();
-    let groups = [("email", request.email), ("names", request.names)];
+    let wanted = request.channel.as_deref().unwrap_or(DEFAULT_CHANNEL);
+    let groups = [
+        ("email", request.email),
+        ("sms", request.sms),
+        ("executable", request.executable),
+        ("names", request.names),
+    ];
     let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));
     let patch: Map<String, Value> =
         given.map(|(group, fields)| (group.to_owned(), fields.into())).collect();
@@ -57,13 +65,21 @@ pub async fn run(
     let scope = holding.scope;
     // A test is sent whatever severities are notified.
     let profile = {
-        let email = holding.profiles.first().expect("the e-mail channel is always there");
-        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(email) }
+        let found = holding.profiles.iter().find(|one| one.channel.as_str() == wanted);
+        let profile = found.ok_or_else(|| unknown_channel(&snapshot))?;
+        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(profile) }
     };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
-    let plan = annunciator_planner::plan(&event, &[&profile], &scope, domain, now, &ids);
-    let settings_stage = settings_stage(&plan.decisions[0], began);
+    // A test is sent whatever is silenced.
+    let circumstances = Circumstances { scope: &scope, domain, now, silences: &[] };
+    let plan = annunciator_planner::plan(&event, &[&profile], circumstances, &ids);
+    let remark = plan.notifications.first().map(|planned| {
+        let channels = snapshot.channels().iter();
+        let channel = channels.into_iter().find(|channel| channel.name() == profile.channel);
+        channel.map(|channel| channel.remark(&planned.notification.content)).unwrap_or_default()
+    });
+    let settings_stage = settings_stage(&plan.decisions[0], &remark.unwrap_or_default(), began);
     let Some(content) = plan.notifications.into_iter().next() else {
         return Ok(incomplete(settings_stage, &plan.decisions[0].reason));
     };
@@ -84,6 +100,12 @@ pub async fn run(
     let watch = Watch::default();
     let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
     Ok(result(watch, settings_stage, &recipients, request.dry_run))
+}
+
+fn unknown_channel(snapshot: &Snapshot) -> AdminError {
+    let names: Vec<_> = snapshot.channels().iter().map(|one| one.name().to_string()).collect();
+    let detail = format!("must be one of {}", names.join(", "));
+    AdminError::Invalid(vec![FieldError::new("/channel", "one_of", detail)])
 }
 
 #[derive(Default)]
@@ -125,18 +147,22 @@ impl OrderFeed for Watch {
     }
 }
 
-fn settings_stage(decision: &annunciator_core::Decision, began: Instant) -> StageView {
+fn settings_stage(
+    decision: &annunciator_core::Decision,
+    remark: &str,
+    began: Instant,
+) -> StageView {
     let ok = decision.kind == DecisionKind::Notified;
+    let complete = match remark {
+        "" => "settings are complete, message rendered".to_owned(),
+        remark => format!("settings are complete, message rendered: {remark}"),
+    };
     StageView {
         stage: "settings".to_owned(),
         server: String::new(),
         ok,
-        detail: if ok {
-            "settings are complete, message rendered".into()
-        } else {
-            decision.reason.clone()
-        },
-        advice: (!ok).then(|| "give SMTP servers and recipients first".to_owned()),
+        detail: if ok { complete } else { decision.reason.clone() },
+        advice: (!ok).then(|| "complete the settings of the channel first".to_owned()),
         duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
 }
@@ -154,6 +180,7 @@ fn incomplete(stage: StageView, reason: &str) -> TestMessageResult {
         reply: String::new(),
         queue_id: String::new(),
         dialogue: vec![],
+        run: None,
     }
 }
 
@@ -191,8 +218,10 @@ fn result(
             failure: outcome.as_ref().and_then(Outcome::failure).map(views::failure),
         });
     let all = recipients.len();
+    let run = facts.run.as_ref().map(|run| format!("The executable {}.", run.status));
     let done = if is_dry_run { "would be accepted (nothing was sent)" } else { "accepted" };
     let summary = match (good == all, stages.iter().rev().find(|stage| !stage.ok)) {
+        (true, _) if run.is_some() => run.unwrap_or_default(),
         (true, _) => format!("The relay {done} the message for {all} of {all} recipients."),
         (false, Some(stage)) => {
             let said = stage.detail.lines().last().unwrap_or_default();
@@ -215,6 +244,7 @@ fn result(
         reply: facts.reply,
         queue_id: facts.queue_id,
         dialogue: facts.dialogue,
+        run: facts.run.as_ref().map(views::run),
     }
 }
 

@@ -1,19 +1,14 @@
-//! The server-wide settings: show, change, history, preview.
+//! The server-wide settings: show, change, history.
 //!
 //! In: JSON documents with one object per group. Out: effective values with origins, revisions.
 //! Failure: a change is checked whole, saved whole, then put in force; or nothing happens.
 //! Standard: spec 3, 6.1, 10.3.
 
 use annunciator_api_types::{
-    FieldError, PreviewRequest, PreviewResult, SettingsHistory, SettingsRevisionView,
-    SettingsSaved, SettingsView,
+    FieldError, SettingsHistory, SettingsRevisionView, SettingsSaved, SettingsView,
 };
-use annunciator_channels::email::NotifySettings;
-use annunciator_core::EventUid;
-use annunciator_planner::{Words, render_preview};
 use annunciator_settings::{Origin, Resolved, SettingsGroup};
 use annunciator_store::{NewAudit, Page, SavedSettings, SettingsChange, SettingsSave};
-use annunciator_template::Purpose;
 use serde_json::{Map, Value, json};
 
 use crate::admin::AdminError;
@@ -231,52 +226,6 @@ pub(super) fn revision_view(saved: SavedSettings) -> SettingsRevisionView {
         comment: saved.comment,
         values: document::masked(&saved.document),
     }
-}
-
-/// Renders templates with a stored event or the samples (spec 5.4).
-///
-/// # Errors
-/// [`AdminError::Invalid`] for a template that does not parse, [`AdminError::NotFound`] for an
-/// unknown event.
-pub async fn preview(
-    shared: &Shared,
-    request: PreviewRequest,
-) -> Result<PreviewResult, AdminError> {
-    let mut fields = Map::new();
-    for (key, text) in [
-        ("subject", &request.subject),
-        ("message", &request.message),
-        ("html_message", &request.html_message),
-    ] {
-        if let Some(text) = text {
-            fields.insert(key.to_owned(), text.clone().into());
-        }
-    }
-    let saved = shared.settings.current();
-    let patch = Map::from_iter([("email".to_owned(), Value::Object(fields))]);
-    let merged = document::merge(&saved.configuration, &patch).map_err(|errors| {
-        let below = |mut error: FieldError| {
-            error.pointer = error.pointer.trim_start_matches("/email").to_owned();
-            error
-        };
-        AdminError::Invalid(errors.into_iter().map(below).collect())
-    })?;
-    let origin = annunciator_settings::Origin::Server;
-    let notify = &merged.server.channels.email.notify;
-    let settings = NotifySettings::resolve(&[(origin, notify)]).values;
-    let (subject, message) = (&settings.subject, &settings.message);
-    let words = Words::parse(subject, message, &settings.html_message, Purpose::Email)
-        .expect("checked by the merge");
-    let event = match &request.event {
-        None => None,
-        Some(uid) => {
-            let unknown = || AdminError::NotFound(format!("there is no event `{uid}`"));
-            let id: EventUid = uid.parse().map_err(|_| unknown())?;
-            Some(shared.store.event(id).await?.ok_or_else(unknown)?.event)
-        }
-    };
-    let rendered = render_preview(&words, event.as_ref());
-    Ok(PreviewResult { subject: rendered.subject, text: rendered.text, html: rendered.html })
 }
 
 pub(super) fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {

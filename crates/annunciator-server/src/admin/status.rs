@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 
 use annunciator_channels::ServerStatus;
 use annunciator_core::{Lane, Timestamp};
-use annunciator_store::{QueueCounts, StoreHealth};
+use annunciator_store::{LimitedKey, QueueCounts, StoreHealth};
 
 use super::AdminError;
 use crate::dispatcher::LaneStatus;
 use crate::expiry_watch;
+use crate::limit_clock::to_wall;
 use crate::metrics::{CertificateLabels, LaneLabels, ServerLabels};
 use crate::shared::Shared;
 
@@ -34,6 +35,8 @@ pub struct Status {
     pub relays: Vec<ServerStatus>,
     /// What ends within 30 days, or is over: description and end, the first first.
     pub ending: Vec<(String, Timestamp)>,
+    /// Limits that were reached and whose summary is not out yet, with its earliest time.
+    pub limits: Vec<(LimitedKey, Timestamp)>,
 }
 
 /// Whether events are accepted.
@@ -72,7 +75,18 @@ pub async fn status(shared: &Shared) -> Result<Status, AdminError> {
     let relays = shared.dispatcher.relay_servers();
     let ending = expiry_watch::near(shared).into_iter().take(ENDING_MAX);
     let ending = ending.map(|ending| (ending.what, ending.ends_at)).collect();
-    Ok(Status { readiness, store, counts, lanes, relays, ending })
+    let limits = limits(shared).await?;
+    Ok(Status { readiness, store, counts, lanes, relays, ending, limits })
+}
+
+async fn limits(shared: &Shared) -> Result<Vec<(LimitedKey, Timestamp)>, AdminError> {
+    let keys = shared.store.limited_keys().await.map_err(AdminError::Store)?;
+    let summary_at = |key: &LimitedKey| {
+        let due_at = key.counter.summary_due_at(key.source.rule).expect("it owes a summary");
+        let due_at = due_at.max(shared.held.now());
+        to_wall(shared.clock.as_ref(), shared.held.as_ref(), due_at)
+    };
+    Ok(keys.into_iter().map(|key| (key.clone(), summary_at(&key))).collect())
 }
 
 /// Lanes as the dispatcher and as the store know them, by name.
@@ -113,12 +127,15 @@ pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
         metrics.server_skipped.get_or_create(&labels).set(i64::from(server.skipped));
         metrics.server_connections.get_or_create(&labels).set(i64::from(server.connections));
     }
+    metrics.limits_reached.set(gauge(status.limits.len() as u64));
     metrics.in_flight.set(gauge(status.counts.in_flight));
     metrics.unplanned.set(gauge(status.counts.events_unplanned));
     let age_ms = status.counts.oldest_queued_at.map_or(0, |since| now.ms_since(since).max(0));
     metrics
         .oldest_queued_s
         .set(std::time::Duration::from_millis(age_ms.unsigned_abs()).as_secs_f64());
+    let silences = u64::try_from(shared.silences.active_count(now)).unwrap_or(u64::MAX);
+    metrics.silences_active.set(gauge(silences));
     metrics.disk_free_bytes.set(gauge(status.store.free_bytes));
     metrics.store_bytes.set(gauge(status.store.size_bytes));
     metrics.certificate_not_after_s.clear();

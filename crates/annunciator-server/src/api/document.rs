@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, health, notifications, settings, settings_code,
-    status, test_message, tokens,
+    silences, status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -41,6 +41,7 @@ pub(super) enum Problems {
         (name = "events", description = "Events and event types"),
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
+        (name = "silences", description = "Time-bounded mutes"),
         (name = "certificates", description = "Certificate objects: authorities, client certificates, signing keys"),
         (name = "tokens", description = "API tokens"),
         (name = "server", description = "State of the server")
@@ -82,12 +83,17 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(settings::show_settings, settings::change_settings))
         .routes(routes!(settings::show_definitions))
         .routes(routes!(settings::list_presets))
+        .routes(routes!(settings::list_templates))
         .routes(routes!(settings::list_history))
         .routes(routes!(settings::preview_templates))
         .routes(routes!(settings_code::export_document, settings_code::apply_document))
         .routes(routes!(settings_code::show_revision))
         .routes(routes!(settings_code::roll_back))
         .routes(routes!(test_message::send_test_message))
+        .routes(routes!(silences::list_silences, silences::create_silence))
+        .routes(routes!(silences::preview_silence))
+        .routes(routes!(silences::show_silence, silences::change_silence))
+        .routes(routes!(silences::end_silence))
         .routes(routes!(certificates::list_certificates, certificates::upload_certificate))
         .routes(routes!(
             certificates::show_certificate,

@@ -22,6 +22,7 @@ mod health;
 mod notifications;
 mod settings;
 mod settings_code;
+mod silences;
 mod status;
 mod test_message;
 mod tokens;

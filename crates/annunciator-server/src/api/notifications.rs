@@ -28,7 +28,10 @@ pub(super) async fn show_notification(
     id: Path<String>,
 ) -> Answer<NotificationView> {
     let found = ledger::notification(&state.0, notification_id(&id.0)?).await?;
-    Ok(Json(views::notification(found)))
+    let channels = state.0.settings.channels().iter();
+    let channel = channels.into_iter().find(|channel| channel.name() == found.channel);
+    let remark = channel.map(|channel| channel.remark(&found.content)).unwrap_or_default();
+    Ok(Json(NotificationView { remark, ..views::notification(found) }))
 }
 
 /// The message as it goes over the wire.

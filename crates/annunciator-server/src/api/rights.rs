@@ -35,6 +35,10 @@ pub enum Right {
     ChangeSettings,
     /// Send a test message.
     SendTestMessage,
+    /// Read silences and preview matchers.
+    ReadSilences,
+    /// Make, change and end silences.
+    ManageSilences,
     /// Upload, show, replace, delete and download certificate objects.
     ManageCertificates,
     /// List, make and delete tokens.
@@ -45,7 +49,7 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::SubmitEvents,
         Self::ReadEvents,
         Self::ReadLedger,
@@ -54,6 +58,8 @@ impl Right {
         Self::ReadSettings,
         Self::ChangeSettings,
         Self::SendTestMessage,
+        Self::ReadSilences,
+        Self::ManageSilences,
         Self::ManageCertificates,
         Self::ManageTokens,
         Self::ReadAudit,
@@ -71,6 +77,8 @@ impl Right {
             Self::ReadSettings => "read settings",
             Self::ChangeSettings => "change settings",
             Self::SendTestMessage => "send a test message",
+            Self::ReadSilences => "read silences",
+            Self::ManageSilences => "make, change or end silences",
             Self::ManageCertificates => "manage certificates",
             Self::ManageTokens => "manage tokens",
             Self::ReadAudit => "read the audit log",
@@ -85,9 +93,17 @@ pub fn may(role: Role, right: Right) -> bool {
         Role::Administrator => true,
         Role::Operator => matches!(
             right,
-            Right::ReadEvents | Right::ReadLedger | Right::OperateDeliveries | Right::ReadStatus
+            Right::ReadEvents
+                | Right::ReadLedger
+                | Right::OperateDeliveries
+                | Right::ReadStatus
+                | Right::ReadSilences
+                | Right::ManageSilences
         ),
-        Role::Viewer => matches!(right, Right::ReadEvents | Right::ReadLedger | Right::ReadStatus),
+        Role::Viewer => matches!(
+            right,
+            Right::ReadEvents | Right::ReadLedger | Right::ReadStatus | Right::ReadSilences
+        ),
         Role::Ingest => matches!(right, Right::SubmitEvents),
     }
 }
@@ -122,7 +138,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 38] = [
+pub const OPERATIONS: [Operation; 45] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -138,6 +154,7 @@ pub const OPERATIONS: [Operation; 38] = [
     row("PATCH", "/api/v1/settings", Access::Needs(Right::ChangeSettings)),
     row("GET", "/api/v1/settings/definitions", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/presets", Access::Needs(Right::ReadSettings)),
+    row("GET", "/api/v1/settings/templates", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/history", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/settings/preview", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/document", Access::Needs(Right::ReadSettings)),
@@ -145,6 +162,12 @@ pub const OPERATIONS: [Operation; 38] = [
     row("GET", "/api/v1/settings/revisions/{revision}", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/settings/rollback", Access::Needs(Right::ChangeSettings)),
     row("POST", "/api/v1/test-message", Access::Needs(Right::SendTestMessage)),
+    row("GET", "/api/v1/silences", Access::Needs(Right::ReadSilences)),
+    row("POST", "/api/v1/silences", Access::Needs(Right::ManageSilences)),
+    row("POST", "/api/v1/silences/preview", Access::Needs(Right::ReadSilences)),
+    row("GET", "/api/v1/silences/{id}", Access::Needs(Right::ReadSilences)),
+    row("PATCH", "/api/v1/silences/{id}", Access::Needs(Right::ManageSilences)),
+    row("POST", "/api/v1/silences/{id}/end", Access::Needs(Right::ManageSilences)),
     row("GET", "/api/v1/certificates", Access::Needs(Right::ManageCertificates)),
     row("POST", "/api/v1/certificates", Access::Needs(Right::ManageCertificates)),
     row("GET", "/api/v1/certificates/{id}", Access::Needs(Right::ManageCertificates)),

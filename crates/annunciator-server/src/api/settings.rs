@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use annunciator_api_types::{
     PresetList, PreviewRequest, PreviewResult, SettingsHistory, SettingsSaved, SettingsView,
+    TemplateList,
 };
+use annunciator_template::Language;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +22,7 @@ use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, Params};
 use super::{Answer, Caller, RequestHeaders};
-use crate::admin::{presets, settings as admin};
+use crate::admin::{presets, preview, settings as admin, templates};
 use crate::shared::Shared;
 
 /// Longest comment on a change. Unit: characters.
@@ -122,7 +124,40 @@ pub(super) async fn list_history(
     Ok(Json(admin::history(&state.0, page).await?))
 }
 
+/// Which ready templates are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TemplateParams {
+    /// `en` or `ru`; both when absent.
+    language: Option<String>,
+    /// Pieces of a subject to join, separated by commas, such as `severity,event,computer`.
+    subject: Option<String>,
+}
+
+/// List ready templates, each with what it looks like.
+///
+/// A template becomes a change of settings: its text in `subject`, `message` or `html_message` of
+/// a channel. The names of pieces in `subject` give one subject that is joined from them.
+#[utoipa::path(
+    get, path = "/api/v1/settings/templates", tag = "settings", params(TemplateParams),
+    responses((status = 200, description = "The templates", body = TemplateList), Problems)
+)]
+pub(super) async fn list_templates(params: Params<TemplateParams>) -> Answer<TemplateList> {
+    let mut conversion = Conversion::default();
+    let codes = Language::ALL.map(Language::code);
+    let language = conversion.word("language", params.0.language.as_ref(), &codes);
+    conversion.finish()?;
+    let language = language.as_deref().and_then(Language::with_code);
+    let subject = params.0.subject.filter(|names| !names.is_empty());
+    let subject: Option<Vec<&str>> =
+        subject.as_deref().map(|names| names.split(',').map(str::trim).collect());
+    Ok(Json(templates::list(language, subject.as_deref())?))
+}
+
 /// Render templates without saving or sending anything.
+///
+/// What is not given is taken from the saved server-wide settings; the event is a stored one, a
+/// hypothetical one, or a sample.
 #[utoipa::path(
     post, path = "/api/v1/settings/preview", tag = "settings", request_body = PreviewRequest,
     responses((status = 200, description = "Rendered", body = PreviewResult), Problems)
@@ -131,7 +166,7 @@ pub(super) async fn preview_templates(
     state: State<Arc<Shared>>,
     body: JsonBody<PreviewRequest>,
 ) -> Answer<PreviewResult> {
-    Ok(Json(admin::preview(&state.0, body.0).await?))
+    Ok(Json(preview::preview(&state.0, body.0).await?))
 }
 
 /// The comment of a change; ends the conversion.

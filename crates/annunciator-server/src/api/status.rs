@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use annunciator_api_types::{ExpiryView, HealthView, LaneView, RelayServerView, StatusView};
+use annunciator_api_types::{
+    ExpiryView, HealthView, LaneView, LimitView, RelayServerView, StatusView,
+};
+use annunciator_core::Timestamp;
+use annunciator_store::LimitedKey;
 use axum::Json;
 use axum::extract::State;
 
@@ -10,6 +14,9 @@ use super::document::Problems;
 use super::{Answer, views};
 use crate::admin::status::{self, Readiness};
 use crate::shared::Shared;
+
+/// Most limits that are shown.
+const LIMITS_MAX: usize = 100;
 
 /// The state of the server: readiness, what waits, lanes and relays.
 #[utoipa::path(
@@ -60,5 +67,17 @@ pub(super) async fn show_status(state: State<Arc<Shared>>) -> Answer<StatusView>
             .into_iter()
             .map(|(what, ends_at)| ExpiryView { what, ends_at })
             .collect(),
+        limits: now.limits.into_iter().take(LIMITS_MAX).map(limit).collect(),
     }))
+}
+
+fn limit((limited, summary_at): (LimitedKey, Timestamp)) -> LimitView {
+    LimitView {
+        name: limited.key.as_str().to_owned(),
+        limit: limited.source.rule.to_string(),
+        origin: limited.source.origin,
+        limited: limited.count,
+        since: limited.first_at,
+        summary_at,
+    }
 }

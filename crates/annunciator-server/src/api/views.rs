@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 
 use annunciator_api_types::{
-    ApplicationInput, AttemptView, AuditView, DecisionView, DeliveryView, DeviceInput,
+    ApplicationInput, AttemptView, AuditView, CommandView, DecisionView, DeliveryView, DeviceInput,
     EventTypeView, EventView, FailureView, NotificationView, OperationResult, ParameterInput,
-    RecipientView, RouteView, StagesView, TlsView, TriedServerView,
+    RecipientView, RouteView, RunView, StagesView, TlsView, TriedServerView,
 };
 use annunciator_core::{
     Attempt, DeliveryId, DeliveryState, Failure, FailureScope, Lane, Notification, ParameterValue,
-    Recipient, RecipientRole, RouteFacts, TlsFacts,
+    Recipient, RecipientRole, RouteFacts, RunFacts, TlsFacts,
 };
 use annunciator_store::{
     AuditEntry, DecisionKind, DeliveryRow, EventRow, EventState, EventTypeRow, Operated,
@@ -109,6 +109,11 @@ pub fn notification(given: Notification) -> NotificationView {
         sender: content.sender,
         message_id: content.message_id,
         recipients: content.recipients.into_iter().map(recipient).collect(),
+        command: content.command.map(|command| CommandView {
+            arguments: command.arguments,
+            environment: command.environment.into_iter().collect(),
+        }),
+        remark: String::new(),
     }
 }
 
@@ -260,6 +265,21 @@ pub fn attempt(given: &Attempt) -> AttemptView {
         },
         tried_before: tried_before.collect(),
         dialogue: facts.dialogue.clone(),
+        run: facts.run.as_ref().map(run),
+    }
+}
+
+/// The run of an executable.
+#[must_use]
+pub fn run(facts: &RunFacts) -> RunView {
+    RunView {
+        status: facts.status.clone(),
+        stdout: facts.stdout.clone(),
+        stderr: facts.stderr.clone(),
+        stdout_bytes: facts.stdout_bytes,
+        stderr_bytes: facts.stderr_bytes,
+        processes_ended: facts.processes_ended,
+        sandbox: facts.sandbox.clone(),
     }
 }
 

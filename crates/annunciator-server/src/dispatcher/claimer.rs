@@ -186,7 +186,7 @@ async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
                     raised.insert(notification.event);
                 }
                 let token = claimed.token;
-                let settlement = Settlement { delivery, token, attempt: None, raise };
+                let settlement = Settlement { delivery, token, attempt: None, raise, slot: None };
                 inner.settle(settlement, None);
             }
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use annunciator_channels::Transport;
 use annunciator_core::{Failure, Lane, Notification, Stage, Timestamp};
-use annunciator_store::ClaimedOrder;
+use annunciator_store::{ClaimedOrder, SlotId};
 
 /// Most deliveries of one lane that are held in memory (a notification is never cut).
 pub const LANE_HELD_MAX: usize = 1_024;
@@ -41,6 +41,8 @@ pub struct Work {
     /// Whether it was claimed to probe a suspended lane: only its failure counts as the probe's,
     /// not that of attempts which were under way before.
     pub probes: bool,
+    /// The slot of its limit, while its attempt runs.
+    pub slot: Option<SlotId>,
 }
 
 impl Work {
@@ -48,7 +50,7 @@ impl Work {
     #[must_use]
     pub fn new(order: ClaimedOrder) -> Self {
         let bytes = weigh(&order.notification, order.deliveries.len());
-        Self { order, bytes, probes: false }
+        Self { order, bytes, probes: false, slot: None }
     }
 
     /// The part of the weight that ends with the delivery at a position: the content's goes with
@@ -265,6 +267,27 @@ impl LaneBook {
         state.workers += usize::from(adds);
         state.is_watched = adds;
         (adds, adds)
+    }
+
+    /// Takes out work that waits and is of one kind, oldest first.
+    pub fn take_ready(
+        &self,
+        lane: &Lane,
+        count_max: usize,
+        is_wanted: impl Fn(&Work) -> bool,
+    ) -> Vec<Work> {
+        let mut lanes = self.lock();
+        let Some(state) = lanes.lanes.get_mut(lane) else { return Vec::new() };
+        let (mut taken, mut left) = (Vec::new(), VecDeque::with_capacity(state.ready.len()));
+        for work in state.ready.drain(..) {
+            if taken.len() < count_max && is_wanted(&work) {
+                taken.push(work);
+            } else {
+                left.push_back(work);
+            }
+        }
+        state.ready = left;
+        taken
     }
 
     /// Puts work back that a worker cannot take along.

@@ -13,6 +13,7 @@
 
 mod claimer;
 pub mod lanes;
+mod limits;
 mod record;
 pub mod settings;
 pub mod settle;
@@ -23,13 +24,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use annunciator_core::{Clock, Failure, Lane, Timestamp};
+use annunciator_core::{Clock, Delivery, DeliveryState, Failure, Lane, Timestamp};
 use annunciator_store::{ClaimedOrder, Settlement, Store};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::ids::IdSource;
 use crate::lifecycle::Tasks;
+use crate::limit_clock::HeldClock;
 use crate::metrics::{LaneLabels, Metrics};
 use crate::planner_task::PlannerInbox;
 use crate::snapshot::SettingsBook;
@@ -68,6 +70,7 @@ struct Inner {
     lanes: LaneBook,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    held: Arc<dyn HeldClock>,
     ids: IdSource,
     settings: SettingsBook,
     metrics: Metrics,
@@ -86,6 +89,8 @@ pub struct Surroundings {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The time that limits count by.
+    pub held: Arc<dyn HeldClock>,
     /// Where ids come from.
     pub ids: IdSource,
     /// Settings in force.
@@ -109,6 +114,7 @@ impl Dispatcher {
             lanes: LaneBook::default(),
             store: surroundings.store,
             clock: surroundings.clock,
+            held: surroundings.held,
             ids: surroundings.ids,
             settings: surroundings.settings,
             metrics: surroundings.metrics,
@@ -133,7 +139,7 @@ impl Dispatcher {
 
     /// Takes over an order whose room was reserved and whose claim is committed.
     pub fn hand_over(&self, lane: &Lane, order: ClaimedOrder, bytes: usize) {
-        self.inner.start_work(lane, Work { order, bytes, probes: false });
+        self.inner.start_work(lane, Work { order, bytes, probes: false, slot: None });
     }
 
     /// Deliveries of the lane were queued in the store.
@@ -246,11 +252,18 @@ impl Inner {
 
     /// Ends claims without an attempt: the deliveries keep their place in the queue.
     fn give_back(&self, work: &Work) {
+        let now = self.clock.now();
+        self.end_claims(work, |delivery| settle::give_back(delivery, now));
+    }
+
+    /// Ends claims without an attempt.
+    fn end_claims(&self, work: &Work, state: impl Fn(&Delivery) -> DeliveryState) {
         for (position, claimed) in work.order.deliveries.iter().enumerate() {
             let mut delivery = claimed.delivery.clone();
-            delivery.state = settle::give_back(&delivery);
-            let settlement =
-                Settlement { delivery, token: claimed.token, attempt: None, raise: None };
+            delivery.state = state(&delivery);
+            let slot = self.slot_end(work, false).filter(|_| position == 0);
+            let token = claimed.token;
+            let settlement = Settlement { delivery, token, attempt: None, raise: None, slot };
             self.settle(settlement, Some(work.bytes_of(position)));
         }
     }

@@ -32,7 +32,7 @@ pub fn settle(
     next.state = match outcome {
         Outcome::Delivered => DeliveryState::Delivered { at: now },
         Outcome::PermanentFailure(_) => DeliveryState::Failed { at: now },
-        Outcome::TransientFailure(failure) if keeps_its_place(failure) => give_back(delivery),
+        Outcome::TransientFailure(failure) if keeps_its_place(failure) => give_back(delivery, now),
         Outcome::TransientFailure(_) => wait(&mut next, settings, now, chance),
         Outcome::Uncertain(_) => {
             next.possibly_duplicated = true;
@@ -49,12 +49,13 @@ pub fn keeps_its_place(failure: &Failure) -> bool {
         && (failure.stage <= Stage::MailFrom || failure.stage == Stage::Prepare)
 }
 
-/// Back to the queue with its place in it: due since it was planned.
+/// Back to the queue with its place in it: due since it was planned, also when the wall clock was
+/// set back since.
 #[must_use]
-pub fn give_back(delivery: &Delivery) -> DeliveryState {
+pub fn give_back(delivery: &Delivery, now: Timestamp) -> DeliveryState {
     let due_at = match delivery.state {
         DeliveryState::Queued { due_at } => due_at,
-        _ => delivery.created_at,
+        _ => delivery.created_at.min(now),
     };
     DeliveryState::Queued { due_at }
 }

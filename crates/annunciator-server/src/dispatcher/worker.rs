@@ -70,7 +70,12 @@ impl LaneFeed<'_> {
     }
 
     /// The first order of a run: the only one that may look something up.
-    async fn start(&self, work: Work) -> Option<Order> {
+    async fn start(&self, mut work: Work) -> Option<Order> {
+        if !self.is_late(&work)
+            && let Some(limit) = self.inner.limit_of(&work)
+        {
+            work = self.inner.take_slot(self.lane, work, limit).await?;
+        }
         let mut claims = work.order.deliveries.iter();
         let prefer_server = match claims.find(|claimed| claimed.delivery.possibly_duplicated) {
             None => None,
@@ -93,14 +98,8 @@ impl LaneFeed<'_> {
     fn order(&self, work: Work, prefer_server: Option<String>) -> Option<Order> {
         let now = self.inner.clock.now();
         let limit_s = self.inner.settings.current().delivery.attempt_s_max;
-        let attempt_ends_at = now.plus_ms(i64::from(limit_s) * 1_000);
-        let mut deliveries = work.order.deliveries.iter().map(|claimed| &claimed.delivery);
-        let lapses = deliveries.clone().any(|delivery| match delivery.state {
-            DeliveryState::InFlight { lease_until } => lease_until < attempt_ends_at,
-            _ => true,
-        });
-        let has_expired = deliveries.all(|delivery| delivery.expires_at <= now);
-        if lapses || has_expired {
+        if self.is_late(&work) {
+            let has_expired = has_expired(&work, now);
             // The claimer finds it again, or finds that its lifetime has ended and says so in the
             // ledger; a probe that was to be made with it is made with another.
             self.inner.has_expired.fetch_or(has_expired, Ordering::AcqRel);
@@ -130,6 +129,19 @@ impl LaneFeed<'_> {
         Some(order)
     }
 
+    /// Whether the lifetime of work has ended, or its claim would lapse during an attempt.
+    fn is_late(&self, work: &Work) -> bool {
+        let now = self.inner.clock.now();
+        let limit_s = self.inner.settings.current().delivery.attempt_s_max;
+        let attempt_ends_at = now.plus_ms(i64::from(limit_s) * 1_000);
+        let mut deliveries = work.order.deliveries.iter().map(|claimed| &claimed.delivery);
+        let lapses = deliveries.any(|delivery| match delivery.state {
+            DeliveryState::InFlight { lease_until } => lease_until < attempt_ends_at,
+            _ => true,
+        });
+        lapses || has_expired(work, now)
+    }
+
     /// Whether work may follow on the same transport without a look-up.
     fn may_follow(&self, work: &Work) -> bool {
         let notification = &work.order.notification;
@@ -137,7 +149,10 @@ impl LaneFeed<'_> {
         let same = snapshot
             .transport(&notification.channel, &notification.scope)
             .is_some_and(|transport| Arc::ptr_eq(&transport, &self.transport));
-        same && !work.order.deliveries.iter().any(|claimed| claimed.delivery.possibly_duplicated)
+        // A slot of a limit is asked for in the store.
+        let is_free = self.inner.limit_of(work).is_none();
+        same && is_free
+            && !work.order.deliveries.iter().any(|claimed| claimed.delivery.possibly_duplicated)
     }
 
     /// Settles what the channel did not report: it panicked.
@@ -153,6 +168,10 @@ impl LaneFeed<'_> {
         let inner = self.inner;
         let now = inner.clock.now();
         let snapshot = inner.settings.current();
+        // Of what was not reported nobody knows.
+        let may_have_arrived = report.outcomes.len() < work.order.deliveries.len()
+            || report.outcomes.iter().any(Outcome::may_have_arrived);
+        let slot = inner.slot_end(work, may_have_arrived);
         for (position, claimed) in work.order.deliveries.iter().enumerate() {
             let outcome = report.outcomes.get(position).cloned().unwrap_or_else(unreported);
             let chance = fastrand::f64();
@@ -170,8 +189,9 @@ impl LaneFeed<'_> {
             record::log_attempt(&attempt, &next, &work.order.notification);
             record::count_attempt(&inner.metrics, &attempt, &work.order.notification);
             let token = claimed.token;
+            let slot = slot.filter(|_| position == 0);
             let settlement =
-                Settlement { delivery: next, token, attempt: Some(attempt), raise: None };
+                Settlement { delivery: next, token, attempt: Some(attempt), raise: None, slot };
             inner.settle(settlement, Some(work.bytes_of(position)));
         }
     }
@@ -216,6 +236,10 @@ impl OrderFeed for LaneFeed<'_> {
         }
         self.settle_order(&work, started_at, &report);
     }
+}
+
+fn has_expired(work: &Work, now: Timestamp) -> bool {
+    work.order.deliveries.iter().all(|claimed| claimed.delivery.expires_at <= now)
 }
 
 fn never_left(outcome: &Outcome) -> bool {

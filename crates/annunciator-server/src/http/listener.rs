@@ -184,10 +184,11 @@ pub async fn serve_socket(shared: Arc<Shared>, listener: UnixListener, stop: Can
     reception.drain().await;
 }
 
-/// Who is at the other end, by the kernel's word; nobody unless it is root or ourselves.
+/// Who is at the other end, by the kernel's word; nobody unless it is root or ourselves, and no
+/// executable that we have started.
 fn local_identity(stream: &UnixStream) -> Option<Identity> {
-    let uid = match stream.peer_cred() {
-        Ok(credentials) => credentials.uid(),
+    let (uid, process) = match stream.peer_cred() {
+        Ok(credentials) => (credentials.uid(), credentials.pid()),
         Err(error) => {
             tracing::warn!(%error, "A local connection without credentials was closed");
             return None;
@@ -195,6 +196,17 @@ fn local_identity(stream: &UnixStream) -> Option<Identity> {
     };
     if uid != 0 && uid != rustix::process::geteuid().as_raw() {
         tracing::warn!(uid, "A local connection of another user was closed");
+        return None;
+    }
+    // Executables run as our user, and must not be administrators for that. A process without a
+    // number lies outside of our name space, where none of ours can be.
+    if let Some(process) = process.filter(|process| *process > 0)
+        && annunciator_launcher::is_descendant(process).unwrap_or(true)
+    {
+        tracing::warn!(
+            process,
+            "A local connection of an executable, or of a process that is gone, was closed"
+        );
         return None;
     }
     let user = if uid == 0 { "root".to_owned() } else { uid.to_string() };

@@ -334,7 +334,29 @@ impl Document for KeyDownloadRequest {
 
 impl Document for PreviewRequest {
     fn fields(path: &[&str]) -> &'static [&'static str] {
-        if path.is_empty() { &["subject", "message", "html_message", "event"] } else { &[] }
+        match path {
+            [] => &[
+                "channel",
+                "subject",
+                "message",
+                "html_message",
+                "language",
+                "time_zone",
+                "time_format",
+                "event",
+                "application",
+                "hypothetical",
+            ],
+            ["hypothetical", rest @ ..] => EventInput::fields(rest),
+            _ => &[],
+        }
+    }
+
+    fn expectation(path: &[&str]) -> Option<&'static str> {
+        match path {
+            ["hypothetical", rest @ ..] => EventInput::expectation(rest),
+            _ => None,
+        }
     }
 }
 
@@ -347,7 +369,9 @@ impl Document for RollbackRequest {
 
 impl Document for TestMessageRequest {
     fn fields(path: &[&str]) -> &'static [&'static str] {
-        if path.is_empty() { &["email", "dry_run"] } else { &[] }
+        const FIELDS: &[&str] =
+            &["channel", "email", "sms", "executable", "names", "dry_run", "trace"];
+        if path.is_empty() { FIELDS } else { &[] }
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annunciator_api_types::{EventInput, FieldError};
-use annunciator_core::{Event, Timestamp};
+use annunciator_core::{Event, EventUid, Timestamp};
 use annunciator_store::{Accept, Acceptance, Accepted, Idempotency, StoreError};
 
 use crate::metrics::ResultLabels;
@@ -100,6 +100,20 @@ pub async fn accept(
         Err(_) => count("refused", 1),
     }
     answer
+}
+
+/// Checks an event that is only looked at and never stored.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn check_event(
+    input: EventInput,
+    uid: EventUid,
+    now: Timestamp,
+) -> Result<Event, Vec<FieldError>> {
+    let batch = Batch { inputs: vec![input], is_list: false };
+    let mut events = validation::validate(batch, now, || uid)?;
+    Ok(events.pop().expect("one event in, one out"))
 }
 
 async fn accept_uncounted(

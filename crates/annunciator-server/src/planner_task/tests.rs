@@ -4,6 +4,8 @@ use annunciator_store::contract::samples;
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, EventRow, Store};
 
+use annunciator_planner::Circumstances;
+
 use super::*;
 use crate::admin::key_download::WrongProofs;
 use crate::certificates::CertificateShelf;
@@ -13,6 +15,7 @@ use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
 use crate::own_events::OwnEvents;
 use crate::secrets::Sealer;
+use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::tokens::TokenBook;
 
@@ -24,11 +27,14 @@ const POISON: u32 = 3;
 async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     let store: Arc<dyn Store> = SqliteStore::open(&folder.join("data")).expect("a store is opened");
     let clock: Arc<dyn annunciator_core::Clock> = Arc::new(SystemClock);
+    let held: Arc<dyn crate::limit_clock::HeldClock> =
+        Arc::new(crate::limit_clock::Following(clock.clone()));
     let ids = IdSource::new(clock.clone());
     let settings = SettingsBook::with_channels(
         Arc::from([annunciator_channels::email::make(&annunciator_channels::Surroundings {
             hello_name: "test.example".into(),
             keeper: Arc::new(annunciator_channels::MemoryKeeper::default()),
+            executables: Arc::default(),
         })]),
         "test.example",
     );
@@ -37,6 +43,7 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
     let dispatcher = Dispatcher::start(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
+        held: held.clone(),
         ids: ids.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -47,11 +54,14 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         started_at: clock.now(),
         tokens: TokenBook::load(store.as_ref()).await.expect("there are none"),
         certificates: CertificateShelf::default(),
+        silences: SilenceBook::default(),
         wrong_proofs: WrongProofs::default(),
         own_events: OwnEvents::new(store.clone(), ids.clone(), planner.clone()),
         sealer: Arc::new(Sealer::open(&folder.join("key")).expect("a key is made")),
         store,
         clock,
+        held,
+        limit_wake: Arc::default(),
         ids,
         settings,
         planner,
@@ -66,13 +76,11 @@ async fn shared(folder: &std::path::Path) -> Arc<Shared> {
 fn poisoned(
     event: &Event,
     profiles: &[&ChannelProfile],
-    scope: &Scope,
-    domain: &str,
-    now: Timestamp,
+    circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> annunciator_planner::Plan {
     assert!(event.uid != samples::uid_of(POISON), "this event is poison");
-    annunciator_planner::plan(event, profiles, scope, domain, now, ids)
+    annunciator_planner::plan(event, profiles, circumstances, ids)
 }
 
 async fn row(shared: &Shared, number: u32) -> EventRow {

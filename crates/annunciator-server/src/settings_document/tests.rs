@@ -137,7 +137,7 @@ fn a_lost_key_loses_the_secret_and_nothing_else() {
     let mut expected = layer;
     expected.server.channels.email.relay.password = Some(annunciator_settings::Secret::default());
     assert_eq!(opened, expected);
-    let book = SettingsBook::new("localhost", &(Arc::new(MemoryKeeper::default()) as _));
+    let book = SettingsBook::offline();
     let (channels, none) = (book.channels(), CertificateBook::default());
     assert_eq!(Snapshot::compile(channels, &none, opened.clone(), 1).revision, 1, "it starts");
     let refused = Snapshot::check(channels, &none, opened, 1).err().expect("nobody can save it");

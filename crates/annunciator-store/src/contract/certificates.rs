@@ -1,8 +1,6 @@
 //! Promises about certificate objects and kept texts.
 
-use std::future::Future as _;
-
-use super::samples::{START, audit, audited};
+use super::samples::{START, all_at_once, audit, audited};
 use crate::{CertificateRecord, KEPT_MAX, KeptText, Store};
 
 pub(super) async fn objects_come_change_and_go_with_their_audit_lines(store: &dyn Store) {
@@ -63,15 +61,8 @@ pub(super) async fn the_oldest_kept_texts_go_beyond_the_bound(store: &dyn Store)
     let keep = |at: i64| async move {
         store.keep(&format!("place {at}"), text("x", at)).await.expect("kept");
     };
-    // Many at once share their commits.
     for from in (0..count).step_by(500) {
-        let to = (from + 500).min(count);
-        let mut waiting: Vec<_> = (from..to).map(|at| Box::pin(keep(at))).collect();
-        let all = std::future::poll_fn(move |context| {
-            waiting.retain_mut(|one| one.as_mut().poll(context).is_pending());
-            if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        });
-        all.await;
+        all_at_once((from..(from + 500).min(count)).map(keep)).await;
     }
     for (at, is_there) in [(0, false), (1, false), (2, true), (count - 1, true)] {
         let found = store.kept(&format!("place {at}")).await.expect("read");

@@ -157,7 +157,7 @@ pub(super) async fn a_lease_is_made_longer_by_a_settlement(store: &dyn Store) {
     let lease_until = START.plus_ms(3 * LEASE_MS);
     let state = DeliveryState::InFlight { lease_until };
     let delivery = Delivery { state, ..planned.deliveries[0].clone() };
-    let longer = Settlement { delivery, token: 1, attempt: None, raise: None };
+    let longer = Settlement { delivery, token: 1, attempt: None, raise: None, slot: None };
     assert!(!is_stale(store, longer).await);
     assert!(claim_all(store, START.plus_ms(2 * LEASE_MS)).await.is_empty());
     deliver(store, &planned.deliveries[0], 1).await;

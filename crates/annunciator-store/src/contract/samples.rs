@@ -130,7 +130,7 @@ pub fn planned(
             last_failure: None,
         })
         .collect();
-    PlannedNotification { notification: Arc::new(notification), deliveries }
+    PlannedNotification { notification: Arc::new(notification), deliveries, limit: None }
 }
 
 /// State of a delivery that is handed to the dispatcher with its plan.
@@ -226,7 +226,7 @@ pub fn settlement(delivery: &Delivery, token: i64, state: DeliveryState) -> Sett
     };
     let last_failure = (!is_delivered).then(failure);
     let delivery = Delivery { state, attempts: number, last_failure, ..delivery.clone() };
-    Settlement { delivery, token, attempt: Some(attempt), raise: None }
+    Settlement { delivery, token, attempt: Some(attempt), raise: None, slot: None }
 }
 
 /// Settles one claim; whether it was refused as out of date.
@@ -263,4 +263,23 @@ pub fn first_page() -> Page {
 pub async fn audited(store: &dyn Store) -> Vec<String> {
     let page = store.audit(first_page()).await.expect("read");
     page.rows.into_iter().map(|row| row.entry.action).collect()
+}
+
+/// Waits for many at once, which share their commits; gives what they answer, in their order.
+pub async fn all_at_once<F: Future>(all: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = all.into_iter().map(|one| (Box::pin(one), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut is_ready = true;
+        for (one, answer) in &mut waiting {
+            if answer.is_none() {
+                match one.as_mut().poll(context) {
+                    std::task::Poll::Ready(found) => *answer = Some(found),
+                    std::task::Poll::Pending => is_ready = false,
+                }
+            }
+        }
+        if is_ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().map(|(_, answer)| answer.expect("all have answered")).collect()
 }

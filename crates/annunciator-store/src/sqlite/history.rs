@@ -62,7 +62,8 @@ pub(super) fn audit(connection: &Connection, page: &Page) -> Result<Paged<AuditE
     })
 }
 
-fn list<T>(
+/// One page of rows that are read with their cursor.
+pub(super) fn list<T>(
     connection: &Connection,
     text: &str,
     values: impl rusqlite::Params,

@@ -15,6 +15,8 @@ mod group;
 mod history;
 mod inbox;
 mod key;
+mod limits;
+mod limits_face;
 mod plans;
 mod readers;
 mod records;
@@ -24,6 +26,8 @@ mod rows;
 mod schema;
 mod session;
 mod settlement;
+mod silences;
+mod slots;
 mod writer;
 
 #[cfg(test)]
@@ -172,7 +176,7 @@ impl Store for SqliteStore {
         self.write(Kind::Flow, 1, move |session| inbox::claim_events(session, count_max)).await
     }
 
-    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<()> {
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>> {
         let weight = plans.iter().map(weight_of_plan).sum();
         self.write(Kind::Flow, weight, move |session| plans::commit_plans(session, &plans)).await
     }

@@ -1,11 +1,16 @@
 //! Plans become notifications and deliveries, and the event leaves the inbox.
 
-use annunciator_core::{Delivery, DeliveryState, EventUid, Notification, Timestamp};
+use std::borrow::Cow;
+
+use annunciator_core::{
+    Delivery, DeliveryState, EventUid, Notification, NotificationId, Timestamp,
+};
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::fault::{Trouble, unreadable};
 use super::key::{SPAN, key_of};
+use super::limits::{Admission, decisions_with};
 use super::rows::{keys_to_blob, role_number, severity_of, state, to_json};
 use super::session::{ClaimedEvent, Flight, Memory, Session};
 use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
@@ -14,8 +19,13 @@ use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
 const FIRST_TOKEN: i64 = 1;
 
 /// Commits the verdicts of planners; those on events that wait no longer change nothing.
-pub(super) fn commit_plans(session: &mut Session, plans: &[PlanCommit]) -> Result<(), Trouble> {
+/// Answers the notifications that were limited.
+pub(super) fn commit_plans(
+    session: &mut Session,
+    plans: &[PlanCommit],
+) -> Result<Vec<NotificationId>, Trouble> {
     let Session { connection, memory, .. } = session;
+    let (mut admission, mut all_limited) = (Admission::default(), Vec::new());
     let mut ledger = Ledger::over(connection)?;
     let mut leave = connection.prepare_cached("DELETE FROM inbox WHERE event = ?1")?;
     let mut insert = connection.prepare_cached(
@@ -39,19 +49,31 @@ pub(super) fn commit_plans(session: &mut Session, plans: &[PlanCommit]) -> Resul
             continue;
         }
         let mut keys = Vec::with_capacity(notifications.len());
+        let mut limited = Vec::new();
         for planned in notifications {
+            if let Some(limit) = &planned.limit
+                && !admission.admit(connection, planned, limit)?
+            {
+                limited.push(planned);
+                continue;
+            }
             keys.push(ledger.insert(memory, event.key, planned)?);
+        }
+        let mut decisions = Cow::Borrowed(decisions);
+        if !limited.is_empty() {
+            decisions = Cow::Owned(decisions_with(&decisions, notifications, &limited));
+            all_limited.extend(limited.iter().map(|planned| planned.notification.id));
         }
         insert.execute((
             event.key,
             event.severity.number(),
             event.event_type,
             event.registered_at.0,
-            stored_decisions(connection, memory, decisions)?,
+            stored_decisions(connection, memory, &decisions)?,
             keys_to_blob(&keys),
         ))?;
     }
-    Ok(())
+    Ok(all_limited)
 }
 
 fn find_event(connection: &Connection, uid: EventUid) -> rusqlite::Result<Option<ClaimedEvent>> {

@@ -18,6 +18,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_start.sql"),
     include_str!("../../migrations/0002_certificates.sql"),
     include_str!("../../migrations/0003_scope_and_command.sql"),
+    include_str!("../../migrations/0004_silences.sql"),
+    include_str!("../../migrations/0005_limits.sql"),
 ];
 
 /// Name of the database file in its folder.

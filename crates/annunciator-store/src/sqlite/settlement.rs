@@ -9,6 +9,7 @@ use super::fault::Trouble;
 use super::inbox::Inbox;
 use super::rows::{outcome_number, state, to_json};
 use super::session::{Flight, Memory, Session};
+use super::slots;
 use crate::Settlement;
 
 /// Records settlements; answers those whose token was out of date.
@@ -26,6 +27,10 @@ pub(super) fn settle(
     let mut stale = Vec::new();
     for settlement in settlements {
         let id = settlement.delivery.id;
+        // The attempt ended, whoever holds the claim now.
+        if let Some(end) = &settlement.slot {
+            slots::free(connection, end)?;
+        }
         let Some(flight) = memory.flight(id, settlement.token) else {
             stale.push(id);
             continue;

@@ -15,7 +15,9 @@ use crate::contract::samples::{
     START, accept, ask, audit, claim_all, commit, deliver, delivery_id_of, enqueue, event,
     first_page, in_flight, is_stale, planned, queued, settlement, time_of,
 };
-use crate::{ClaimAsk, DeliveryFilter, EventFilter, Page, Store, StoreError};
+use crate::{
+    ClaimAsk, DeliveryFilter, EventFilter, Page, SilenceFilter, Silences as _, Store, StoreError,
+};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -190,7 +192,7 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 2, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 5, "a new step needs a test from the old files");
 }
 
 #[tokio::test]
@@ -206,9 +208,13 @@ async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
         let store = open(dir.path());
         assert_eq!(store.tokens().await.unwrap()[0].name, "old");
         assert_eq!(store.certificates().await.unwrap(), []);
+        assert!(crate::Limits::limited_keys(&*store).await.unwrap().is_empty());
+        assert!(crate::Limits::limit_clock(&*store).await.unwrap().0.is_none());
         let kept = crate::KeptText { text: "x".to_owned(), saved_at: START };
         store.keep("a", kept.clone()).await.unwrap();
         assert_eq!(store.kept("a").await.unwrap(), Some(kept));
+        let page = Page { after: None, count_max: 1 };
+        assert_eq!(store.silences(SilenceFilter::default(), page).await.unwrap().rows, []);
         store.close().await;
     }
 }
@@ -381,4 +387,34 @@ async fn the_log_stays_small_under_load() {
     }
     assert!(largest > 8 << 20, "80 MB went through it");
     assert!(largest < 48 << 20, "{largest} octets");
+}
+
+#[tokio::test]
+async fn what_counts_against_a_limit_outlives_a_kill() {
+    use annunciator_core::{HeldTime, LimitKey, LimitRule, NotificationLimit};
+
+    use crate::contract::samples::notification_id_of;
+    use crate::{Limits as _, SlotAnswer, SlotAsk};
+
+    let dir = folder();
+    let store = open(dir.path());
+    let ask = |number, now| SlotAsk {
+        limit: NotificationLimit {
+            key: LimitKey("a".into()),
+            rule: LimitRule { count: 1, period_ms: 1_000 },
+            origin: String::new(),
+        },
+        notification: notification_id_of(number),
+        was_tried: false,
+        may_have_arrived: false,
+        now: HeldTime(now),
+    };
+    assert!(matches!(store.take_slot(ask(0, 0)).await.unwrap(), SlotAnswer::Taken(_)));
+    let copy = copy_of(dir.path());
+    let again = open(copy.path());
+    // Nobody knows when the attempt ended; that it has is known at the start.
+    assert_eq!(again.take_slot(ask(1, 90_000)).await.unwrap(), SlotAnswer::Full);
+    assert_eq!(again.free_lost_slots(HeldTime(90_000)).await.unwrap(), 1);
+    assert_eq!(again.take_slot(ask(1, 90_999)).await.unwrap(), SlotAnswer::Full);
+    assert!(matches!(again.take_slot(ask(1, 91_000)).await.unwrap(), SlotAnswer::Taken(_)));
 }

@@ -15,7 +15,7 @@ use annunciator_core::{
     NotificationId, Outcome, Recipient, RecipientRole, Scope,
 };
 use annunciator_mail::{Heading, Mailbox};
-use annunciator_planner::{ChannelProfile, NotificationIds};
+use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds};
 use annunciator_settings::{LayerGroup as _, Origin};
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Accept, PlanCommit, PlanVerdict, PlannedNotification, Settlement, Store};
@@ -59,7 +59,11 @@ fn profile() -> ChannelProfile {
     });
     layers.email.patch(&settings).expect("good settings");
     let keeper = Arc::new(MemoryKeeper::default());
-    let channel = email::make(&Surroundings { hello_name: DOMAIN.into(), keeper });
+    let channel = email::make(&Surroundings {
+        hello_name: DOMAIN.into(),
+        keeper,
+        executables: Arc::default(),
+    });
     let view = LayerView { id: "server", origin: Origin::Server, layers: &layers, locked: None };
     let (names, certificates) = (NamesSettings::default(), CertificateBook::default());
     let first_retry = Duration::from_secs(60);
@@ -71,7 +75,8 @@ fn profile() -> ChannelProfile {
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
     let scope = Scope::of(event);
     let now = event.registered_at;
-    let mut plan = annunciator_planner::plan(event, &[profile], &scope, DOMAIN, now, ids);
+    let circumstances = Circumstances { scope: &scope, domain: DOMAIN, now, silences: &[] };
+    let mut plan = annunciator_planner::plan(event, &[profile], circumstances, ids);
     plan.notifications.remove(0).notification
 }
 
@@ -173,7 +178,11 @@ fn bind(event: &Event, number: u32, profile: &ChannelProfile) -> PlannedNotifica
         possibly_duplicated: false,
         last_failure: None,
     };
-    PlannedNotification { notification: notification.into(), deliveries: vec![delivery] }
+    PlannedNotification {
+        notification: notification.into(),
+        deliveries: vec![delivery],
+        limit: None,
+    }
 }
 
 fn settlement(planned: &PlannedNotification) -> Settlement {
@@ -195,5 +204,5 @@ fn settlement(planned: &PlannedNotification) -> Settlement {
         outcome: Outcome::Delivered,
         facts: facts.into(),
     };
-    Settlement { delivery, token: 1, attempt: Some(attempt), raise: None }
+    Settlement { delivery, token: 1, attempt: Some(attempt), raise: None, slot: None }
 }

@@ -15,8 +15,10 @@ mod preview;
 mod serve;
 mod settings;
 mod settings_code;
+mod silence;
 mod status;
 pub(crate) mod story;
+mod templates;
 mod test_message;
 mod token;
 
@@ -58,6 +60,8 @@ enum Command {
     Settings(settings::SettingsArgs),
     /// Send a test message and show each stage
     TestMessage(test_message::TestMessageArgs),
+    /// Mute notifications for a while; list, preview and end silences
+    Silence(silence::SilenceArgs),
     /// Upload, show, replace and delete certificates and keys
     Certificate(certificate::CertificateArgs),
     /// Make, list and revoke API tokens
@@ -88,6 +92,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Ledger(args) => online(ledger::run(*args)),
         Command::Settings(args) => online(settings::run(args)),
         Command::TestMessage(args) => online(test_message::run(args)),
+        Command::Silence(args) => online(silence::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
         Command::Status(args) => online(status::run(args)),

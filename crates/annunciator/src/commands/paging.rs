@@ -62,6 +62,7 @@ macro_rules! page {
 page!(annunciator_api_types::DeliveryList, deliveries: annunciator_api_types::DeliveryView);
 page!(annunciator_api_types::EventList, events: annunciator_api_types::EventView);
 page!(annunciator_api_types::AuditList, entries: annunciator_api_types::AuditView);
+page!(annunciator_api_types::SilenceList, silences: annunciator_api_types::SilenceView);
 page!(annunciator_api_types::SettingsHistory, revisions: annunciator_api_types::SettingsRevisionView);
 
 /// Gives the pages of a list to `show`, with whether it is the first. Says how many there were,

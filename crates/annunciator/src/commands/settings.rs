@@ -12,7 +12,7 @@ use hyper::Method;
 use serde_json::{Map, Value};
 
 use super::paging::{PageOptions, for_each_page, print_end};
-use super::{presets, preview, settings_code};
+use super::{presets, preview, settings_code, templates};
 use crate::assignment::{Assignment, build_patch, find, parse_key, put};
 use crate::client::{Call, Client, ConnectOptions, Query, Refused, field_name};
 use crate::output::{self, Cell, Paint, Tone};
@@ -59,7 +59,11 @@ enum SettingsCommand {
     },
     /// Show one saved revision and what it changed
     ShowRevision(settings_code::ShowRevisionArgs),
+    /// Show ready templates, or save one as a setting
+    #[command(after_help = templates::EXAMPLES)]
+    Template(templates::TemplateArgs),
     /// Render subject and message without saving or sending anything
+    #[command(after_help = preview::EXAMPLES)]
     Preview(preview::PreviewArgs),
 }
 
@@ -97,6 +101,7 @@ pub(crate) async fn run(args: SettingsArgs) -> Result<ExitCode> {
         SettingsCommand::Rollback(args) => settings_code::roll_back(&client, &args).await,
         SettingsCommand::ShowRevision(args) => settings_code::show_revision(&client, &args).await,
         SettingsCommand::History { page } => history(&client, &page).await,
+        SettingsCommand::Template(args) => templates::run(&client, args).await,
         SettingsCommand::Preview(args) => preview::run(&client, args).await,
     }
 }

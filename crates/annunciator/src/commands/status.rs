@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use annunciator_api_types::{LaneView, RelayServerView, StatusView};
+use annunciator_api_types::{LaneView, LimitView, RelayServerView, StatusView};
 use annunciator_core::Timestamp;
 use anyhow::Result;
 use clap::Args;
@@ -87,7 +87,23 @@ fn report(paint: Paint, zone: &TimeZone, now: Timestamp, status: &StatusView) ->
             &rows,
         ));
     }
+    if !status.limits.is_empty() {
+        let rows: Vec<_> = status.limits.iter().map(|limit| limit_row(limit, now)).collect();
+        text.push('\n');
+        let heads = ["LIMIT REACHED", "AT MOST", "LIMITED", "SUMMARY", "SET BY"];
+        text.push_str(&output::table(paint, &heads, &rows));
+    }
     text
+}
+
+fn limit_row(limit: &LimitView, now: Timestamp) -> Vec<Cell> {
+    vec![
+        Cell::from(&limit.name).at_most(60),
+        Cell::from(&limit.limit),
+        Cell::toned(&limit.limited.to_string(), Tone::Waiting),
+        Cell::from(moment::relative(limit.summary_at, now)),
+        Cell::from(&limit.origin),
+    ]
 }
 
 fn fact(name: &str, value: Cell) -> Vec<Cell> {
@@ -143,7 +159,10 @@ mod tests {
             "lanes": [{"lane": "mail", "queued": 3, "suspended": true,
                 "probe_at": "2026-11-22T05:30:05.000Z", "reason": {"stage": "connect",
                 "scope": "relay", "status": "4.4.1", "diagnostic": "connection refused"}}],
-            "relays": []
+            "relays": [],
+            "limits": [{"name": "email/server", "limit": "10 in 60 s", "limited": 7,
+                "origin": "server settings", "since": "2026-11-22T05:29:50.000Z",
+                "summary_at": "2026-11-22T05:30:20.000Z"}]
         });
         let status: StatusView = serde_json::from_value(json).unwrap();
         let at = Timestamp(1_795_325_400_000);
@@ -159,6 +178,9 @@ in flight      0 deliveries
 
 LANE  QUEUED  STATE      NOTE
 mail  3       suspended  tried in 5 s; connection refused (connect)
+
+LIMIT REACHED  AT MOST     LIMITED  SUMMARY  SET BY
+email/server   10 in 60 s  7        in 20 s  server settings
 ";
         assert_eq!(text, expected);
     }

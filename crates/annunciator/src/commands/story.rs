@@ -2,7 +2,7 @@
 
 use annunciator_api_types::{
     AttemptView, DeliveryDetail, DeviceInput, EventDetail, EventView, FailureView,
-    NotificationView, ParameterInput, RouteView, StagesView, TlsView,
+    NotificationView, ParameterInput, RouteView, RunView, StagesView, TlsView,
 };
 use annunciator_core::{Timestamp, one_line};
 use jiff::tz::TimeZone;
@@ -114,7 +114,10 @@ fn of_attempt(paint: Paint, zone: &TimeZone, attempt: &AttemptView) -> String {
         server = format!("{server} at {}", attempt.address);
     }
     let reused = if attempt.reused_connection { ", on a connection used before" } else { "" };
-    if !server.is_empty() {
+    if let Some(run) = &attempt.run {
+        facts.add("executable", &attempt.server);
+        facts.add("run", &run_line(run));
+    } else if !server.is_empty() {
         facts.add("server", &format!("{server}{reused}"));
         facts.add("found by", &attempt.route.as_ref().map(route_line).unwrap_or_default());
         facts.add("TLS", &attempt.tls.as_ref().map_or("none".to_owned(), tls_line));
@@ -137,6 +140,41 @@ fn of_attempt(paint: Paint, zone: &TimeZone, attempt: &AttemptView) -> String {
     for line in &attempt.dialogue {
         text.push_str(&format!("    {}\n", paint.faint(&one_line(line, LINE_CHARS_MAX))));
     }
+    text.push_str(&attempt.run.as_ref().map(|run| output_text(paint, run)).unwrap_or_default());
+    text
+}
+
+/// `exited with status 1, sandbox enforced; 2 processes that it left were ended`.
+pub(crate) fn run_line(run: &RunView) -> String {
+    let mut line = format!("{}, sandbox {}", run.status, run.sandbox.replace('_', " "));
+    match run.processes_ended {
+        0 => {}
+        1 => line.push_str("; a process that it left was ended"),
+        count => line.push_str(&format!("; {count} processes that it left were ended")),
+    }
+    line
+}
+
+/// What an executable wrote, the first lines of each stream.
+pub(crate) fn output_text(paint: Paint, run: &RunView) -> String {
+    const LINES_MAX: usize = 50;
+    let mut text = String::new();
+    let streams = [
+        ("standard output", &run.stdout, run.stdout_bytes),
+        ("standard error", &run.stderr, run.stderr_bytes),
+    ];
+    for (name, written, bytes) in streams {
+        if bytes == 0 {
+            continue;
+        }
+        text.push_str(&format!("    {} ({bytes} octets)\n", paint.strong(name)));
+        for line in written.lines().take(LINES_MAX) {
+            text.push_str(&format!("      {}\n", paint.faint(&one_line(line, LINE_CHARS_MAX))));
+        }
+        if written.lines().count() > LINES_MAX {
+            text.push_str("      …\n");
+        }
+    }
     text
 }
 
@@ -144,7 +182,7 @@ fn meaning(outcome: &str, failure: &FailureView) -> &'static str {
     match (outcome, failure.scope.as_str()) {
         ("permanent_failure", _) => "will not get better by itself; not tried again",
         ("uncertain", _) => "handed over, but not confirmed; tried again with the same Message-ID",
-        (_, "relay") => "trouble with the relay: its whole lane waits and is probed",
+        (_, "relay") => "trouble with the relay or program: its whole lane waits and is probed",
         _ => "about this delivery alone: its own retry schedule goes on",
     }
 }

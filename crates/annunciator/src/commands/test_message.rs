@@ -26,10 +26,14 @@ pub(crate) struct TestMessageArgs {
     #[command(flatten)]
     connect: ConnectOptions,
     /// Settings for this test only, laid over the saved ones: servers=mail.example.org
-    /// recipients=me@example.org names.dnssec=off; a key without a group is one of `email`;
+    /// recipients=me@example.org names.dnssec=off; a key without a group is one of the channel's;
     /// KEY@FILE and KEY work as in `settings set`
     #[arg(value_name = "KEY=VALUE")]
     assignments: Vec<Assignment>,
+    /// The channel to test
+    #[arg(long, value_name = "NAME", default_value = "email")]
+    #[arg(value_parser = ["email", "sms", "executable"])]
+    channel: String,
     /// Stop before the message itself: nothing is sent
     #[arg(long)]
     dry_run: bool,
@@ -49,14 +53,19 @@ pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
         let assignments: Vec<_> = args
             .assignments
             .into_iter()
-            .map(|assignment| assignment.within(&["email", "names"]))
+            .map(|assignment| {
+                assignment.within(&[&args.channel, "email", "sms", "executable", "names"])
+            })
             .collect();
         let view: SettingsView = client.get("/api/v1/settings").await?;
         patch = build_patch(&assignments, &view.values)?;
     }
     let group = |name: &str| patch.get(name).and_then(Value::as_object).cloned();
     let request = TestMessageRequest {
+        channel: Some(args.channel),
         email: group("email"),
+        sms: group("sms"),
+        executable: group("executable"),
         names: group("names"),
         dry_run: args.dry_run,
         trace: args.trace,
@@ -91,6 +100,9 @@ fn report(paint: Paint, result: &TestMessageResult) -> String {
     if !result.reply.is_empty() {
         let reply = one_line(&result.reply, 500);
         text.push_str(&format!("\n{} {reply}\n", paint.faint("The relay says:")));
+    }
+    if let Some(run) = &result.run {
+        text.push_str(&story::output_text(paint, run));
     }
     if !result.dialogue.is_empty() {
         text.push_str(&format!("\n{}\n", paint.strong("Dialogue")));

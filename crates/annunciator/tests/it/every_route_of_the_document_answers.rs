@@ -19,6 +19,10 @@ fn with_ids(site: &Site, path: &str) -> String {
             let made = site.post("/api/v1/tokens", &json!({"name": "n", "role": "viewer"}));
             text(&made.expect_status(201).json()["record"]["id"]).to_owned()
         }
+        Some("silences") => {
+            let made = site.post("/api/v1/silences", &body_of(site, "/api/v1/silences"));
+            text(&made.expect_status(201).json()["silence"]["id"]).to_owned()
+        }
         Some("certificates") => {
             let body = body_of(site, "/api/v1/certificates");
             let made = site.post("/api/v1/certificates", &body).expect_status(201).json();
@@ -44,6 +48,10 @@ fn body_of(site: &Site, path: &str) -> Value {
         "/api/v1/certificates/{id}/key" => json!({"credential": site.server.token()}),
         "/api/v1/settings/document" => site.get(path),
         "/api/v1/settings/rollback" => json!({"revision": 1}),
+        "/api/v1/silences" => json!({
+            "matchers": [{"field": "device", "op": "equals", "value": "pc-18"}],
+            "comment": "new disk", "duration_s": 60,
+        }),
         "/api/v1/tokens" => json!({"name": "n", "role": "viewer"}),
         _ => json!({}),
     }
@@ -90,7 +98,7 @@ fn every_route_of_the_document_answers() {
             }
         }
     }
-    assert!(count >= 33, "{count} operations");
+    assert!(count >= 39, "{count} operations");
     for path in ["/", "/api/v1", "/api/v2/events", "/api/v1/events/", "/api/v1/nothing"] {
         assert_eq!(send(&site, "GET", path, &Value::Null).status, 404, "{path}");
     }

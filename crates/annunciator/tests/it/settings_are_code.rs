@@ -40,6 +40,11 @@ fn configuration() -> Value {
                 {"type": "disk.full", "locked": ["email.recipients"],
                  "email": {"recipients": ["a@example.org", "b@example.org"]}},
                 {"email": relay},
+                {"type": "disk.full", "email": {"notify": false}, "conditions": [
+                    {"field": "device", "op": "equals", "value": "pc-18"},
+                    {"field": "parameters.free percent", "op": "less", "value": 2.5},
+                    {"field": "parameters.note", "op": "exists"},
+                ]},
             ]},
         ],
         "application_settings": [

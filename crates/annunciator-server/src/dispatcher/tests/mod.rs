@@ -6,6 +6,7 @@
 
 mod isolation;
 mod lifetime;
+mod limits;
 mod memory;
 mod outage;
 mod script;
@@ -58,18 +59,26 @@ impl Stand {
 
     /// Starts the dispatcher.
     fn start(&mut self) {
+        self.start_with(|_| {});
+    }
+
+    /// Starts the dispatcher and does something before any of its tasks runs.
+    fn start_with(&mut self, prepare: impl FnOnce(&Self)) {
         let channels: Arc<[Arc<dyn annunciator_channels::Channel>]> =
             Arc::new([self.channel.clone() as Arc<dyn annunciator_channels::Channel>]);
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         self.dispatcher = Some(Dispatcher::start(Surroundings {
             store: self.store.clone(),
             ids: IdSource::new(clock.clone()),
+            held: Arc::new(crate::limit_clock::Following(clock.clone())),
             clock,
             settings: SettingsBook::with_channels(channels, "test.example"),
             metrics: Metrics::default(),
             planner: PlannerInbox::default(),
             tasks: Tasks::default(),
         }));
+        // The tests run on one thread: nothing has run yet.
+        prepare(self);
     }
 
     fn inner(&self) -> &Inner {
@@ -140,6 +149,17 @@ impl Stand {
     /// Moves the clock to the next time at which something is due, and rests.
     async fn step(&self) {
         assert!(self.clock.advance_to_next_sleeper(), "the claimer always has a next time");
+        self.rest().await;
+    }
+
+    /// Steps as long as a time has not passed, and then to its end.
+    async fn step_for(&self, ms: i64) {
+        let end = self.clock.now().plus_ms(ms);
+        self.rest().await;
+        while self.clock.next_wake().is_some_and(|at| at <= end) {
+            self.step().await;
+        }
+        self.clock.set(end);
         self.rest().await;
     }
 

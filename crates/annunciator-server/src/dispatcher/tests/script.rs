@@ -80,6 +80,7 @@ fn email() -> Arc<dyn Channel> {
     annunciator_channels::email::make(&Surroundings {
         hello_name: "script.test".into(),
         keeper: Arc::new(MemoryKeeper::default()),
+        executables: Arc::default(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::settings_document::plan::plan;
 use crate::settings_document::{from_stored, merge, shown, to_stored};
 
 /// Texts for settings of every kind; each setting takes the first that its checks let pass.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 17] = [
     "first 'line'\nsecond \"line\" of %EVENT%\\n\n",
     "some words",
     "mail.example.org",
@@ -25,6 +25,9 @@ const TEXTS: [&str; 14] = [
     "GET",
     "2030-01-31",
     "DE",
+    "Europe/Berlin",
+    "ru",
+    "%Y-%m-%d",
 ];
 
 fn sealer(folder: &tempfile::TempDir, name: &str) -> Sealer {
@@ -39,6 +42,7 @@ fn candidates(kind: &Kind) -> Vec<Value> {
         Kind::Choice(choices) => choices.iter().map(|choice| json!(choice.value)).collect(),
         Kind::List { of, .. } => candidates(of).into_iter().map(|item| json!([item])).collect(),
         Kind::Severities => vec![json!(["critical", "info"])],
+        Kind::Scalars { .. } => vec![json!(["text", 2.5, true])],
         Kind::Optional(of) => candidates(of),
         Kind::Object(fields) => {
             let last = |field: &Definition| candidates(&field.kind()).pop();
@@ -72,7 +76,12 @@ fn everything() -> Configuration {
         ],
         "policies": [
             {"name": "Plant A", "application": "Guard", "group": "Plant A", "force_children": true,
-             "events": [{"type": "disk.full", "locked": ["email.recipients"]}, {}]},
+             "events": [
+                {"type": "disk.full", "locked": ["email.recipients"]},
+                {"type": "disk.full",
+                 "conditions": [{"field": "device", "op": "equals", "value": "pc-\"17\""}]},
+                {},
+             ]},
             {"name": "Empty", "application": "Guard", "enabled": false, "inherit": false},
         ],
         "application_settings": [

@@ -1,0 +1,256 @@
+//! *Replay*: what changed settings would have done with the events of a past period, beside those
+//! in force (spec 6.3).
+//!
+//! In: a period and settings. Out: [`ReplayView`]. Nothing is stored or sent.
+//! Both sides take the planner's own walk (`planning.rs`), with the silences of then; limits are
+//! counted by the same rule as in the store, and begin with the first event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use annunciator_api_types::{
+    FieldError, ReplayChannelView, ReplayCountView, ReplayDifferenceView, ReplayRequest,
+    ReplaySideView, ReplayView,
+};
+use annunciator_core::{
+    Content, DecisionKind, Event, HeldTime, LimitKey, Marks, NotificationId, Timestamp,
+};
+use annunciator_planner::{NotificationIds, Silence};
+use annunciator_store::{EventFilter, Page};
+
+use super::{AdminError, settings};
+use crate::planning::{PlanningFrame, plan_event};
+use crate::settings_document as document;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// Most events of one replay.
+const EVENTS_MAX: usize = 10_000;
+/// Events that are read at a time, and planned before others get their turn.
+const STEP: usize = 500;
+/// Most differences that are shown.
+const DIFFERENCES_MAX: usize = 1_000;
+
+/// Plans past events under the settings in force and under changed ones.
+///
+/// # Errors
+/// [`AdminError::Invalid`] for settings that could not be saved, or a period that is none;
+/// [`AdminError::NotFound`] for an unknown revision.
+pub async fn replay(shared: &Shared, request: ReplayRequest) -> Result<ReplayView, AdminError> {
+    let (since, until) = period(&request, shared.clock.now())?;
+    let after = changed(shared, request).await?;
+    let before = shared.settings.current();
+    let (events, truncated) = events_of(shared, since, until).await?;
+    let silences = super::silences::all_of_period(shared, since, until).await?;
+    let domain = shared.settings.hello_name();
+    let mut sides = [Side::new(&before, &silences, domain), Side::new(&after, &silences, domain)];
+    let mut view = ReplayView {
+        events: events.len(),
+        truncated,
+        changed: 0,
+        channels: Vec::new(),
+        differences: Vec::new(),
+    };
+    for step in events.chunks(STEP) {
+        for event in step {
+            let [before, after] = &mut sides;
+            compare(event, before.plan(event), after.plan(event), &mut view);
+        }
+        tokio::task::yield_now().await;
+    }
+    let [before, after] = sides;
+    let names = before.snapshot.channels().iter().map(|channel| channel.name().to_string());
+    let counts = names.zip(before.counts.into_iter().zip(after.counts));
+    view.channels = counts
+        .map(|(channel, (before, after))| ReplayChannelView { channel, before, after })
+        .collect();
+    Ok(view)
+}
+
+fn period(request: &ReplayRequest, now: Timestamp) -> Result<(Timestamp, Timestamp), AdminError> {
+    let read = |text: &str, key: &str| {
+        text.parse::<Timestamp>().map_err(|_| {
+            let detail = "must be an RFC 3339 time such as 2026-11-22T05:30:00.000Z";
+            AdminError::Invalid(vec![FieldError::new(format!("/{key}"), "format", detail)])
+        })
+    };
+    let since = read(&request.since, "since")?;
+    let until = request.until.as_deref().map_or(Ok(now), |text| read(text, "until"))?;
+    if since >= until {
+        let detail = "must be before the end of the period";
+        return Err(AdminError::Invalid(vec![FieldError::new("/since", "range", detail)]));
+    }
+    Ok((since, until))
+}
+
+/// The settings to compare with, checked as if they were to be saved.
+async fn changed(shared: &Shared, request: ReplayRequest) -> Result<Arc<Snapshot>, AdminError> {
+    let current = shared.settings.current();
+    let configuration = match (request.document, request.settings, request.revision) {
+        (Some(whole), None, None) => document::replace(&current.configuration, &whole),
+        (None, Some(patch), None) => document::merge(&current.configuration, &patch),
+        (None, None, Some(revision)) => {
+            return Ok(Arc::new(settings::snapshot_of_revision(shared, revision).await?));
+        }
+        _ => {
+            let detail = "give one of `document`, `settings` and `revision`";
+            Err(vec![FieldError::new("/document", "required", detail)])
+        }
+    };
+    let (channels, certificates) = (shared.settings.channels(), &current.certificates);
+    configuration
+        .and_then(|next| Snapshot::check(channels, certificates, next, current.revision))
+        .map(Arc::new)
+        .map_err(AdminError::Invalid)
+}
+
+/// The events of a period, oldest first; the newest when there are too many.
+async fn events_of(
+    shared: &Shared,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<(Vec<Event>, bool), AdminError> {
+    let filter =
+        EventFilter { since: Some(since), until: Some(until), ..EventFilter::default() };
+    let mut events = Vec::new();
+    let mut page = Page { after: None, count_max: STEP };
+    loop {
+        let paged = shared.store.events(filter.clone(), page).await?;
+        events.extend(paged.rows.into_iter().map(|row| row.event));
+        match paged.next {
+            Some(next) if events.len() < EVENTS_MAX => {
+                page = Page { after: Some(next), count_max: STEP };
+            }
+            next => {
+                let is_truncated = next.is_some() || events.len() > EVENTS_MAX;
+                events.truncate(EVENTS_MAX);
+                events.reverse();
+                return Ok((events, is_truncated));
+            }
+        }
+    }
+}
+
+/// What one channel does with an event.
+#[derive(Default)]
+struct Done {
+    channel: String,
+    decision: &'static str,
+    reason: String,
+    contents: Vec<Content>,
+}
+
+impl Done {
+    fn recipients(&self) -> Vec<String> {
+        let all = self.contents.iter().flat_map(|content| &content.recipients);
+        all.map(|recipient| recipient.address.clone()).collect()
+    }
+
+    /// The words of all notifications.
+    fn words(&self) -> Vec<(&str, &str, Option<&str>)> {
+        let words = |content: &'_ Content| -> (_, _, _) {
+            (content.subject.as_str(), content.text.as_str(), content.html.as_deref())
+        };
+        self.contents.iter().map(words).collect()
+    }
+
+    fn view(self, words_differ: bool) -> ReplaySideView {
+        let recipients = self.recipients();
+        let mut subjects: Vec<String> = self.contents.into_iter().map(|one| one.subject).collect();
+        subjects.dedup();
+        let decision = self.decision.to_owned();
+        ReplaySideView { decision, reason: self.reason, recipients, subjects, words_differ }
+    }
+}
+
+/// One of the two settings that are compared.
+struct Side<'a> {
+    snapshot: &'a Snapshot,
+    silences: &'a [Silence],
+    domain: &'a str,
+    limits: HashMap<LimitKey, Marks>,
+    counts: Vec<ReplayCountView>,
+}
+
+impl<'a> Side<'a> {
+    fn new(snapshot: &'a Snapshot, silences: &'a [Silence], domain: &'a str) -> Self {
+        let counts = vec![ReplayCountView::default(); snapshot.channels().len()];
+        Self { snapshot, silences, domain, limits: HashMap::new(), counts }
+    }
+
+    /// Plans an event at the time it was registered.
+    fn plan(&mut self, event: &Event) -> Vec<Done> {
+        let now = event.registered_at;
+        let frame = PlanningFrame {
+            snapshot: self.snapshot,
+            silences: self.silences,
+            domain: self.domain,
+            ids: &NoIds,
+            planner: annunciator_planner::plan,
+        };
+        let (holding, plan) = plan_event(frame, event, now);
+        let mut done: Vec<Done> = holding.profiles.iter().map(|_| Done::default()).collect();
+        for (done, decision) in done.iter_mut().zip(plan.decisions) {
+            done.channel = decision.channel.as_str().to_owned();
+            (done.decision, done.reason) = (decision.kind.as_str(), decision.reason);
+        }
+        for planned in plan.notifications {
+            let (done, counts) = (&mut done[planned.profile], &mut self.counts[planned.profile]);
+            if let Some(limit) = planned.limit {
+                let marks = self.limits.entry(limit.key).or_default();
+                if !marks.admit(limit.rule, HeldTime(now.0)) {
+                    counts.limited += 1;
+                    if done.contents.is_empty() {
+                        done.decision = DecisionKind::Limited.as_str();
+                        done.reason = format!("limit of {} ({})", limit.rule, limit.origin);
+                    }
+                    continue;
+                }
+            }
+            counts.notifications += 1;
+            counts.deliveries += planned.notification.content.recipients.len();
+            done.contents.push(planned.notification.content);
+        }
+        for (done, counts) in done.iter().zip(&mut self.counts) {
+            counts.silenced += usize::from(done.decision == DecisionKind::Silenced.as_str());
+        }
+        done
+    }
+}
+
+fn compare(event: &Event, before: Vec<Done>, after: Vec<Done>, view: &mut ReplayView) {
+    let mut is_changed = false;
+    for (before, after) in before.into_iter().zip(after) {
+        let words_differ = before.words() != after.words();
+        let is_same = before.decision == after.decision
+            && before.recipients() == after.recipients()
+            && !words_differ;
+        if is_same {
+            continue;
+        }
+        is_changed = true;
+        if view.differences.len() >= DIFFERENCES_MAX {
+            continue;
+        }
+        view.differences.push(ReplayDifferenceView {
+            event: event.uid.to_string(),
+            application: event.application.name.clone(),
+            event_type: event.event_type.clone(),
+            severity: event.severity.as_str().to_owned(),
+            registered_at: event.registered_at,
+            channel: before.channel.clone(),
+            before: before.view(words_differ),
+            after: after.view(words_differ),
+        });
+    }
+    view.changed += usize::from(is_changed);
+}
+
+/// What is replayed is never stored, and needs no id.
+struct NoIds;
+
+impl NotificationIds for NoIds {
+    fn notification_id(&self) -> NotificationId {
+        NotificationId::from_parts(0, [0; 10])
+    }
+}

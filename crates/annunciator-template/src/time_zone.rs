@@ -1,0 +1,123 @@
+//! Names of time zones into their rules, from the database inside the binary.
+//!
+//! In: a name of the IANA database. Out: the zone, or the known name most like it.
+//! Knows nothing of: the machine's own time zone and its files.
+//! Standard: IANA Time Zone Database.
+
+use annunciator_core::Timestamp;
+use jiff::tz::{Offset, TimeZoneDatabase};
+
+/// Names less alike than this are no help.
+const SIMILARITY_MIN: f64 = 0.85;
+
+/// The rules of a place's clocks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimeZone(jiff::tz::TimeZone);
+
+/// A name that no time zone has; for the administrator who wrote it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{name}` is not the name of a time zone: {}", remedy(.nearest.as_deref()))]
+pub struct UnknownTimeZone {
+    /// The name as written.
+    pub name: String,
+    /// The known name most like it.
+    pub nearest: Option<String>,
+}
+
+fn remedy(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "use a name of the IANA database such as `Europe/Moscow`, or `UTC`".to_owned(),
+    }
+}
+
+impl TimeZone {
+    /// Coordinated universal time.
+    pub const UTC: Self = Self(jiff::tz::TimeZone::UTC);
+
+    /// The zone of that name, in any case.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn named(name: &str) -> Result<Self, UnknownTimeZone> {
+        match TimeZoneDatabase::bundled().get(name) {
+            Ok(zone) if !zone.is_unknown() => Ok(Self(zone)),
+            _ => Err(UnknownTimeZone { name: name.to_owned(), nearest: nearest(name) }),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
+    /// How far its clocks are ahead of UTC at a time. Unit: seconds.
+    #[must_use]
+    pub fn offset_s(&self, at: Timestamp) -> i32 {
+        self.0.to_offset(at.to_jiff()).seconds()
+    }
+
+    /// What its calendars and clocks show at a time.
+    pub(crate) fn civil(&self, at: Timestamp) -> jiff::civil::DateTime {
+        self.offset(at).to_datetime(at.to_jiff())
+    }
+
+    fn offset(&self, at: Timestamp) -> Offset {
+        self.0.to_offset(at.to_jiff())
+    }
+}
+
+/// The known name most like it; a city alone is enough.
+fn nearest(name: &str) -> Option<String> {
+    let written = name.to_lowercase();
+    let similarity = |known: &str| {
+        let known = known.to_lowercase();
+        let place = known.rsplit('/').next().unwrap_or_default();
+        strsim::jaro_winkler(&written, &known).max(strsim::jaro_winkler(&written, place))
+    };
+    let database = TimeZoneDatabase::bundled();
+    let known = database.available().map(|known| (similarity(known.as_str()), known));
+    let alike = known.filter(|(similarity, _)| *similarity >= SIMILARITY_MIN);
+    // The first of equals, so that the same mistake gets the same answer.
+    let better = |best: (f64, _), other: (f64, _)| if other.0 > best.0 { other } else { best };
+    alike.reduce(better).map(|(_, known)| known.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_found_by_its_name_in_any_case() {
+        for (name, expected) in [
+            ("UTC", "UTC"),
+            ("Europe/Moscow", "Europe/Moscow"),
+            ("europe/moscow", "Europe/Moscow"),
+            ("America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+            ("Etc/GMT-3", "Etc/GMT-3"),
+        ] {
+            assert_eq!(TimeZone::named(name).unwrap().name(), expected);
+        }
+        assert_eq!(TimeZone::UTC, TimeZone::named("utc").unwrap());
+    }
+
+    #[test]
+    fn an_unknown_zone_is_refused_with_the_nearest_name() {
+        for (name, expected) in [
+            ("Europe/Moskow", Some("Europe/Moscow")),
+            ("Moscow", Some("Europe/Moscow")),
+            ("yekaterinburg", Some("Asia/Yekaterinburg")),
+            ("Europe/Berlin ", Some("Europe/Berlin")),
+            ("+03:00", None),
+            ("zzzzzz", None),
+            ("../../etc/passwd", None),
+            ("", None),
+        ] {
+            let error = TimeZone::named(name).unwrap_err();
+            assert_eq!(error.nearest.as_deref(), expected, "{name}");
+            assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+        }
+        assert!(TimeZone::named("Etc/Unknown").is_err(), "it says that nothing is known");
+    }
+}
