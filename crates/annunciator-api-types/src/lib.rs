@@ -48,8 +48,8 @@ pub use overrides::{
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{
-    PresetList, PresetQuestion, PresetView, SettingsHistory, SettingsRevisionView, SettingsSaved,
-    SettingsView,
+    PresetList, PresetQuestion, PresetView, RollbackRequest, SettingChange, SettingsHistory,
+    SettingsPlan, SettingsRevisionDetail, SettingsRevisionView, SettingsSaved, SettingsView,
 };
 pub use silence::{
     MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,

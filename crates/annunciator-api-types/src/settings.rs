@@ -87,3 +87,52 @@ pub struct PresetQuestion {
     /// What it is, and where it is found.
     pub detail: String,
 }
+
+/// One change of a plan. Secrets show as `<secret>`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingChange {
+    /// What changes: `email.port`, or `policy/Plant A/type disk.full: email.recipients`; an owner
+    /// or an entry by itself where it comes or goes.
+    pub name: String,
+    /// Its value before; null = not set.
+    pub from: serde_json::Value,
+    /// Its value after; null = not set.
+    pub to: serde_json::Value,
+}
+
+/// What a whole document, or a step back, changes or would change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsPlan {
+    /// The revision in force: the new one after a change; the one before when nothing changes or
+    /// nothing was saved.
+    pub revision: i64,
+    /// The changes; empty when everything is as asked for already.
+    pub changes: Vec<SettingChange>,
+    /// What works but deserves a look.
+    #[serde(default)]
+    pub warnings: Vec<crate::FieldError>,
+}
+
+/// A saved revision with what it changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsRevisionDetail {
+    /// The revision.
+    #[serde(flatten)]
+    pub saved: SettingsRevisionView,
+    /// What it changed since the revision before it, as far as that one is kept.
+    pub changes: Vec<SettingChange>,
+}
+
+/// A step back to an earlier revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// The revision to bring back.
+    pub revision: i64,
+    /// Why, at most 500 characters; kept in the history.
+    #[serde(default)]
+    pub comment: String,
+    /// Answer the plan and save nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}

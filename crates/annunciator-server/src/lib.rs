@@ -35,7 +35,7 @@ mod upkeep;
 
 #[doc(hidden)]
 pub use settings_document::compile as compile_settings;
-pub use settings_document::{Verdict, check as check_settings};
+pub use settings_document::{Verdict, check as check_settings, order as settings_order};
 pub use start::{
     Bootstrap, BootstrapToken, RunningServer, ServerConfig, StartError, TlsFiles, start,
 };

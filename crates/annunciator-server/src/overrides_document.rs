@@ -43,7 +43,7 @@ pub fn read_target(
 }
 
 /// What secrets are looked up by: owner, selector and conditions of an entry.
-fn identity<C>(owner: &Owner, entry: &Entry<C>) -> String {
+pub fn identity<C>(owner: &Owner, entry: &Entry<C>) -> String {
     let condition = entry.condition.as_ref().map(MatcherSet::fingerprint);
     format!("{}/{}/{condition:?}", owner.id(), entry.selector)
 }
@@ -77,7 +77,8 @@ pub fn from_stored(
     Reader::read(document, Secrets::Sealed(open))
 }
 
-fn write(
+/// The part as a document; `group_json` gets the place of a group and what is set in it.
+pub fn write(
     overrides: &Layers,
     group_json: &mut dyn FnMut(&str, Group<'_>) -> Map<String, Value>,
 ) -> Map<String, Value> {

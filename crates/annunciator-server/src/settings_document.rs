@@ -4,6 +4,9 @@
 //! Out: [`Configuration`], or every problem with its pointer.
 //! Failure: a document is taken whole or not at all.
 
+pub mod plan;
+pub mod whole;
+
 use std::collections::BTreeMap;
 
 use annunciator_api_types::FieldError;
@@ -75,6 +78,7 @@ pub fn merge(
     patch: &Map<String, Value>,
 ) -> Result<Configuration, Vec<FieldError>> {
     let mut next = current.clone();
+    let patch = &whole::take_version(patch)?;
     let mut errors = check_names(patch);
     for (name, value) in patch {
         let groups = next.server.groups_mut();
@@ -91,7 +95,7 @@ pub fn merge(
         }
     }
     if errors.is_empty() {
-        errors = find_secrets_to_retype(current, &next, Some(patch));
+        errors = find_secrets_to_retype(current, &next, patch);
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
 }
@@ -127,7 +131,7 @@ pub fn replace(
         Err(found) => errors.extend(found),
     }
     if errors.is_empty() {
-        errors = find_secrets_to_retype(current, &next, None);
+        errors = find_secrets_to_retype(current, &next, document);
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
 }
@@ -137,7 +141,7 @@ pub fn replace(
 fn find_secrets_to_retype(
     before: &Configuration,
     after: &Configuration,
-    patch: Option<&Map<String, Value>>,
+    given: &Map<String, Value>,
 ) -> Vec<FieldError> {
     let policy = |configuration: &Configuration| {
         let names = &configuration.server.names;
@@ -148,7 +152,7 @@ fn find_secrets_to_retype(
     }
     let (old, new) = (secrets_of(before), secrets_of(after));
     let stays = |(name, text): &(String, String)| {
-        let typed = name.split_once('.').and_then(|(group, key)| patch?.get(group)?.get(key));
+        let typed = name.split_once('.').and_then(|(group, key)| given.get(group)?.get(key));
         let is_typed = typed.and_then(Value::as_str).is_some_and(|text| text != SECRET_MASK);
         old.get(name).is_some_and(|old| old == text) && !is_typed
     };
@@ -183,6 +187,12 @@ fn check_names(patch: &Map<String, Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (name, value) in patch {
         let Some(group) = GROUPS.iter().find(|group| group.name == name) else {
+            if overrides_document::KEYS.contains(&name.as_str()) {
+                let detail = "is part of the whole document and not of a patch: give the whole \
+                              document (`annunciator settings apply`)";
+                errors.push(FieldError::new(format!("/{name}"), "misplaced", detail));
+                continue;
+            }
             let names: Vec<_> = GROUPS.iter().map(|group| group.name).collect();
             let elsewhere = find_group(name);
             errors.push(unknown(&format!("/{name}"), "group", name, &names, elsewhere));
@@ -377,7 +387,15 @@ const KNOWN_BY_SERVER: [&str; 2] = ["unknown_certificate", "executable"];
 /// Checks a settings document without a server; nothing is stored and nobody is asked.
 #[must_use]
 pub fn check(document: &Map<String, Value>) -> Verdict {
-    let found = compile(document).err().unwrap_or_default();
+    let book = SettingsBook::offline();
+    let certificates = CertificateBook::default();
+    let mut held = Vec::new();
+    let compiled = whole::take_version(document).and_then(|mut document| {
+        held = whole::stand_in_for_secrets(&mut document);
+        let configuration = replace(&Configuration::default(), &document)?;
+        Snapshot::check(book.channels(), &certificates, configuration, 0)
+    });
+    let found = compiled.err().unwrap_or_default();
     let (mut warnings, errors): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|error| KNOWN_BY_SERVER.contains(&error.code.as_str()));
     for warning in &mut warnings {
@@ -389,6 +407,10 @@ pub fn check(document: &Map<String, Value>) -> Verdict {
             "only the server knows whether it {what}: it is looked at when the settings are saved"
         );
     }
+    let words = "only the server knows whether it has this secret: it is looked up, or opened, \
+                 when the settings are applied";
+    let held = held.into_iter().map(|pointer| FieldError::new(pointer, "unknown_secret", words));
+    warnings.extend(held);
     Verdict { errors, warnings }
 }
 
@@ -402,6 +424,13 @@ pub fn compile(document: &Map<String, Value>) -> Result<Snapshot, Vec<FieldError
     let certificates = CertificateBook::default();
     let configuration = replace(&Configuration::default(), document)?;
     Snapshot::check(book.channels(), &certificates, configuration, 0)
+}
+
+/// The groups and their settings, in the order of the reference page.
+#[must_use]
+pub fn order() -> Vec<(&'static str, Vec<&'static str>)> {
+    let keys = |group: &Group| group.definitions().into_iter().map(|row| row.key).collect();
+    GROUPS.iter().map(|group| (group.name, keys(group))).collect()
 }
 
 #[cfg(test)]

@@ -126,6 +126,12 @@ impl Definition {
         self.rules.leads_unit
     }
 
+    /// Whether it decides who would see the secrets of its unit.
+    #[must_use]
+    pub fn binds_secrets(&self) -> bool {
+        self.rules.binds_secrets
+    }
+
     /// At which layers it can be set.
     #[must_use]
     pub fn place(&self) -> Place {

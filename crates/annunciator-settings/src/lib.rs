@@ -52,7 +52,7 @@ pub use problem::{PROBLEMS_MAX, Problem};
 pub use resolve::{Locks, Origin, Resolved, SettingsGroup, Source};
 pub use rules::{Format, Place, Rules, TextCheck};
 pub use schema::{group_schema, reference_markdown, rows_schema};
-pub use secret::{SECRET_MASK, Secret};
+pub use secret::{SEALED_PREFIX, SECRET_MASK, Secret};
 pub use text_list::TextList;
 pub use value::{SettingValue, nearest_name};
 

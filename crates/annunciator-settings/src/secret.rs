@@ -15,6 +15,9 @@ use crate::value::{SettingValue, check_text};
 /// What is shown in place of a secret; posted back it means "unchanged".
 pub const SECRET_MASK: &str = "<secret>";
 
+/// How a secret begins that was sealed for a document; only a whole document may hold such.
+pub const SEALED_PREFIX: &str = "<sealed:";
+
 /// A text that is never shown: it prints as `Secret(..)`, is masked in JSON, and its memory is
 /// overwritten at the end.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -63,6 +66,11 @@ impl SettingValue for Secret {
             // Layers take the mask out before; here it would become a password.
             let detail = "nothing is stored here that could stay: type the secret";
             return Err(vec![Problem::new("required", detail)]);
+        }
+        if text.starts_with(SEALED_PREFIX) {
+            let detail = "a sealed secret is taken as part of a whole document only \
+                          (`annunciator settings apply`): type the secret here";
+            return Err(vec![Problem::new("sealed", detail)]);
         }
         // What is wrong is said without the text: `Lines` names no character but NUL.
         check_text(text, &rules.format(Format::Lines)).map_err(|problem| vec![problem])?;

@@ -70,6 +70,7 @@ pub const PROMISES: &[Promise] = promises![
     ledger::a_foreign_cursor_is_refused,
     ledger::what_is_not_there_is_none,
     records::settings_are_revisions_and_conflicts_are_seen,
+    records::the_oldest_revisions_go_beyond_the_bound,
     records::tokens_come_and_go_with_their_audit_lines,
     limits::however_many_commit_at_once_the_limit_is_exact,
     limits::a_limited_notification_leaves_a_decision_and_no_delivery,

@@ -37,8 +37,8 @@ pub use queue::{
     Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
 };
 pub use records::{
-    AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, Retained, RetentionRule,
-    SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
+    AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, REVISIONS_MAX, Retained,
+    RetentionRule, SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
 };
 pub use silences::{SILENCES_ENDED_MAX, SILENCES_MAX, SilenceFilter, SilenceRecord, Silences};
 
@@ -137,7 +137,10 @@ pub trait Store: Limits + Silences + Send + Sync + 'static {
     async fn settings(&self, layer: &str) -> Result<Option<SavedSettings>>;
     /// The revisions of a layer, newest first.
     async fn settings_history(&self, layer: &str, page: Page) -> Result<Paged<SavedSettings>>;
-    /// Saves a new revision unless somebody else saved since `expected_revision`.
+    /// A revision of a layer and the one that was kept before it; empty when it is not there.
+    async fn settings_revision(&self, layer: &str, revision: i64) -> Result<Vec<SavedSettings>>;
+    /// Saves a new revision unless somebody else saved since `expected_revision`; beyond
+    /// [`REVISIONS_MAX`] of a layer the oldest goes.
     async fn save_settings(&self, change: SettingsChange) -> Result<SettingsSave>;
     /// All API tokens (hashes, never the tokens).
     async fn tokens(&self) -> Result<Vec<TokenRecord>>;

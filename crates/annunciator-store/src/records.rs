@@ -2,6 +2,9 @@
 
 use annunciator_core::Timestamp;
 
+/// Most revisions of a layer that are kept.
+pub const REVISIONS_MAX: usize = 1_000;
+
 /// One saved revision of a layer. Secrets in it are sealed before they come here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedSettings {

@@ -13,8 +13,8 @@ use clap::Args;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -210,6 +210,19 @@ impl Client {
 
     /// Makes a call and gives the content of its answer.
     pub(crate) async fn fetch(&self, call: Call) -> Result<Bytes> {
+        Ok(self.fetch_answer(call).await?.into_body())
+    }
+
+    /// Makes a call and gives the content of its answer with the revision in its `ETag`.
+    pub(crate) async fn fetch_revision(&self, call: Call) -> Result<(i64, Bytes)> {
+        let answer = self.fetch_answer(call).await?;
+        let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+        let revision = tag.and_then(|tag| tag.trim_matches('"').parse().ok());
+        let revision = revision.context("the answer names no revision: is the server older?")?;
+        Ok((revision, answer.into_body()))
+    }
+
+    async fn fetch_answer(&self, call: Call) -> Result<Response<Bytes>> {
         let time_max = call.time_max;
         let exchange = async {
             match &self.server {
@@ -217,13 +230,14 @@ impl Client {
                 Server::Tcp(address) => self.exchange(connect_tcp(address).await?, call).await,
             }
         };
-        let (status, body) = tokio::time::timeout(time_max, exchange)
+        let answer = tokio::time::timeout(time_max, exchange)
             .await
             .map_err(|_| anyhow!("no answer within {} s", time_max.as_secs()))??;
-        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+        let status = answer.status();
+        if status.is_success() { Ok(answer) } else { Err(refusal(status, answer.body())) }
     }
 
-    async fn exchange<S>(&self, stream: S, call: Call) -> Result<(StatusCode, Bytes)>
+    async fn exchange<S>(&self, stream: S, call: Call) -> Result<Response<Bytes>>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -233,11 +247,11 @@ impl Client {
         let connection = tokio::spawn(connection);
         let answer =
             sender.send_request(request).await.context("the server ended the connection")?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_SIZE_MAX).collect().await;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_SIZE_MAX).collect().await;
         connection.abort();
         let body = body.map_err(|error| anyhow!("the answer broke off: {error}"))?;
-        Ok((status, body.to_bytes()))
+        Ok(Response::from_parts(head, body.to_bytes()))
     }
 
     fn request(&self, call: Call) -> Result<Request<Full<Bytes>>> {

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod config;
 mod demo;
+mod document_text;
 mod logs;
 mod moment;
 mod output;

@@ -16,6 +16,7 @@ pub mod presets;
 pub mod preview;
 pub mod send_test;
 pub mod settings;
+pub mod settings_code;
 pub mod silences;
 pub mod status;
 pub mod templates;

@@ -8,7 +8,7 @@ use annunciator_api_types::{
     FieldError, SettingsHistory, SettingsRevisionView, SettingsSaved, SettingsView,
 };
 use annunciator_settings::{Origin, Resolved, SettingsGroup};
-use annunciator_store::{NewAudit, Page, SettingsChange, SettingsSave};
+use annunciator_store::{NewAudit, Page, SavedSettings, SettingsChange, SettingsSave};
 use serde_json::{Map, Value, json};
 
 use crate::admin::AdminError;
@@ -21,6 +21,8 @@ use crate::snapshot::{Snapshot, find_warnings};
 pub const SERVER_LAYER: &str = "server";
 /// Longest comment of a change. Unit: characters.
 const COMMENT_CHARS_MAX: usize = 500;
+/// Most changes that a line of the audit log names.
+const AUDITED_MAX: usize = 1_000;
 
 /// Effective values, their origins, and what deserves a look.
 pub async fn show(shared: &Shared) -> SettingsView {
@@ -71,16 +73,24 @@ pub async fn patch(
     author: &str,
     comment: &str,
 ) -> Result<SettingsSaved, AdminError> {
-    if comment.chars().count() > COMMENT_CHARS_MAX {
-        let detail = format!("must be at most {COMMENT_CHARS_MAX} characters");
-        return Err(AdminError::Invalid(vec![FieldError::new("/comment", "too_long", detail)]));
-    }
+    check_comment(comment)?;
     change(shared, expected_revision, author, comment, &|current| document::merge(current, &patch))
         .await
 }
 
 /// Makes a new configuration of the one in force.
 pub type Make<'a> = &'a (dyn Fn(&Configuration) -> Result<Configuration, Vec<FieldError>> + Sync);
+/// Checks a comment.
+///
+/// # Errors
+/// It is too long.
+pub fn check_comment(comment: &str) -> Result<(), AdminError> {
+    if comment.chars().count() <= COMMENT_CHARS_MAX {
+        return Ok(());
+    }
+    let detail = format!("must be at most {COMMENT_CHARS_MAX} characters");
+    Err(AdminError::Invalid(vec![FieldError::new("/comment", "too_long", detail)]))
+}
 
 /// Changes the configuration: `make` makes the new one from the one in force.
 ///
@@ -114,16 +124,13 @@ pub async fn change(
             author: author.to_owned(),
             action: "settings.save".to_owned(),
             target: SERVER_LAYER.to_owned(),
-            detail: Value::Object(difference).to_string(),
+            detail: bounded(difference).to_string(),
         },
     };
     match shared.store.save_settings(change).await? {
         SettingsSave::Conflict(revision) => {
             reload(shared).await?;
-            Err(AdminError::Conflict(format!(
-                "the settings were changed meanwhile (revision {revision}): read them again and \
-                 repeat your change"
-            )))
+            Err(changed_meanwhile(revision))
         }
         SettingsSave::Saved(revision) => {
             shared.settings.swap(checked.as_revision(revision));
@@ -131,6 +138,24 @@ pub async fn change(
             Ok(SettingsSaved { revision, warnings })
         }
     }
+}
+
+/// A difference that fits into a line of the audit log.
+fn bounded(mut difference: Map<String, Value>) -> Value {
+    let more = difference.len().saturating_sub(AUDITED_MAX);
+    if more > 0 {
+        difference = difference.into_iter().take(AUDITED_MAX).collect();
+        difference.insert("further changes".to_owned(), more.into());
+    }
+    Value::Object(difference)
+}
+
+/// The conflict with somebody else's change.
+pub(super) fn changed_meanwhile(revision: i64) -> AdminError {
+    AdminError::Conflict(format!(
+        "the settings were changed meanwhile (revision {revision}): read them again and repeat \
+         your change"
+    ))
 }
 
 /// Puts the newest saved settings in force.
@@ -188,17 +213,24 @@ pub fn definitions() -> Value {
 /// The store fails.
 pub async fn history(shared: &Shared, page: Page) -> Result<SettingsHistory, AdminError> {
     let paged = shared.store.settings_history(SERVER_LAYER, page).await?;
-    let view = |saved: annunciator_store::SavedSettings| SettingsRevisionView {
+    Ok(SettingsHistory {
+        revisions: paged.rows.into_iter().map(revision_view).collect(),
+        next: paged.next,
+    })
+}
+
+/// A saved revision, secrets masked.
+pub(super) fn revision_view(saved: SavedSettings) -> SettingsRevisionView {
+    SettingsRevisionView {
         revision: saved.revision,
         author: saved.author,
         saved_at: saved.saved_at,
         comment: saved.comment,
         values: document::masked(&saved.document),
-    };
-    Ok(SettingsHistory { revisions: paged.rows.into_iter().map(view).collect(), next: paged.next })
+    }
 }
 
-fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
+pub(super) fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
     let mut warnings = find_warnings(snapshot);
     warnings.extend(super::certificates::find_warnings(shared, snapshot));
     warnings

@@ -24,6 +24,8 @@ use crate::intake::json::{self, Document};
 pub const EVENTS_BYTES_MAX: usize = 8 << 20;
 /// Longest other body. Unit: octets.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+/// Longest body with a whole settings document. Unit: octets.
+pub const SETTINGS_BYTES_MAX: usize = 8 << 20;
 /// Longest body with files: two of the largest in base64, and some room. Unit: octets.
 pub const UPLOAD_BYTES_MAX: usize = 3 << 20;
 /// Time that every body has. Unit: seconds.

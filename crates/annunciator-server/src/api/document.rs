@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, explain, health, notifications, overrides, policies,
-    settings, silences, status, test_message, tokens,
+    settings, settings_code, silences, status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -96,6 +96,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(policies::show_policy, policies::put_policy, policies::delete_policy))
         .routes(routes!(policies::list_groups, policies::add_group))
         .routes(routes!(policies::delete_group))
+        .routes(routes!(settings_code::export_document, settings_code::apply_document))
+        .routes(routes!(settings_code::show_revision))
+        .routes(routes!(settings_code::roll_back))
         .routes(routes!(test_message::send_test_message))
         .routes(routes!(silences::list_silences, silences::create_silence))
         .routes(routes!(silences::preview_silence))

@@ -24,6 +24,7 @@ mod notifications;
 mod overrides;
 mod policies;
 mod settings;
+mod settings_code;
 mod silences;
 mod status;
 mod test_message;

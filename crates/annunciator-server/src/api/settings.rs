@@ -230,6 +230,20 @@ pub(super) async fn preview_templates(
     Ok(Json(preview::preview(&state.0, body.0).await?))
 }
 
+/// The comment of a change; ends the conversion.
+pub(super) fn read_comment(
+    mut conversion: Conversion,
+    comment: Option<&String>,
+) -> Result<String, ApiError> {
+    let must = format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
+    let comment = conversion.value("comment", comment, &must, |text| {
+        let fits = text.chars().count() <= COMMENT_CHARS_MAX && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    });
+    conversion.finish()?;
+    Ok(comment.unwrap_or_default())
+}
+
 /// Says the revision in the header that conditional requests are made of.
 pub(super) fn with_revision(revision: i64, mut response: Response) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
@@ -239,7 +253,7 @@ pub(super) fn with_revision(revision: i64, mut response: Response) -> Response {
 }
 
 /// The revision of an `If-Match` header; `*` asks for none in particular.
-fn expected_revision(header: Option<&HeaderValue>) -> Result<Option<i64>, ApiError> {
+pub(super) fn expected_revision(header: Option<&HeaderValue>) -> Result<Option<i64>, ApiError> {
     let Some(value) = header else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {

@@ -10,7 +10,7 @@
 use annunciator_api_types::{
     CertificateUpload, DeviceGroupInput, EffectiveRequest, EventInput, ExplainRequest, FieldError,
     KeyDownloadRequest, NewTokenRequest, OperationTargets, OverrideChange, PolicyInput,
-    PreviewRequest, TestMessageRequest,
+    PreviewRequest, RollbackRequest, TestMessageRequest,
 };
 use annunciator_core::one_line;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -358,6 +358,13 @@ impl Document for PreviewRequest {
             ["hypothetical", rest @ ..] => EventInput::expectation(rest),
             _ => None,
         }
+    }
+}
+
+impl Document for RollbackRequest {
+    const REQUIRED: &'static [&'static str] = &["revision"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        if path.is_empty() { &["revision", "comment", "dry_run"] } else { &[] }
     }
 }
 

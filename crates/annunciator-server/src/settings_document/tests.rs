@@ -46,9 +46,17 @@ fn without_a_server_an_unknown_certificate_is_a_warning() {
     let id = json!("019aaa36");
     assert_eq!(check(json!({"email": {"port": 26}})), (none.clone(), none.clone()));
     let found = check(json!({"email": {"ca_certificates": id}}));
-    assert_eq!(found, (none, vec![email.clone()]));
+    assert_eq!(found, (none.clone(), vec![email.clone()]));
     let found = check(json!({"email": {"ca_certificates": id, "auth": "external"}}));
     assert_eq!(found, (vec!["/email/client_certificate".to_owned()], vec![email]));
+    // Overrides and secrets too.
+    let relay = json!({"servers": ["mail.example.org"], "auth": "password", "username": "u",
+        "password": "<sealed:v1:AAAA>", "ca_certificates": id});
+    let policy = json!({"name": "P", "application": "A", "events": [{"email": relay}]});
+    let found = check(json!({"version": 1, "policies": [policy]}));
+    let below = |key: &str| format!("/policies/0/events/0/email/{key}");
+    assert_eq!(found, (none.clone(), vec![below("ca_certificates"), below("password")]));
+    assert_eq!(check(json!({"version": 2})), (vec!["/version".to_owned()], none));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Promises about settings, tokens and the audit log.
 
 use super::samples::{START, audit, audited, first_page};
-use crate::{Page, SettingsChange, SettingsSave, Store, TokenRecord};
+use crate::{Page, REVISIONS_MAX, SettingsChange, SettingsSave, Store, TokenRecord};
 
 pub(super) async fn settings_are_revisions_and_conflicts_are_seen(store: &dyn Store) {
     let change = |layer: &str, document: &str, expected_revision| SettingsChange {
@@ -36,6 +36,40 @@ pub(super) async fn settings_are_revisions_and_conflicts_are_seen(store: &dyn St
     assert_eq!(audited(store).await, ["five", "four", "three", "one"], "conflicts leave no line");
     let numbers = store.audit(first_page()).await.expect("read").rows;
     assert_eq!(numbers.iter().map(|row| row.number).collect::<Vec<_>>(), [4, 3, 2, 1]);
+}
+
+pub(super) async fn the_oldest_revisions_go_beyond_the_bound(store: &dyn Store) {
+    let change = |layer: &str| SettingsChange {
+        layer: layer.to_owned(),
+        document: "{}".to_owned(),
+        expected_revision: None,
+        comment: String::new(),
+        audit: audit("save"),
+    };
+    let revisions = |found: Vec<crate::SavedSettings>| -> Vec<i64> {
+        found.iter().map(|saved| saved.revision).collect()
+    };
+    store.save_settings(change("policy")).await.expect("saved");
+    let most = i64::try_from(REVISIONS_MAX).expect("a small number");
+    for number in 0..most + 2 {
+        let saved = store.save_settings(change("server")).await.expect("saved");
+        assert_eq!(saved, SettingsSave::Saved(number + 2));
+    }
+    for (layer, revision, expected) in [
+        ("server", most + 3, vec![most + 3, most + 2]),
+        ("server", 5, vec![5, 4]),
+        ("server", 4, vec![4]),
+        ("server", 3, vec![]),
+        ("server", 2, vec![]),
+        ("server", most + 4, vec![]),
+        ("policy", 1, vec![1]),
+        ("server", 1, vec![]),
+    ] {
+        let found = store.settings_revision(layer, revision).await.expect("read");
+        assert_eq!(revisions(found), expected, "{layer} {revision}");
+    }
+    let newest = store.settings("server").await.expect("read").expect("there");
+    assert_eq!(newest.revision, most + 3);
 }
 
 pub(super) async fn tokens_come_and_go_with_their_audit_lines(store: &dyn Store) {

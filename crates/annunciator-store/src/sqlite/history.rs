@@ -18,6 +18,23 @@ pub(super) fn newest_settings(
     connection.prepare_cached(&text)?.query_row([layer], settings_of).optional()
 }
 
+/// A revision of a layer and the one before it.
+pub(super) fn settings_revision(
+    connection: &Connection,
+    layer: &str,
+    revision: i64,
+) -> rusqlite::Result<Vec<SavedSettings>> {
+    let text = format!(
+        "SELECT {SETTINGS_COLUMNS} FROM settings WHERE layer = ?1 AND revision <= ?2
+         ORDER BY revision DESC LIMIT 2"
+    );
+    let mut select = connection.prepare_cached(&text)?;
+    let rows = select.query_map((layer, revision), settings_of)?;
+    let found: Vec<SavedSettings> = rows.collect::<rusqlite::Result<_>>()?;
+    let is_there = found.first().is_some_and(|newest| newest.revision == revision);
+    Ok(if is_there { found } else { Vec::new() })
+}
+
 /// The revisions of a layer.
 pub(super) fn settings(
     connection: &Connection,

@@ -301,6 +301,11 @@ impl Store for SqliteStore {
         self.shared.readers.ask(ask).await
     }
 
+    async fn settings_revision(&self, layer: &str, revision: i64) -> Result<Vec<SavedSettings>> {
+        let layer = layer.to_owned();
+        self.read(move |connection| history::settings_revision(connection, &layer, revision)).await
+    }
+
     async fn save_settings(&self, change: SettingsChange) -> Result<SettingsSave> {
         let work =
             move |session: &mut Session| records::save_settings(&session.connection, &change);

@@ -9,8 +9,8 @@ use super::key::{SPAN, key_of};
 use super::rows::{state, state_word};
 use super::session::Session;
 use crate::{
-    AuditEntry, NewAudit, Operated, Requeue, SavedSettings, SettingsChange, SettingsSave,
-    TokenRecord,
+    AuditEntry, NewAudit, Operated, REVISIONS_MAX, Requeue, SavedSettings, SettingsChange,
+    SettingsSave, TokenRecord,
 };
 
 /// Finds a delivery.
@@ -123,8 +123,21 @@ pub(super) fn save_settings(
             change.audit.at.0,
             &change.comment,
         ))?;
+    forget_revisions(connection, &change.layer)?;
     insert_audit(connection, &change.audit)?;
     Ok(SettingsSave::Saved(revision))
+}
+
+/// Removes the oldest revisions of a layer beyond those that are kept.
+fn forget_revisions(connection: &Connection, layer: &str) -> Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM settings WHERE layer = ?1 AND revision <= (
+               SELECT revision FROM settings WHERE layer = ?1
+               ORDER BY revision DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute((layer, REVISIONS_MAX))?;
+    Ok(())
 }
 
 /// Columns of a revision, for [`settings_of`].

@@ -18,7 +18,7 @@ pub(crate) struct CheckArgs {
     /// The bootstrap config [default: /etc/annunciator/annunciator.toml, when it exists]
     #[arg(long, value_name = "FILE", env = "ANNUNCIATOR_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
-    /// A TOML file of settings, as `settings set --file` takes it
+    /// A TOML file of settings, as `settings apply` and `settings set --file` take it
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }

@@ -20,6 +20,7 @@ mod presets;
 mod preview;
 mod serve;
 mod settings;
+mod settings_code;
 mod silence;
 mod status;
 pub(crate) mod story;

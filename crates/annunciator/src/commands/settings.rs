@@ -12,14 +12,11 @@ use hyper::Method;
 use serde_json::{Map, Value};
 
 use super::paging::{PageOptions, for_each_page, print_end};
-use super::{presets, preview, templates};
+use super::{presets, preview, settings_code, templates};
 use crate::assignment::{Assignment, build_patch, find, parse_key, put};
 use crate::client::{Call, Client, ConnectOptions, Query, Refused, field_name};
-use crate::moment;
 use crate::output::{self, Cell, Paint, Tone};
-
-/// Largest file of settings. Unit: octets.
-const FILE_SIZE_MAX: u64 = 4 * 1024 * 1024;
+use crate::{document_text, moment};
 
 /// Arguments of `settings`.
 #[derive(Args, Debug)]
@@ -45,11 +42,23 @@ enum SettingsCommand {
     /// Show ready settings for a family of relays, or save them with your answers
     #[command(after_help = presets::EXAMPLES)]
     Preset(presets::PresetArgs),
+    /// Write the whole configuration as one TOML document
+    Export(settings_code::ExportArgs),
+    /// Show what a document would change
+    #[command(after_help = settings_code::DIFF_HELP)]
+    Diff(settings_code::DiffArgs),
+    /// Make the configuration what a document says; shows the plan and asks first
+    #[command(after_help = settings_code::APPLY_HELP)]
+    Apply(settings_code::ApplyArgs),
+    /// Bring back an earlier revision, with its secrets; shows the plan and asks first
+    Rollback(settings_code::RollbackArgs),
     /// Show who saved what, newest first
     History {
         #[command(flatten)]
         page: PageOptions,
     },
+    /// Show one saved revision and what it changed
+    ShowRevision(settings_code::ShowRevisionArgs),
     /// Show ready templates, or save one as a setting
     #[command(after_help = templates::EXAMPLES)]
     Template(templates::TemplateArgs),
@@ -67,7 +76,8 @@ struct SetArgs {
     /// Clear a setting, so that its default holds again
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
-    /// A TOML file of settings, laid over the saved ones
+    /// A TOML file of settings, laid over the saved ones: what it leaves out stays as it is
+    /// (`settings apply` takes a file as the whole configuration instead)
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Why; kept in the history
@@ -85,6 +95,11 @@ pub(crate) async fn run(args: SettingsArgs) -> Result<ExitCode> {
         SettingsCommand::Get { key, json } => get(&client, key.as_deref(), json).await,
         SettingsCommand::Set(args) => set(&client, &args).await,
         SettingsCommand::Preset(args) => presets::run(&client, args).await,
+        SettingsCommand::Export(args) => settings_code::export(&client, &args).await,
+        SettingsCommand::Diff(args) => settings_code::diff(&client, &args).await,
+        SettingsCommand::Apply(args) => settings_code::apply(&client, &args).await,
+        SettingsCommand::Rollback(args) => settings_code::roll_back(&client, &args).await,
+        SettingsCommand::ShowRevision(args) => settings_code::show_revision(&client, &args).await,
         SettingsCommand::History { page } => history(&client, &page).await,
         SettingsCommand::Template(args) => templates::run(&client, args).await,
         SettingsCommand::Preview(args) => preview::run(&client, args).await,
@@ -231,11 +246,12 @@ pub(crate) async fn save(
 /// Reads a TOML file of settings.
 pub(crate) fn read_settings(file: &Path) -> Result<Map<String, Value>> {
     let show = || format!("{} cannot be read", file.display());
-    if std::fs::metadata(file).with_context(show)?.len() > FILE_SIZE_MAX {
-        bail!("{}: it is larger than {FILE_SIZE_MAX} octets", show());
+    let size_max = settings_code::DOCUMENT_SIZE_MAX;
+    if std::fs::metadata(file).with_context(show)?.len() > size_max {
+        bail!("{}: it is larger than {size_max} octets", show());
     }
     let text = std::fs::read_to_string(file).with_context(show)?;
-    toml::from_str(&text).with_context(|| file.display().to_string())
+    document_text::read(&text).with_context(|| file.display().to_string())
 }
 
 /// Says what works but deserves a look.
@@ -260,6 +276,12 @@ async fn history(client: &Client, page: &PageOptions) -> Result<ExitCode> {
             for (group, settings) in &values {
                 for (name, value) in settings.as_object().into_iter().flatten() {
                     output::print_line(&format!("  {group}.{name} = {value}"));
+                }
+                if let Some(rows) = settings.as_array() {
+                    let count = rows.len();
+                    output::print_line(&format!(
+                        "  {group}: {count}, see `settings show-revision`"
+                    ));
                 }
             }
             output::print("\n");

@@ -34,7 +34,11 @@ fn with_ids(site: &Site, path: &str) -> String {
         }
         _ => String::new(),
     };
-    let path = path.replace("{id}", &id).replace("{name}", "Hall").replace("{path}", "Hall%2FDoor");
+    let path = path
+        .replace("{id}", &id)
+        .replace("{name}", "Hall")
+        .replace("{path}", "Hall%2FDoor")
+        .replace("{revision}", "1");
     path.replace("{application}", "Guard").replace("{device}", "pc-17")
 }
 
@@ -71,6 +75,8 @@ fn body_of(site: &Site, path: &str) -> Value {
         "/api/v1/effective" => {
             json!({"application": "Guard", "type": "disk.full", "severity": "info"})
         }
+        "/api/v1/settings/document" => site.get(path),
+        "/api/v1/settings/rollback" => json!({"revision": 1}),
         "/api/v1/silences" => json!({
             "matchers": [{"field": "device", "op": "equals", "value": "pc-18"}],
             "comment": "new disk", "duration_s": 60,
