@@ -55,9 +55,14 @@ fn notify(events: &str, on: bool) -> Value {
 }
 
 fn entry(events: &str, sets: Value) -> Value {
-    let (mut row, Value::Object(sets)) = (selector(events), sets) else { panic!("an object") };
-    row.extend(sets);
+    let mut row = selector(events);
+    row.extend(object(sets));
     row.into()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    let Value::Object(fields) = value else { panic!("an object") };
+    fields
 }
 
 /// The same entry under a condition on the parameter `free`.
@@ -92,16 +97,19 @@ impl Situation {
 
     fn policy_with(self, group: &str, attributes: Value, entries: Value) -> Self {
         let name = if group.is_empty() { "root" } else { group };
-        let mut row =
-            json!({"name": name, "application": "Guard", "group": group, "events": entries});
-        row.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());
-        self.push("policies", row)
+        let mut row = object(attributes);
+        for (key, value) in [("name", name), ("application", "Guard"), ("group", group)] {
+            row.entry(key).or_insert_with(|| json!(value));
+        }
+        row.insert("events".to_owned(), entries);
+        self.push("policies", row.into())
     }
 
     /// Settings of `Guard` on a device.
     fn on(self, device: &str, entries: Value) -> Self {
-        let row = json!({"application": "Guard", "device": device, "events": entries});
-        self.push("application_settings", row)
+        let mut row = object(json!({"application": "Guard", "device": device}));
+        row.insert("events".to_owned(), entries);
+        self.push("application_settings", row.into())
     }
 
     /// An event that differs in this.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Situation, entry, situation, usual_event};
+use super::{Situation, entry, object, situation, usual_event};
 
 /// An entry with a relay of its own.
 fn relay(events: &str, server: &str, others: Value) -> Value {
-    let mut email = json!({"servers": [server]});
-    email.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    let mut email = object(others);
+    email.insert("servers".to_owned(), json!([server]));
     entry(events, json!({ "email": email }))
 }
 
