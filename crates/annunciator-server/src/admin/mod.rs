@@ -14,6 +14,7 @@ pub mod overrides;
 pub mod policies;
 pub mod presets;
 pub mod preview;
+pub mod replay;
 pub mod send_test;
 pub mod settings;
 pub mod settings_code;

@@ -18,7 +18,7 @@ use annunciator_core::{
 use annunciator_planner::{NotificationIds, Silence};
 use annunciator_store::{EventFilter, Page};
 
-use super::{AdminError, settings};
+use super::{AdminError, settings_code, silences};
 use crate::planning::{PlanningFrame, plan_event};
 use crate::settings_document as document;
 use crate::shared::Shared;
@@ -41,7 +41,7 @@ pub async fn replay(shared: &Shared, request: ReplayRequest) -> Result<ReplayVie
     let after = changed(shared, request).await?;
     let before = shared.settings.current();
     let (events, truncated) = events_of(shared, since, until).await?;
-    let silences = super::silences::all_of_period(shared, since, until).await?;
+    let silences = silences::of_period(shared, since, until).await?;
     let domain = shared.settings.hello_name();
     let mut sides = [Side::new(&before, &silences, domain), Side::new(&after, &silences, domain)];
     let mut view = ReplayView {
@@ -86,18 +86,20 @@ fn period(request: &ReplayRequest, now: Timestamp) -> Result<(Timestamp, Timesta
 /// The settings to compare with, checked as if they were to be saved.
 async fn changed(shared: &Shared, request: ReplayRequest) -> Result<Arc<Snapshot>, AdminError> {
     let current = shared.settings.current();
+    let (channels, certificates) = (shared.settings.channels(), &current.certificates);
     let configuration = match (request.document, request.settings, request.revision) {
-        (Some(whole), None, None) => document::replace(&current.configuration, &whole),
+        (Some(whole), None, None) => settings_code::read_document(shared, &whole),
         (None, Some(patch), None) => document::merge(&current.configuration, &patch),
         (None, None, Some(revision)) => {
-            return Ok(Arc::new(settings::snapshot_of_revision(shared, revision).await?));
+            // It was in force once, and is taken as it is.
+            let saved = settings_code::configuration_of(shared, revision).await?;
+            return Ok(Arc::new(Snapshot::compile(channels, certificates, saved, revision)));
         }
         _ => {
             let detail = "give one of `document`, `settings` and `revision`";
             Err(vec![FieldError::new("/document", "required", detail)])
         }
     };
-    let (channels, certificates) = (shared.settings.channels(), &current.certificates);
     configuration
         .and_then(|next| Snapshot::check(channels, certificates, next, current.revision))
         .map(Arc::new)
@@ -110,8 +112,7 @@ async fn events_of(
     since: Timestamp,
     until: Timestamp,
 ) -> Result<(Vec<Event>, bool), AdminError> {
-    let filter =
-        EventFilter { since: Some(since), until: Some(until), ..EventFilter::default() };
+    let filter = EventFilter { since: Some(since), until: Some(until), ..EventFilter::default() };
     let mut events = Vec::new();
     let mut page = Page { after: None, count_max: STEP };
     loop {
@@ -148,10 +149,8 @@ impl Done {
 
     /// The words of all notifications.
     fn words(&self) -> Vec<(&str, &str, Option<&str>)> {
-        let words = |content: &'_ Content| -> (_, _, _) {
-            (content.subject.as_str(), content.text.as_str(), content.html.as_deref())
-        };
-        self.contents.iter().map(words).collect()
+        let contents = self.contents.iter();
+        contents.map(|one| (&*one.subject, &*one.text, one.html.as_deref())).collect()
     }
 
     fn view(self, words_differ: bool) -> ReplaySideView {

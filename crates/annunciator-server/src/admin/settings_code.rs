@@ -160,6 +160,30 @@ pub async fn revision(shared: &Shared, number: i64) -> Result<SettingsRevisionDe
     Ok(SettingsRevisionDetail { saved: revision_view(saved), changes })
 }
 
+/// The configuration of a saved revision.
+///
+/// # Errors
+/// There is no such revision, or it cannot be read.
+pub(super) async fn configuration_of(
+    shared: &Shared,
+    number: i64,
+) -> Result<Configuration, AdminError> {
+    let saved = find_revisions(shared, number).await?.swap_remove(0);
+    open(shared, &saved).map(|opened| opened.configuration).map_err(AdminError::Invalid)
+}
+
+/// A whole document as a configuration; its secrets may be masked or sealed.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn read_document(
+    shared: &Shared,
+    document: &Map<String, Value>,
+) -> Result<Configuration, Vec<FieldError>> {
+    let snapshot = shared.settings.current();
+    seal(shared, &snapshot).read(&snapshot.configuration, document)
+}
+
 async fn find_revisions(shared: &Shared, number: i64) -> Result<Vec<SavedSettings>, AdminError> {
     let found = shared.store.settings_revision(SERVER_LAYER, number).await?;
     if found.is_empty() {

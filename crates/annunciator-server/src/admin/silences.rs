@@ -7,7 +7,7 @@
 
 use annunciator_api_types::{FieldError, SilencePreviewRequest, SilenceRequest};
 use annunciator_core::{ChannelName, SilenceId, Timestamp};
-use annunciator_planner::MatcherSet;
+use annunciator_planner::{MatcherSet, Silence};
 use annunciator_store::{
     EventFilter, EventRow, NewAudit, Page, Paged, SILENCES_MAX, SilenceFilter, SilenceRecord,
 };
@@ -54,6 +54,30 @@ pub async fn list(
     let now = shared.clock.now();
     let filter = SilenceFilter { ended: ended.map(|ended| (ended, now)) };
     shared.store.silences(filter, page).await.map_err(AdminError::Store)
+}
+
+/// The silences that muted something within a period, ended ones among them.
+///
+/// # Errors
+/// What the store answers.
+pub(super) async fn of_period(
+    shared: &Shared,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Silence>, AdminError> {
+    let mut silences = Vec::new();
+    let mut after = None;
+    loop {
+        let page = Page { after: after.take(), count_max: PAGE_ROWS };
+        let paged = shared.store.silences(SilenceFilter::default(), page).await?;
+        let is_within = |record: &SilenceRecord| record.starts_at < until && record.ends_at > since;
+        let within = paged.rows.into_iter().filter(is_within);
+        silences.extend(within.filter_map(crate::silence_book::silence_of));
+        match paged.next {
+            Some(next) => after = Some(next),
+            None => return Ok(silences),
+        }
+    }
 }
 
 /// One silence.

@@ -92,6 +92,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(overrides::delete_application_settings))
         .routes(routes!(overrides::show_effective))
         .routes(routes!(explain::explain_event))
+        .routes(routes!(explain::replay_events))
         .routes(routes!(policies::list_policies))
         .routes(routes!(policies::show_policy, policies::put_policy, policies::delete_policy))
         .routes(routes!(policies::list_groups, policies::add_group))

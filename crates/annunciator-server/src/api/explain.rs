@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use annunciator_api_types::{ExplainRequest, ExplainView};
+use annunciator_api_types::{ExplainRequest, ExplainView, ReplayRequest, ReplayView};
 use axum::Json;
 use axum::extract::State;
 
 use super::Answer;
 use super::body::JsonBody;
 use super::document::Problems;
-use crate::admin::explain;
+use crate::admin::{explain, replay};
 use crate::shared::Shared;
 
 /// Explain what is decided about an event.
@@ -26,4 +26,18 @@ pub(super) async fn explain_event(
     body: JsonBody<ExplainRequest>,
 ) -> Answer<ExplainView> {
     Ok(Json(explain::explain(&state.0, body.0).await?))
+}
+
+/// Plan past events again, under the settings in force and under changed ones.
+///
+/// Answers the difference. Nothing is stored or sent.
+#[utoipa::path(
+    post, path = "/api/v1/replay", tag = "settings", request_body = ReplayRequest,
+    responses((status = 200, description = "What differs", body = ReplayView), Problems)
+)]
+pub(super) async fn replay_events(
+    state: State<Arc<Shared>>,
+    body: JsonBody<ReplayRequest>,
+) -> Answer<ReplayView> {
+    Ok(Json(replay::replay(&state.0, body.0).await?))
 }

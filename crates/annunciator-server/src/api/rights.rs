@@ -138,7 +138,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 58] = [
+pub const OPERATIONS: [Operation; 59] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -174,6 +174,7 @@ pub const OPERATIONS: [Operation; 58] = [
     row("POST", "/api/v1/device-groups", Access::Needs(Right::ChangeSettings)),
     row("DELETE", "/api/v1/device-groups/{path}", Access::Needs(Right::ChangeSettings)),
     row("POST", "/api/v1/explain", Access::Needs(Right::ReadSettings)),
+    row("POST", "/api/v1/replay", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/document", Access::Needs(Right::ReadSettings)),
     row("PUT", "/api/v1/settings/document", Access::Needs(Right::ChangeSettings)),
     row("GET", "/api/v1/settings/revisions/{revision}", Access::Needs(Right::ReadSettings)),

@@ -50,15 +50,8 @@ impl Change {
     /// `If-Match` is no revision, or the comment is too long.
     pub(super) fn read(headers: &RequestHeaders, params: &ChangeParams) -> Result<Self, ApiError> {
         let expected_revision = expected_revision(headers.0.get(header::IF_MATCH))?;
-        let mut conversion = Conversion::default();
-        let must =
-            format!("must be at most {COMMENT_CHARS_MAX} characters without control characters");
-        let comment = conversion.value("comment", params.comment.as_ref(), &must, |text| {
-            let is_plain = !text.chars().any(char::is_control);
-            (is_plain && text.chars().count() <= COMMENT_CHARS_MAX).then(|| text.to_owned())
-        });
-        conversion.finish()?;
-        Ok(Self { expected_revision, comment: comment.unwrap_or_default() })
+        let comment = read_comment(Conversion::default(), params.comment.as_ref())?;
+        Ok(Self { expected_revision, comment })
     }
 
     /// What is saved with the change.

@@ -10,7 +10,7 @@
 use annunciator_api_types::{
     CertificateUpload, DeviceGroupInput, EffectiveRequest, EventInput, ExplainRequest, FieldError,
     KeyDownloadRequest, NewTokenRequest, OperationTargets, OverrideChange, PolicyInput,
-    PreviewRequest, RollbackRequest, TestMessageRequest,
+    PreviewRequest, ReplayRequest, RollbackRequest, TestMessageRequest,
 };
 use annunciator_core::one_line;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
@@ -440,6 +440,14 @@ impl Document for ExplainRequest {
             ["event", below @ ..] => <EventInput as Document>::fields(below),
             _ => &[],
         }
+    }
+}
+
+impl Document for ReplayRequest {
+    const REQUIRED: &'static [&'static str] = &["since"];
+    fn fields(path: &[&str]) -> &'static [&'static str] {
+        const FIELDS: &[&str] = &["since", "until", "document", "settings", "revision"];
+        if path.is_empty() { FIELDS } else { &[] }
     }
 }
 

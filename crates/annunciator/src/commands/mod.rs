@@ -18,6 +18,7 @@ mod paging;
 mod policy;
 mod presets;
 mod preview;
+mod replay;
 mod serve;
 mod settings;
 mod settings_code;
@@ -74,6 +75,8 @@ enum Command {
     Effective(effective::EffectiveArgs),
     /// Explain what is decided about an event, and why
     Explain(Box<explain::ExplainArgs>),
+    /// Show what changed settings would have done with past events
+    Replay(replay::ReplayArgs),
     /// Send a test message and show each stage
     TestMessage(test_message::TestMessageArgs),
     /// Mute notifications for a while; list, preview and end silences
@@ -112,6 +115,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Group(args) => online(group::run(args)),
         Command::Effective(args) => online(effective::run(args)),
         Command::Explain(args) => online(explain::run(*args)),
+        Command::Replay(args) => online(replay::run(args)),
         Command::TestMessage(args) => online(test_message::run(args)),
         Command::Silence(args) => online(silence::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),

@@ -14,7 +14,7 @@ fn sms_settings(port: u16) -> Value {
     })
 }
 
-fn site_with(gateway: &Relay, more: Value) -> Site {
+fn site_with(gateway: &Relay, more: &Value) -> Site {
     let site = Site::start();
     let mut sms = sms_settings(gateway.port());
     let more = more.as_object().expect("an object").clone();
@@ -28,7 +28,7 @@ fn each_number_has_its_address_and_the_mail_goes_to_its_own_relay() {
     let (gateway, relay) = (Relay::builder().start(), Relay::builder().start());
     let site = site_with(
         &gateway,
-        json!({"phone_numbers": "+49 170 1234567; +7 916 123-45-67",
+        &json!({"phone_numbers": "+49 170 1234567; +7 916 123-45-67",
                "gateway_address": "%PHONE%@sms.example.org", "phone_format": "digits"}),
     );
     site.save(&json!({ "email": email_settings(relay.port()) }));
@@ -55,7 +55,7 @@ fn a_fixed_address_gets_each_number_in_the_words() {
     let gateway = Relay::builder().start();
     let site = site_with(
         &gateway,
-        json!({"phone_numbers": ["+491701234567", "+79161234567"],
+        &json!({"phone_numbers": ["+491701234567", "+79161234567"],
                "recipients": ["in@sms.example.org"], "subject": "%PHONE%"}),
     );
     site.submit("disk.full");
@@ -72,7 +72,7 @@ fn a_long_text_is_cut_and_the_test_message_tells_what_it_costs() {
     let gateway = Relay::builder().start();
     let site = site_with(
         &gateway,
-        json!({"recipients": ["duty@sms.example.org"], "message": "%DESCR%", "segments_max": 1,
+        &json!({"recipients": ["duty@sms.example.org"], "message": "%DESCR%", "segments_max": 1,
                "transliterate": true}),
     );
     site.submit_event(critical("fire").description(&"Пожар в цехе. ".repeat(40)));

@@ -72,6 +72,10 @@ fn body_of(site: &Site, path: &str) -> Value {
         }),
         "/api/v1/policies/{name}" => json!({"application": "Guard", "group": "Hall"}),
         "/api/v1/device-groups" => json!({"path": "Hall"}),
+        "/api/v1/explain" => json!({
+            "event": {"type": "x", "severity": "info", "application": {"name": "Guard"}},
+        }),
+        "/api/v1/replay" => json!({"since": "2026-01-01T00:00:00Z", "settings": {}}),
         "/api/v1/effective" => {
             json!({"application": "Guard", "type": "disk.full", "severity": "info"})
         }

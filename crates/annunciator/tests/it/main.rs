@@ -37,6 +37,7 @@ mod messages_are_signed_and_an_independent_verifier_agrees;
 mod only_tokens_with_the_right_may;
 mod postfix_refuses_one_of_three_recipients_with_550;
 mod presets_set_up_a_relay;
+mod replay_shows_what_changed_settings_would_have_done;
 mod same_id_is_the_same_event;
 mod secrets_show_nowhere;
 mod send_test_message_shows_stages;

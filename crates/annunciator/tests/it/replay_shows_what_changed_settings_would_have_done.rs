@@ -36,7 +36,8 @@ fn past_events_are_planned_again_and_nothing_is_sent() {
     assert_eq!(difference["after"]["decision"], "off");
     assert!(text(&difference["after"]["reason"]).contains("info"), "{difference}");
     // Other words and other people.
-    let other = json!({"settings": {"email": {"subject": "New: %EVENT%", "recipients": ["b@x.example"]}}});
+    let other =
+        json!({"settings": {"email": {"subject": "New: %EVENT%", "recipients": ["b@x.example"]}}});
     let words = replay(&site, other);
     assert_eq!(words["changed"], 6);
     let after = &words["differences"][0]["after"];
