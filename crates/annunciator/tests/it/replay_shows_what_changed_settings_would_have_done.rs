@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{OPERATOR, Site, critical, field_errors, text};
 
-fn replay(site: &Site, changed: Value) -> Value {
+fn replay(site: &Site, changed: &Value) -> Value {
     let mut request = json!({"since": "2020-01-01T00:00:00Z"});
     let changed = changed.as_object().expect("an object").clone();
     request.as_object_mut().expect("an object").extend(changed);
@@ -23,10 +23,10 @@ fn past_events_are_planned_again_and_nothing_is_sent() {
     }
     site.wait_for_deliveries(6, "delivered");
     // Nothing changes: nothing differs.
-    let same = replay(&site, json!({"settings": {"email": {"recipients": [OPERATOR]}}}));
+    let same = replay(&site, &json!({"settings": {"email": {"recipients": [OPERATOR]}}}));
     assert_eq!((&same["events"], &same["changed"]), (&json!(6), &json!(0)), "{same}");
     // Milder events are told no longer.
-    let fewer = replay(&site, json!({"settings": {"email": {"notify_about": ["critical"]}}}));
+    let fewer = replay(&site, &json!({"settings": {"email": {"notify_about": ["critical"]}}}));
     assert_eq!(fewer["changed"], 3);
     assert_eq!(fewer["channels"][0]["before"]["notifications"], 6);
     assert_eq!(fewer["channels"][0]["after"]["notifications"], 3);
@@ -38,14 +38,14 @@ fn past_events_are_planned_again_and_nothing_is_sent() {
     // Other words and other people.
     let other =
         json!({"settings": {"email": {"subject": "New: %EVENT%", "recipients": ["b@x.example"]}}});
-    let words = replay(&site, other);
+    let words = replay(&site, &other);
     assert_eq!(words["changed"], 6);
     let after = &words["differences"][0]["after"];
     assert_eq!(after["recipients"], json!(["b@x.example"]));
     assert_eq!(after["words_differ"], true);
     // A limit holds back what is too much.
     let limit = json!({"count": 2, "period_s": 3600});
-    let limited = replay(&site, json!({"settings": {"email": {"limit": limit}}}));
+    let limited = replay(&site, &json!({"settings": {"email": {"limit": limit}}}));
     let counts = &limited["channels"][0]["after"];
     assert_eq!((&counts["notifications"], &counts["limited"]), (&json!(2), &json!(4)), "{limited}");
     assert_eq!(limited["differences"][0]["after"]["decision"], "limited");
@@ -64,10 +64,10 @@ fn a_revision_and_a_whole_document_can_be_replayed_and_bad_ones_are_refused() {
     site.submit("disk.full");
     site.wait_for_deliveries(1, "delivered");
     site.save(&json!({"email": {"recipients": ["new@example.org"]}}));
-    let before = replay(&site, json!({"revision": 1}));
+    let before = replay(&site, &json!({"revision": 1}));
     assert_eq!(before["changed"], 1);
     assert_eq!(before["differences"][0]["after"]["recipients"], json!([OPERATOR]));
-    let nothing = replay(&site, json!({"document": {}}));
+    let nothing = replay(&site, &json!({"document": {}}));
     assert_eq!(nothing["differences"][0]["after"]["decision"], "incomplete");
     let refused = |body: Value| {
         let problem = site.post("/api/v1/replay", &body).expect_status(422).json();
