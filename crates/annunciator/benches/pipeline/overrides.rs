@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use annunciator_core::Event;
+use annunciator_planner::Circumstances;
 use annunciator_server::compile_settings;
 use annunciator_server::snapshot::Snapshot;
 use serde_json::{Map, Value, json};
@@ -54,8 +55,13 @@ fn measure(name: &'static str, policies: u32, near: u32, count: u32) -> Measured
 fn plan_one(snapshot: &Snapshot, event: &Event, ids: &Ids) -> annunciator_planner::Plan {
     let holding = snapshot.holding(event);
     let profiles: Vec<_> = holding.profiles.iter().map(AsRef::as_ref).collect();
-    let now = event.registered_at;
-    annunciator_planner::plan(event, &profiles, &holding.scope, DOMAIN, now, ids)
+    let circumstances = Circumstances {
+        scope: &holding.scope,
+        domain: DOMAIN,
+        now: event.registered_at,
+        silences: &[],
+    };
+    annunciator_planner::plan(event, &profiles, circumstances, ids)
 }
 
 /// Types are visited in large steps, and groups so that no event of a hundred thousand meets the
