@@ -171,6 +171,11 @@ fn a_locked_value_wins_over_what_is_nearer() {
         .policy("A/B", json!([fixed("*", "b")]))
         .on("pc-17", app.clone());
     check(one, "b", "policy A/B!");
+    let one = situation("locks of two policies that only may meet")
+        .policy("A", json!([fixed("!critical", "a")]))
+        .policy("A/B", json!([fixed("disk.full", "b")]))
+        .on("pc-17", app.clone());
+    check(one, "a", "policy A!");
     let one = situation("a lock for another type")
         .policy("A", json!([fixed("cpu.hot", "a")]))
         .on("pc-17", app.clone());
@@ -263,8 +268,8 @@ fn the_switch_is_an_override_like_any_other() {
 fn a_condition_decides_whether_its_layer_is_there() {
     let check = |free: u32, text: &str, origin: &str| {
         situation("a condition")
-            .events(when_free_is_below(5, subject("disk.full", "few")))
             .events(subject("disk.full", "type"))
+            .events(when_free_is_below(5, subject("disk.full", "few")))
             .events(when_free_is_below(2, subject("disk.full", "fewer")))
             .event("free", json!(free))
             .expect(&[("subject", json!(text), origin)]);
