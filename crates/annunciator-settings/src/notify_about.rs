@@ -10,7 +10,8 @@ use crate::value::SettingValue;
 
 /// Which events a set of delivery settings notifies about.
 ///
-/// In JSON `"all"`, `"configured"`, or a list of severities.
+/// In JSON `"all"`, `"configured"`, or a list of severities; one text with `;` or `,` between
+/// severities is taken as well.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NotifyAbout {
     /// Every event.
@@ -57,7 +58,13 @@ impl SettingValue for NotifyAbout {
                 let severities = Severity::ALL.into_iter().filter(|s| chosen[*s as usize]);
                 Ok(Self::Severities(severities.collect()))
             }
-            Value::String(_) => Err(vec![Problem::new("one_of", REMEDY)]),
+            Value::String(words) => {
+                let words: Option<Vec<Severity>> =
+                    words.split([';', ',']).map(|word| word.trim().parse().ok()).collect();
+                let words = words.ok_or_else(|| vec![Problem::new("one_of", REMEDY)])?;
+                let chosen = Severity::ALL.into_iter().filter(|one| words.contains(one));
+                Ok(Self::Severities(chosen.collect()))
+            }
             _ => Err(vec![Problem::new("type", REMEDY)]),
         }
     }

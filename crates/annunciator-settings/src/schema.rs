@@ -86,7 +86,7 @@ fn kind_schema(kind: &Kind) -> Value {
             if *is_separable { json!({"anyOf": [list, {"type": "string"}]}) } else { list }
         }
         Kind::Severities => json!({"anyOf": [
-            {"type": "string", "enum": ["all", "configured"]},
+            {"type": "string"},
             {"type": "array", "items": {
                 "type": "string",
                 "enum": annunciator_core::Severity::ALL.map(annunciator_core::Severity::as_str),
@@ -180,7 +180,9 @@ fn describe_kind(kind: &Kind) -> String {
             format!("at most {items_max} × {}{form}", describe_kind(of))
         }
         Kind::Severities => {
-            "`all`, `configured`, or a list of `info`, `warning`, `failure`, `critical`".to_owned()
+            "`all`, `configured`, or a list of `info`, `warning`, `failure`, `critical`, or one text \
+             with `;` between them"
+                .to_owned()
         }
         Kind::Scalars { .. } => "text, a number, `true` or `false`, or a list of these".to_owned(),
         Kind::Object(_) => "an object".to_owned(),

@@ -108,6 +108,7 @@ fn every_kind_of_value_is_read_and_written() {
         ("subject", json!("a\nb"), json!("a\nb")),
         ("notify_about", json!("all"), json!("all")),
         ("notify_about", json!("configured"), json!("configured")),
+        ("notify_about", json!("failure, info"), json!(["info", "failure"])),
         ("notify_about", json!(["failure", "info", "failure"]), json!(["info", "failure"])),
         ("limit", json!("none"), json!("none")),
         ("limit", json!({"count": 5}), json!({"count": 5, "period_s": 60, "per": "channel"})),
@@ -396,6 +397,8 @@ fn notify_about_admits_severities() {
         (json!("configured"), vec![]),
         (json!([]), vec![]),
         (json!(["critical", "warning"]), vec!["warning", "critical"]),
+        (json!("critical"), vec!["critical"]),
+        (json!("critical; warning"), vec!["warning", "critical"]),
     ] {
         let about = NotifyAbout::parse(&json, &Rules::DEFAULT).unwrap();
         let found: Vec<_> =
