@@ -42,6 +42,10 @@ impl Compose for CommandComposer {
     }
 
     fn summaries(&self, event: &Event, _draft: Composed) -> Vec<Composed> {
+        // The file was cleared since something was limited: nobody is there to be told.
+        if self.file.is_empty() {
+            return Vec::new();
+        }
         // For a program it is an event like any other.
         self.compose(event)
     }
@@ -131,6 +135,20 @@ mod tests {
         let read: Value = serde_json::from_str(&composed.text).expect("JSON");
         assert_eq!(read["description"], hostile);
         assert_eq!(read["application"]["name"], "Storage Guard");
+    }
+
+    #[test]
+    fn a_summary_starts_the_executable_unless_there_is_none_any_more() {
+        for (file, count) in [("/x/y", 1), ("", 0)] {
+            let composer = CommandComposer {
+                file: file.to_owned(),
+                reader: Reader::STANDARD.clone(),
+                arguments: Vec::new(),
+                title: Template::empty(),
+            };
+            let summaries = composer.summaries(&crate::sample_event(), Composed::default());
+            assert_eq!(summaries.len(), count, "{file:?}");
+        }
     }
 
     #[test]

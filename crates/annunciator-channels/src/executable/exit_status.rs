@@ -2,7 +2,8 @@
 //!
 //! Exit status 0 is delivered; 75 (`EX_TEMPFAIL`) and 3 are worth another try; every other end by
 //! itself is final. What was ended at its time limit may have done its work: uncertain.
-//! A program that cannot be started concerns all that waits for it, and its lane waits.
+//! A program that cannot be started concerns all that waits for it, and its lane waits; one that
+//! the settings no longer name concerns only what was planned for it.
 //! Standard: sysexits.h; spec 3.3, ADR 0012.
 
 use annunciator_core::{
@@ -15,9 +16,9 @@ const TRY_AGAIN: [i32; 2] = [75, 3];
 /// What is shown of the program's own last words. Unit: characters.
 const WORDS_CHARS_MAX: usize = 300;
 
-/// What an end means for the delivery.
+/// What an end means for the delivery; `is_current`: the settings still name the file.
 #[must_use]
-pub(super) fn outcome_of(ended: &Ended) -> Outcome {
+pub(super) fn outcome_of(ended: &Ended, is_current: bool) -> Outcome {
     let failure = |scope, status: (u8, u16, u16)| Failure {
         stage: if matches!(ended.status, Status::NotStarted(_)) {
             Stage::Prepare
@@ -43,7 +44,10 @@ pub(super) fn outcome_of(ended: &Ended) -> Outcome {
         Status::NotStarted(
             NotStarted::Nul { .. } | NotStarted::EnvironmentName(_) | NotStarted::TooLong,
         ) => Outcome::PermanentFailure(failure(FailureScope::Delivery, (5, 6, 0))),
-        Status::NotStarted(_) => Outcome::TransientFailure(failure(FailureScope::Relay, (4, 3, 5))),
+        Status::NotStarted(_) => {
+            let scope = if is_current { FailureScope::Relay } else { FailureScope::Delivery };
+            Outcome::TransientFailure(failure(scope, (4, 3, 5)))
+        }
     }
 }
 
@@ -96,16 +100,21 @@ mod tests {
             (Status::NotStarted(NotStarted::Format), "transient_failure", Some(Relay)),
             (Status::NotStarted(NotStarted::Interpreter), "transient_failure", Some(Relay)),
         ] {
-            let found = outcome_of(&ended(status.clone(), ""));
-            assert_eq!(found.as_str(), outcome, "{status}");
-            assert_eq!(found.failure().map(|failure| failure.scope), scope, "{status}");
+            let check = |is_current: bool, scope: Option<FailureScope>| {
+                let found = outcome_of(&ended(status.clone(), ""), is_current);
+                assert_eq!(found.as_str(), outcome, "{status}");
+                assert_eq!(found.failure().map(|failure| failure.scope), scope, "{status}");
+            };
+            check(true, scope);
+            // What was planned for a file that the settings no longer name holds up nobody.
+            check(false, scope.map(|_| Delivery));
         }
     }
 
     #[test]
     fn the_last_line_of_standard_error_is_told() {
         let check = |stderr: &str, expected: &str| {
-            let outcome = outcome_of(&ended(Status::Exited(1), stderr));
+            let outcome = outcome_of(&ended(Status::Exited(1), stderr), true);
             assert_eq!(outcome.failure().expect("it failed").diagnostic, expected);
         };
         check("", "exited with status 1");

@@ -88,7 +88,7 @@ impl ExecutableTransport {
                 continue;
             }
             let ended = self.launcher.run(&self.job(order, file)).await;
-            let outcome = outcome_of(&ended);
+            let outcome = outcome_of(&ended, file == self.settings.file);
             if is_watched && checked.is_ok() {
                 let ok = outcome == Outcome::Delivered;
                 feed.stage(
