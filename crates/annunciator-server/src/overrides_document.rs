@@ -179,6 +179,45 @@ pub fn add_flat(overrides: &Layers, values: &mut BTreeMap<String, Value>) {
 /// Where an owner or an entry stands in the document that [`shown`] writes.
 #[must_use]
 pub fn pointer_of(overrides: &Layers, place: Place) -> String {
+    let mut found = String::new();
+    for_each_owner(overrides, &mut |at, first, key, count| {
+        let owned = &overrides.owned[at];
+        match place {
+            Place::Owner(wanted) if wanted == at => found = format!("/{key}/{count}"),
+            Place::Layer(number) => {
+                let entry = (number as usize).checked_sub(first);
+                if let Some(entry) = entry.filter(|entry| *entry < owned.entries.len()) {
+                    found = pointer_of_entry(&owned.owner, &format!("/{key}/{count}"), entry);
+                }
+            }
+            Place::Owner(_) => {}
+        }
+    });
+    found
+}
+
+/// Where every entry stands in the document that [`shown`] writes, by its number.
+#[must_use]
+pub fn pointers_of_layers(overrides: &Layers) -> Vec<String> {
+    let mut pointers = Vec::new();
+    for_each_owner(overrides, &mut |at, _, key, count| {
+        let owned = &overrides.owned[at];
+        let owner = format!("/{key}/{count}");
+        let entries = 0..owned.entries.len();
+        pointers.extend(entries.map(|entry| pointer_of_entry(&owned.owner, &owner, entry)));
+    });
+    pointers
+}
+
+fn pointer_of_entry(owner: &Owner, pointer: &str, entry: usize) -> String {
+    match owner {
+        Owner::EventConfiguration { .. } => pointer.to_owned(),
+        _ => format!("{pointer}/events/{entry}"),
+    }
+}
+
+/// Visits the owners: position, number of the first entry, key of the list and place in it.
+fn for_each_owner(overrides: &Layers, visit: &mut dyn FnMut(usize, usize, &'static str, usize)) {
     let mut counts: HashMap<&'static str, usize> = HashMap::new();
     let mut first = 0;
     for (at, owned) in overrides.owned.iter().enumerate() {
@@ -188,24 +227,10 @@ pub fn pointer_of(overrides: &Layers, place: Place) -> String {
             Owner::Application { .. } => "application_settings",
         };
         let count = counts.entry(key).or_default();
-        let pointer = format!("/{key}/{count}");
+        visit(at, first, key, *count);
         *count += 1;
-        match place {
-            Place::Owner(wanted) if wanted == at => return pointer,
-            Place::Layer(number) => {
-                let entry = (number as usize).checked_sub(first);
-                if let Some(entry) = entry.filter(|entry| *entry < owned.entries.len()) {
-                    return match owned.owner {
-                        Owner::EventConfiguration { .. } => pointer,
-                        _ => format!("{pointer}/events/{entry}"),
-                    };
-                }
-            }
-            Place::Owner(_) => {}
-        }
         first += owned.entries.len();
     }
-    String::new()
 }
 
 #[cfg(test)]

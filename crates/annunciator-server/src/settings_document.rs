@@ -5,16 +5,15 @@
 //! Failure: a document is taken whole or not at all.
 
 pub mod plan;
+mod retype;
 pub mod whole;
 
 use std::collections::BTreeMap;
 
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
-use annunciator_channels::NamesSettings;
 use annunciator_settings::{
-    Definition, LayerGroup, Origin, SECRET_MASK, SettingsGroup as _, find_misplaced,
-    reference_markdown, rows_schema,
+    Definition, LayerGroup, SettingsGroup as _, find_misplaced, reference_markdown, rows_schema,
 };
 use serde_json::{Map, Value, json};
 
@@ -22,6 +21,7 @@ use crate::configuration::{Configuration, ServerLayer};
 use crate::overrides_document;
 use crate::secrets::Sealer;
 use crate::snapshot::{SettingsBook, Snapshot, field_errors};
+use retype::{Given, find_secrets_to_retype, secrets_of};
 
 /// A group of the document.
 pub struct Group {
@@ -77,6 +77,19 @@ pub fn merge(
     current: &Configuration,
     patch: &Map<String, Value>,
 ) -> Result<Configuration, Vec<FieldError>> {
+    let next = lay_over(current, patch)?;
+    let errors = find_secrets_to_retype(current, &next, Given::Patch(patch));
+    if errors.is_empty() { Ok(next) } else { Err(errors) }
+}
+
+/// As [`merge`], for what is neither saved nor sent: secrets may stay, whoever would get them.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn lay_over(
+    current: &Configuration,
+    patch: &Map<String, Value>,
+) -> Result<Configuration, Vec<FieldError>> {
     let mut next = current.clone();
     let patch = &whole::take_version(patch)?;
     let mut errors = check_names(patch);
@@ -93,9 +106,6 @@ pub fn merge(
             problems.extend(group.patch(value).err().into_iter().flatten());
             errors.extend(field_errors(name, problems));
         }
-    }
-    if errors.is_empty() {
-        errors = find_secrets_to_retype(current, &next, patch);
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
 }
@@ -131,55 +141,9 @@ pub fn replace(
         Err(found) => errors.extend(found),
     }
     if errors.is_empty() {
-        errors = find_secrets_to_retype(current, &next, document);
+        errors = find_secrets_to_retype(current, &next, Given::Whole(document));
     }
     if errors.is_empty() { Ok(next) } else { Err(errors) }
-}
-
-/// Secrets that stay while names are resolved in another way: whoever answers for a name says
-/// which server gets the secret, and a trust anchor says whom DANE verifies (spec 8, 10.3).
-fn find_secrets_to_retype(
-    before: &Configuration,
-    after: &Configuration,
-    given: &Map<String, Value>,
-) -> Vec<FieldError> {
-    let policy = |configuration: &Configuration| {
-        let names = &configuration.server.names;
-        NamesSettings::resolve(&[(Origin::Server, names)]).values.to_policy()
-    };
-    if policy(before) == policy(after) {
-        return Vec::new();
-    }
-    let (old, new) = (secrets_of(before), secrets_of(after));
-    let stays = |(name, text): &(String, String)| {
-        let typed = name.split_once('.').and_then(|(group, key)| given.get(group)?.get(key));
-        let is_typed = typed.and_then(Value::as_str).is_some_and(|text| text != SECRET_MASK);
-        old.get(name).is_some_and(|old| old == text) && !is_typed
-    };
-    let words = "the resolution of names changes, and with it may the server that gets this: type \
-                 it again, or clear it with null";
-    let kept = new.into_iter().filter(stays);
-    kept.map(|(name, _)| {
-        FieldError::new(format!("/{}", name.replacen('.', "/", 1)), "retype", words)
-    })
-    .collect()
-}
-
-/// The secrets of all layers in clear, by the names of [`flat`].
-fn secrets_of(configuration: &Configuration) -> BTreeMap<String, String> {
-    let mut secrets = BTreeMap::new();
-    let mut add = |place: &str, groups: Vec<(&'static str, &dyn LayerGroup)>| {
-        for (name, group) in groups {
-            for (key, clear) in group.secrets() {
-                secrets.insert(format!("{place}{name}.{key}"), clear.to_owned());
-            }
-        }
-    };
-    add("", configuration.server.groups());
-    for (owner, entry) in configuration.overrides.layers() {
-        add(&format!("{}/{}: ", owner.id(), entry.words()), entry.content.groups());
-    }
-    secrets
 }
 
 /// Names that no group knows, with the nearest that one does.

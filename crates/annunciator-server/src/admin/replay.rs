@@ -89,7 +89,7 @@ async fn changed(shared: &Shared, request: ReplayRequest) -> Result<Arc<Snapshot
     let (channels, certificates) = (shared.settings.channels(), &current.certificates);
     let configuration = match (request.document, request.settings, request.revision) {
         (Some(whole), None, None) => settings_code::read_document(shared, &whole),
-        (None, Some(patch), None) => document::merge(&current.configuration, &patch),
+        (None, Some(patch), None) => document::lay_over(&current.configuration, &patch),
         (None, None, Some(revision)) => {
             // It was in force once, and is taken as it is.
             let saved = settings_code::configuration_of(shared, revision).await?;

@@ -9,7 +9,8 @@ use annunciator_api_types::SettingChange;
 use annunciator_planner::Owner;
 use serde_json::{Value, json};
 
-use super::{flat, secrets_of};
+use super::flat;
+use super::retype::secrets_of;
 use crate::configuration::Configuration;
 
 /// What a change changes; empty only when the configurations are equal.

@@ -1,7 +1,7 @@
 //! Rules of the settings document, without a server.
 
 use annunciator_channels::RelayLayer;
-use annunciator_settings::SettingsLayer as _;
+use annunciator_settings::{SECRET_MASK, SettingsLayer as _};
 
 use super::*;
 
@@ -102,6 +102,59 @@ fn a_changed_resolver_asks_for_the_secrets_again() {
     ] {
         assert_eq!(change(patch.clone()), expected, "{patch}");
     }
+}
+
+#[test]
+fn a_changed_resolver_asks_for_the_secrets_of_overrides_too() {
+    let relay = |password: &str| {
+        json!({"servers": ["mail.example.org"], "auth": "password", "username": "u",
+            "password": password})
+    };
+    let whole = |names: Value, row: &str, policy: &str| {
+        let document = json!({
+            "names": names,
+            "event_configuration": [
+                {"application": "A", "type": "x", "sms": {"notify": false}},
+                {"application": "A", "type": "disk.full", "email": relay(row)},
+            ],
+            "policies": [{"name": "P", "application": "A", "events": [
+                {"sms": {"notify": false}},
+                {"type": "disk.full", "email": relay(policy)},
+            ]}],
+        });
+        let Value::Object(document) = document else { panic!("an object") };
+        document
+    };
+    let current = replace(&Configuration::default(), &whole(json!({}), "p", "q")).unwrap();
+    let told = |made: Result<Configuration, Vec<FieldError>>| -> Vec<String> {
+        let errors = made.err().unwrap_or_default();
+        assert!(errors.iter().all(|error| error.code == "retype"), "{errors:?}");
+        errors.into_iter().map(|error| error.pointer + " " + &error.detail).collect()
+    };
+    let (row, policy) =
+        ("/event_configuration/1/email/password", "/policies/0/events/1/email/password");
+    let other = json!({"dns_servers": ["192.0.2.1"]});
+    for (names, of_row, of_policy, refused) in [
+        (json!({}), "<secret>", "<secret>", vec![]),
+        (other.clone(), "p", "q", vec![]),
+        (other.clone(), "other", "q", vec![]),
+        (other.clone(), "<secret>", "q", vec![row]),
+        (other.clone(), "p", "<secret>", vec![policy]),
+        (other.clone(), "<secret>", "<secret>", vec![row, policy]),
+    ] {
+        let found = told(replace(&current, &whole(names, of_row, of_policy)));
+        assert_eq!(found.len(), refused.len(), "{found:?}");
+        for (found, pointer) in found.iter().zip(refused) {
+            assert!(found.starts_with(&format!("{pointer} ")), "{found}");
+            assert!(found.contains("type it again"), "{found}");
+        }
+    }
+    // A patch has no place for them.
+    let Value::Object(patch) = json!({"names": other}) else { panic!("an object") };
+    let found = told(merge(&current, &patch));
+    assert_eq!(found.len(), 2);
+    assert!(found[0].starts_with(row) && found[0].contains("`annunciator settings apply`"));
+    assert!(lay_over(&current, &patch).is_ok(), "what sends nothing needs no secret again");
 }
 
 #[test]
