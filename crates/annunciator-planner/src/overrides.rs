@@ -127,14 +127,19 @@ impl Owner {
     pub fn id(&self) -> String {
         match self {
             Self::EventConfiguration { application } => {
-                format!("event_configuration/{application}")
+                format!("event_configuration/{}", part(application))
             }
-            Self::Policy(policy) => format!("policy/{}", policy.name),
+            Self::Policy(policy) => format!("policy/{}", part(&policy.name)),
             Self::Application { application, device } => {
-                format!("application/{application}@{device}")
+                format!("application/{}@{}", part(application), part(device))
             }
         }
     }
+}
+
+/// A part of an id, so that no two lists of parts make the same id.
+fn part(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F").replace('@', "%40")
 }
 
 /// An owner with its entries.
@@ -166,12 +171,12 @@ impl<C> Overrides<C> {
     /// Whether a device group is known: named, above one that is, or the root.
     #[must_use]
     pub fn knows_group(&self, path: &str) -> bool {
-        let is_at_or_above = |known: &String| {
-            known
-                .strip_prefix(path)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(GROUP_SEPARATOR))
+        let below = format!("{path}{GROUP_SEPARATOR}");
+        let is_above = || {
+            let next = self.groups.range(below.clone()..).next();
+            next.is_some_and(|known| known.starts_with(&below))
         };
-        path.is_empty() || self.groups.iter().any(is_at_or_above)
+        path.is_empty() || self.groups.contains(path) || is_above()
     }
 
     /// Every entry with its owner, in the order of the document; the position is its number.
@@ -185,6 +190,21 @@ impl<C> Overrides<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_owners_have_the_same_id() {
+        let on = |application: &str, device: &str| {
+            let (application, device) = (application.to_owned(), device.to_owned());
+            Owner::Application { application, device }.id()
+        };
+        assert_eq!(on("Guard", "pc-17"), "application/Guard@pc-17");
+        assert_ne!(on("a@b", "c"), on("a", "b@c"));
+        let of = |name: &str| {
+            Owner::EventConfiguration { application: name.to_owned() }.id() + "/all events"
+        };
+        assert_ne!(of("a/all events"), of("a") + "/all events");
+        assert_ne!(of("a%2F"), of("a/"));
+    }
 
     #[test]
     fn a_group_is_known_with_those_above_it() {
@@ -201,5 +221,6 @@ mod tests {
         check("Plant", false);
         check("Plant A/Line 2/Cell", false);
         check("plant b", false);
+        check("Plant A/", false);
     }
 }

@@ -1,14 +1,22 @@
 //! What does not fit together among overrides, and what has no effect.
 //!
-//! In: [`Overrides`], and whether an entry sets a setting. Out: problems with their places.
+//! In: [`Overrides`], and whether an entry sets a setting. Out: problems with their places, the
+//! first hundred.
 //! Knows nothing of: settings themselves, documents.
 
-use std::collections::{HashMap, HashSet};
+mod meetings;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use annunciator_settings::Problem;
 
-use crate::layers::{LayerNumber, group_paths};
+use crate::layers::LayerNumber;
 use crate::overrides::{Entry, Overrides, Owner, Policy, Selector};
+use meetings::{Overlap, Wanted, for_each_meeting};
+
+/// Most problems that are looked for.
+const PROBLEMS_MAX: usize = 100;
 
 /// Where a problem stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,20 +39,30 @@ pub fn find_override_problems<C>(
     let mut found = Vec::new();
     check_owners(overrides, &mut found);
     check_entries(overrides, sets, &mut found);
-    for_each_meeting(overrides, &mut |meeting| {
-        if meeting.overlap == Overlap::Certain
-            && let Some(key) = meeting.lower.locked.intersection(&meeting.upper.locked).next()
-        {
-            let (name, words) = (&meeting.policy.name, meeting.upper.words());
-            let detail = format!(
-                "policy `{name}` locks `{key}` for {words} already, and this policy inherits from \
-                 it: remove the lock here or there"
-            );
-            let problem = Problem::new("lock_conflict", detail).under("locked");
-            found.push((Place::Layer(meeting.number), problem));
+    let wanted =
+        Wanted { is_asked: &|lower, key| lower.locked.contains(key), with_possible: false };
+    let mut told = None;
+    for_each_meeting(overrides, &wanted, &mut |meeting| {
+        // One is enough to know what to do.
+        if told.replace(meeting.number) == Some(meeting.number) {
+            return ControlFlow::Continue(());
         }
+        let (name, words, key) = (&meeting.policy.name, meeting.upper.words(), meeting.key);
+        let detail = format!(
+            "policy `{name}` locks `{key}` for {words} already, and this policy inherits from it: \
+             remove the lock here or there"
+        );
+        let problem = Problem::new("lock_conflict", detail).under("locked");
+        found.push((Place::Layer(meeting.number), problem));
+        go_on(&found)
     });
+    found.truncate(PROBLEMS_MAX);
     found
+}
+
+/// Whether there is room for more problems.
+fn go_on(found: &[(Place, Problem)]) -> ControlFlow<()> {
+    if found.len() < PROBLEMS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
 /// What can be saved and has no effect, or perhaps another than was meant.
@@ -56,6 +74,9 @@ pub fn find_override_warnings<C>(
     let mut found = Vec::new();
     let layers = overrides.layers().enumerate();
     for (number, (_, entry)) in layers {
+        if go_on(&found).is_break() {
+            return found;
+        }
         let place = Place::Layer(LayerNumber::try_from(number).unwrap_or(LayerNumber::MAX));
         let contradiction = entry.condition.as_ref().and_then(|one| one.find_contradiction());
         if let Some(words) = contradiction {
@@ -63,27 +84,35 @@ pub fn find_override_warnings<C>(
             found.push((place, Problem::new("never_holds", detail).under("conditions")));
         }
     }
-    for_each_meeting(overrides, &mut |meeting| {
-        for key in meeting.upper.locked.iter().filter(|key| sets(&meeting.lower.content, key)) {
-            let (name, words) = (&meeting.policy.name, meeting.upper.words());
-            let detail = match meeting.overlap {
-                Overlap::Certain => format!("has no effect: policy `{name}` locks it for {words}"),
-                Overlap::Possible => {
-                    format!("has no effect where policy `{name}` locks it: for {words}")
-                }
-            };
-            let (group, key) = key.split_once('.').unwrap_or((key, ""));
-            let problem = Problem::new("locked", detail).under(key).under(group);
-            found.push((Place::Layer(meeting.number), problem));
-        }
+    let wanted = Wanted {
+        is_asked: &|lower: &Entry<C>, key| sets(&lower.content, key),
+        with_possible: true,
+    };
+    for_each_meeting(overrides, &wanted, &mut |meeting| {
+        let (name, words) = (&meeting.policy.name, meeting.upper.words());
+        let detail = match meeting.overlap {
+            Overlap::Certain => format!("has no effect: policy `{name}` locks it for {words}"),
+            Overlap::Possible => {
+                format!("has no effect where policy `{name}` locks it: for {words}")
+            }
+        };
+        let (group, key) = meeting.key.split_once('.').unwrap_or((meeting.key, ""));
+        let problem = Problem::new("locked", detail).under(key).under(group);
+        found.push((Place::Layer(meeting.number), problem));
+        go_on(&found)
     });
+    found.truncate(PROBLEMS_MAX);
     found
 }
 
 fn check_owners<C>(overrides: &Overrides<C>, found: &mut Vec<(Place, Problem)>) {
     let mut names = HashSet::new();
     let mut places = HashMap::new();
+    let mut groups = None;
     for (at, owned) in overrides.owned.iter().enumerate() {
+        if go_on(found).is_break() {
+            return;
+        }
         let mut add = |key: &str, code: &'static str, detail: String| {
             found.push((Place::Owner(at), Problem::new(code, detail).under(key)));
         };
@@ -102,39 +131,57 @@ fn check_owners<C>(overrides: &Overrides<C>, found: &mut Vec<(Place, Problem)>) 
                 }
             }
             Owner::Policy(policy) => {
-                if policy.name.is_empty() {
-                    add("name", "required", "must be given, and differ from all others".to_owned());
-                } else if !names.insert(owned.owner.id()) {
-                    let detail = format!("there is a policy `{}` already", policy.name);
-                    add("name", "duplicate", detail);
-                }
                 if !overrides.knows_group(&policy.group) {
-                    add("group", "unknown_group", unknown_group(overrides, &policy.group));
+                    let known = groups.get_or_insert_with(|| KnownGroups::new(&overrides.groups));
+                    add("group", "unknown_group", known.unknown(&policy.group));
                 }
-                let place = (policy.application.as_str(), policy.group.as_str());
-                if let Some(other) = places.insert(place, policy.name.as_str()) {
-                    let detail = format!(
-                        "policy `{other}` is for this application and group already: put the \
-                         events there, or choose another group"
-                    );
-                    add("group", "duplicate", detail);
-                }
+                check_policy(policy, owned.owner.id(), &mut names, &mut places, &mut add);
             }
         }
     }
 }
 
-fn unknown_group<C>(overrides: &Overrides<C>, path: &str) -> String {
-    let wanted = path.to_lowercase();
-    let is_near = |known: &&String| {
-        let known = known.to_lowercase();
-        known == wanted || known.ends_with(&wanted) || known.starts_with(&wanted)
-    };
-    let remedy = match overrides.groups.iter().find(is_near) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("add `{path}` to `groups` first"),
-    };
-    format!("there is no device group `{path}`; {remedy}")
+fn check_policy<'a>(
+    policy: &'a Policy,
+    id: String,
+    names: &mut HashSet<String>,
+    places: &mut HashMap<(&'a str, &'a str), &'a str>,
+    add: &mut dyn FnMut(&str, &'static str, String),
+) {
+    if policy.name.is_empty() {
+        add("name", "required", "must be given, and differ from all others".to_owned());
+    } else if !names.insert(id) {
+        add("name", "duplicate", format!("there is a policy `{}` already", policy.name));
+    }
+    let place = (policy.application.as_str(), policy.group.as_str());
+    if let Some(other) = places.insert(place, policy.name.as_str()) {
+        let detail = format!(
+            "policy `{other}` is for this application and group already: put the events there, or \
+             choose another group"
+        );
+        add("group", "duplicate", detail);
+    }
+}
+
+/// The device groups, with their names in lower case to look for a near one.
+struct KnownGroups<'a>(Vec<(String, &'a str)>);
+
+impl<'a> KnownGroups<'a> {
+    fn new(groups: &'a BTreeSet<String>) -> Self {
+        Self(groups.iter().map(|group| (group.to_lowercase(), group.as_str())).collect())
+    }
+
+    /// What is wrong with a path that is not known.
+    fn unknown(&self, path: &str) -> String {
+        let wanted = path.to_lowercase();
+        let is_near =
+            |known: &&(String, &str)| known.0.ends_with(&wanted) || known.0.starts_with(&wanted);
+        let remedy = match self.0.iter().find(is_near) {
+            Some((_, near)) => format!("did you mean `{near}`?"),
+            None => format!("add `{path}` to `groups` first"),
+        };
+        format!("there is no device group `{path}`; {remedy}")
+    }
 }
 
 fn check_entries<C>(
@@ -147,6 +194,9 @@ fn check_entries<C>(
     for owned in &overrides.owned {
         let owner = owned.owner.id();
         for entry in &owned.entries {
+            if go_on(found).is_break() {
+                return;
+            }
             let mut add = |key: &str, code: &'static str, detail: String| {
                 found.push((Place::Layer(number), Problem::new(code, detail).under(key)));
             };
@@ -174,83 +224,5 @@ fn check_entries<C>(
     }
 }
 
-/// Whether two entries are about the same events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Overlap {
-    /// Every event of the lower one, as far as can be told without events.
-    Certain,
-    /// Perhaps some.
-    Possible,
-}
-
-/// An entry of a policy and one of a policy that it inherits from. Entries of one policy do not
-/// meet: among them the nearest counts, locked or not.
-struct Meeting<'a, C> {
-    number: LayerNumber,
-    lower: &'a Entry<C>,
-    /// The policy of `upper`.
-    policy: &'a Policy,
-    upper: &'a Entry<C>,
-    overlap: Overlap,
-}
-
-fn overlap<C>(lower: &Entry<C>, upper: &Entry<C>) -> Option<Overlap> {
-    let of_selectors = match (&lower.selector, &upper.selector) {
-        (_, Selector::All) => Overlap::Certain,
-        (lower, upper) if lower == upper => Overlap::Certain,
-        (Selector::Type(_), Selector::Type(_)) | (Selector::Severity(_), Selector::Severity(_)) => {
-            return None;
-        }
-        _ => Overlap::Possible,
-    };
-    let is_conditional = upper.condition.is_some() && upper.condition != lower.condition;
-    Some(if is_conditional { Overlap::Possible } else { of_selectors })
-}
-
-/// The enabled policies by application and group.
-type Policies<'a, C> = HashMap<(&'a str, &'a str), (&'a Policy, &'a [Entry<C>])>;
-
-/// Looks at every entry of a policy beside the entries above it that lock something.
-fn for_each_meeting<C>(overrides: &Overrides<C>, visit: &mut dyn FnMut(Meeting<'_, C>)) {
-    let mut policies = Policies::new();
-    for owned in &overrides.owned {
-        if let Owner::Policy(policy) = &owned.owner
-            && policy.enabled
-        {
-            let key = (policy.application.as_str(), policy.group.as_str());
-            policies.insert(key, (policy, &owned.entries));
-        }
-    }
-    let mut number: LayerNumber = 0;
-    for owned in &overrides.owned {
-        let first = number;
-        number += LayerNumber::try_from(owned.entries.len()).unwrap_or(0);
-        let Owner::Policy(own) = &owned.owner else { continue };
-        let mut inherits = own.inherit;
-        // The first path is the policy's own.
-        for path in group_paths(&own.group).skip(1) {
-            let key = (own.application.as_str(), path);
-            let Some((policy, entries)) = policies.get(&key) else { continue };
-            if inherits || policy.force_children {
-                meet(&owned.entries, first, policy, entries, visit);
-            }
-            inherits &= policy.inherit;
-        }
-    }
-}
-
-fn meet<'a, C>(
-    lower: &'a [Entry<C>],
-    first: LayerNumber,
-    policy: &'a Policy,
-    upper: &'a [Entry<C>],
-    visit: &mut dyn FnMut(Meeting<'a, C>),
-) {
-    for (number, lower) in (first..).zip(lower) {
-        for upper in upper.iter().filter(|upper| !upper.locked.is_empty()) {
-            if let Some(overlap) = overlap(lower, upper) {
-                visit(Meeting { number, lower, policy, upper, overlap });
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

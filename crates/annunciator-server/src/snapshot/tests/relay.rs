@@ -120,7 +120,7 @@ fn every_layer_about_an_event_is_told_with_its_standing() {
         [
             "application/Guard@pc-17/type disk.full",
             "application/Guard@pc-17/all events",
-            "policy/A/B/all events",
+            "policy/A%2FB/all events",
             "policy/A/all events",
             "policy/root/all events",
             "event_configuration/Guard/severity critical",
