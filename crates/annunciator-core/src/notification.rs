@@ -72,7 +72,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope of an event, without conditions.
+    /// The scope of an event, without conditions; `/` at the ends of its group means nothing, as
+    /// for silences.
     #[must_use]
     pub fn of(event: &Event) -> Self {
         Self {
@@ -80,7 +81,7 @@ impl Scope {
             event_type: event.event_type.clone(),
             severity: event.severity,
             device: event.device.name.clone(),
-            group: event.device.group.clone(),
+            group: event.device.group.trim_matches('/').to_owned(),
             conditions: Vec::new(),
         }
     }

@@ -258,6 +258,7 @@ pub(crate) fn group_paths(path: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::overrides::{Owned, Policy};
 
     #[test]
     fn the_groups_above_a_path_end_with_the_root() {
@@ -267,5 +268,42 @@ mod tests {
         check("", &[""]);
         check("A", &["A", ""]);
         check("A/B/C", &["A/B/C", "A/B", "A", ""]);
+    }
+
+    #[test]
+    fn a_slash_at_the_ends_of_an_events_group_means_nothing() {
+        let policy = Policy {
+            name: "P".into(),
+            application: "Storage Guard".into(),
+            group: "Plant A".into(),
+            enabled: true,
+            inherit: true,
+            force_children: false,
+        };
+        let entry = Entry {
+            selector: Selector::All,
+            condition: None,
+            locked: [].into(),
+            storage_term_days: None,
+            content: (),
+        };
+        let owned = vec![Owned { owner: Owner::Policy(policy), entries: vec![entry] }];
+        let index = LayerIndex::new(&Overrides { groups: ["Plant A".to_owned()].into(), owned });
+        let check = |group: &str, expected: &[LayerNumber]| {
+            let mut event = crate::tests::event(Severity::Critical);
+            event.device.group = group.into();
+            let found = index.layers_for(&index.scope_of(&event), Evidence::Event(&event));
+            assert_eq!(found, expected, "{group}");
+            let within =
+                serde_json::json!([{"field": "group", "op": "within", "value": "Plant A"}]);
+            let silence = MatcherSet::from_json(&within).expect("good");
+            assert_eq!(silence.holds(&event), !expected.is_empty(), "as for a silence: {group}");
+        };
+        check("Plant A", &[0]);
+        check("/Plant A", &[0]);
+        check("Plant A/", &[0]);
+        check("/Plant A/Line 2/", &[0]);
+        check("Plant AB", &[]);
+        check("", &[]);
     }
 }
