@@ -231,7 +231,7 @@ async fn assemble(
     let silences = SilenceBook::load(store.as_ref(), clock.now()).await?;
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
     let held = limit_clock::start(store.as_ref(), clock.as_ref()).await?;
-    let dispatcher = Dispatcher::start(Surroundings {
+    let (dispatcher, starter) = Dispatcher::new(Surroundings {
         store: store.clone(),
         clock: clock.clone(),
         held: held.clone(),
@@ -267,6 +267,7 @@ async fn assemble(
     // First the objects: the settings name them.
     admin::certificates::put_in_force(&shared).await?;
     admin::settings::reload(&shared).await?;
+    starter.start();
     Ok(shared)
 }
 

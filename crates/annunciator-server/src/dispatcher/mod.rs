@@ -103,10 +103,36 @@ pub struct Surroundings {
     pub tasks: Tasks,
 }
 
+/// A dispatcher that does nothing yet: what the last process left is due at once, and must meet
+/// the saved settings, not the compiled defaults.
+#[must_use = "without it nothing is ever sent"]
+pub struct Starter {
+    inner: Arc<Inner>,
+    settlements: mpsc::UnboundedReceiver<Ended>,
+}
+
+impl Starter {
+    /// Starts claimer and settler; the settings in force are those that were saved.
+    pub fn start(self) {
+        let inner = self.inner;
+        inner.tasks.spawn("settler", settler::run(inner.clone(), self.settlements));
+        inner.tasks.spawn("claimer", claimer::run(inner.clone()));
+    }
+}
+
 impl Dispatcher {
-    /// Starts claimer and settler.
+    /// A dispatcher at work.
+    #[cfg(test)]
     #[must_use]
     pub fn start(surroundings: Surroundings) -> Self {
+        let (dispatcher, starter) = Self::new(surroundings);
+        starter.start();
+        dispatcher
+    }
+
+    /// A dispatcher, and what starts it.
+    #[must_use]
+    pub fn new(surroundings: Surroundings) -> (Self, Starter) {
         // Unbounded, but what can be sent is bounded by what the lanes hold: the settler gives
         // their room back only after its commit.
         let (settlements, receiver) = mpsc::unbounded_channel();
@@ -125,9 +151,8 @@ impl Dispatcher {
             tasks: surroundings.tasks,
             stop: CancellationToken::new(),
         });
-        inner.tasks.spawn("settler", settler::run(inner.clone(), receiver));
-        inner.tasks.spawn("claimer", claimer::run(inner.clone()));
-        Self { inner }
+        let starter = Starter { inner: inner.clone(), settlements: receiver };
+        (Self { inner }, starter)
     }
 
     /// Reserves room for fresh deliveries, so that they are claimed in the commit that plans

@@ -49,3 +49,4 @@ mod the_binary_watches_over_executables;
 mod the_store_survives_a_second_server_and_a_full_disk;
 mod tls_is_used_as_the_settings_say;
 mod transient_and_permanent_refusals_are_told_apart;
+mod what_waits_meets_the_saved_settings_after_a_start;
