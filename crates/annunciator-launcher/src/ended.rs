@@ -129,6 +129,13 @@ pub enum NotStarted {
     Interpreter,
     /// The system does not execute it: a file system without execution, or its interpreter's mode.
     Denied,
+    /// A folder that it may write to would lay open what it must not read or change.
+    Writable {
+        /// The folder.
+        folder: PathBuf,
+        /// What it would lay open.
+        kept: PathBuf,
+    },
     /// The system failed at a step before.
     System {
         /// What was being done.
@@ -171,6 +178,14 @@ impl fmt::Display for NotStarted {
                 "the system does not execute it: see whether its file system is mounted noexec, \
                  and whether its interpreter is executable",
             ),
+            Self::Writable { folder, kept } => {
+                let (folder, kept) = (folder.display(), kept.display());
+                write!(
+                    f,
+                    "{folder}, which it may write to, would lay {kept} open: take another folder, \
+                     which neither holds that nor lies in it"
+                )
+            }
             Self::System { step, errno } => {
                 let error = io::Error::from_raw_os_error(*errno);
                 write!(f, "{} failed: {error}", step.as_str())

@@ -130,6 +130,11 @@ fn put_reason(out: &mut Writer, reason: &NotStarted) {
             out.signed(*errno);
         }
         NotStarted::Launcher(words) => put_words(out, 8, words),
+        NotStarted::Writable { folder, kept } => {
+            out.number(9);
+            out.path(folder);
+            out.path(kept);
+        }
     }
 }
 
@@ -152,6 +157,7 @@ fn take_reason(from: &mut Reader<'_>) -> Option<NotStarted> {
         6 => NotStarted::Denied,
         7 => NotStarted::System { step: *Step::ALL.get(from.size()?)?, errno: from.signed()? },
         8 => NotStarted::Launcher(from.text()?),
+        9 => NotStarted::Writable { folder: from.path()?, kept: from.path()? },
         _ => return None,
     })
 }
@@ -176,6 +182,7 @@ mod tests {
             NotStarted::Denied,
             NotStarted::System { step: Step::Execute, errno: 5 },
             NotStarted::Launcher("words".to_owned()),
+            NotStarted::Writable { folder: "/a".into(), kept: "/a/b".into() },
         ];
         let end = |status| {
             Report::Ended(RunEnd {

@@ -45,7 +45,8 @@ settings! {
         /// Most processes that it may have at one time.
         processes_max: u32 = 128, range(1, 10_000), unit("program");
         /// Folders that it may write to, besides a private one that is removed after the run;
-        /// separated by `;` or `,`.
+        /// separated by `;` or `,`. None may hold the server's data, its key or a folder of
+        /// executables, nor lie in one of them.
         writable_dirs: TextList = TextList::default(), chars_max(4_096), items_max(20),
             check(check_path), unit("program");
         /// Most runs at the same time.
@@ -60,6 +61,22 @@ impl ExecutableSettings {
     /// What cannot be saved, with pointers below the group.
     #[must_use]
     pub fn find_problems(&self, executables: &Executables) -> Vec<Problem> {
+        let mut problems = self.find_file_problems(executables);
+        let kept = || executables.hidden.iter().chain(&executables.dirs);
+        for folder in self.writable_dirs.iter() {
+            if let Some(kept) = annunciator_launcher::laid_open(Path::new(folder), kept()) {
+                let words = format!(
+                    "{folder} would lay {} open to the executable: take another folder, which \
+                     neither holds that nor lies in it",
+                    kept.display()
+                );
+                problems.push(Problem::new("executable", words).under("writable_dirs"));
+            }
+        }
+        problems
+    }
+
+    fn find_file_problems(&self, executables: &Executables) -> Vec<Problem> {
         if self.file.is_empty() {
             return Vec::new();
         }
@@ -86,5 +103,27 @@ mod tests {
     #[test]
     fn the_definitions_have_no_faults() {
         assert_eq!(find_faults(ExecutableSettings::definitions()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_folder_to_write_to_must_not_lay_open_what_is_kept() {
+        let executables = Executables {
+            dirs: vec!["/etc/annunciator/notify.d".into()],
+            hidden: vec!["/var/lib/annunciator".into()],
+        };
+        let check = |folder: &str, kept: &str| {
+            let writable_dirs = TextList::from_iter(["/srv/spool".to_owned(), folder.to_owned()]);
+            let settings = ExecutableSettings { writable_dirs, ..ExecutableSettings::default() };
+            let problems = settings.find_problems(&executables);
+            assert_eq!(problems.len(), usize::from(!kept.is_empty()), "{folder}");
+            for problem in problems {
+                assert_eq!(problem.pointer, "/writable_dirs");
+                assert!(problem.detail.contains(kept), "{}", problem.detail);
+            }
+        };
+        check("/", "/var/lib/annunciator");
+        check("/var/lib/annunciator/spool", "/var/lib/annunciator");
+        check("/etc/annunciator", "/etc/annunciator/notify.d");
+        check("/var/spool", "");
     }
 }

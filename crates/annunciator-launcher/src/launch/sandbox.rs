@@ -12,16 +12,26 @@ use landlock::{
     path_beneath_rules,
 };
 
-use crate::ended::SandboxState;
-use crate::job::Sandbox;
+use crate::ended::{NotStarted, SandboxState, Step};
+use crate::job::Job;
+use crate::writable::laid_open;
 
 /// The rights that are asked for; a kernel that knows fewer enforces those.
 const RIGHTS: ABI = ABI::V6;
 /// Most entries of folders on the way to something hidden; what comes after cannot be read.
 const ENTRIES_MAX: usize = 20_000;
 
-/// The rules of a run. The error is a number of the system.
-pub(super) fn rules(sandbox: &Sandbox, file: &Path, folder: &Path) -> Result<RulesetCreated, i32> {
+/// The rules of a run.
+pub(super) fn rules(job: &Job, file: &Path, folder: &Path) -> Result<RulesetCreated, NotStarted> {
+    let sandbox = &job.sandbox;
+    // A folder that is not there now is not given, also when it comes a moment later.
+    let writable: Vec<PathBuf> =
+        sandbox.writable.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    for given in &writable {
+        if let Some(kept) = laid_open(given, sandbox.hidden.iter().chain(&job.folders)) {
+            return Err(NotStarted::Writable { folder: given.clone(), kept: kept.to_owned() });
+        }
+    }
     let read = AccessFs::from_read(RIGHTS);
     let all = AccessFs::from_all(RIGHTS);
     let null: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
@@ -31,7 +41,7 @@ pub(super) fn rules(sandbox: &Sandbox, file: &Path, folder: &Path) -> Result<Rul
     collect_readable(Path::new("/"), &hidden, &mut readable);
     // The folder of the executable may lie in one that is hidden.
     readable.extend(file.parent().map(Path::to_owned));
-    let writable = sandbox.writable.iter().map(PathBuf::as_path).chain([folder]);
+    let writable = writable.iter().map(PathBuf::as_path).chain([folder]);
     let make = || -> Result<RulesetCreated, RulesetError> {
         Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
@@ -43,7 +53,7 @@ pub(super) fn rules(sandbox: &Sandbox, file: &Path, folder: &Path) -> Result<Rul
             .add_rules(path_beneath_rules(writable, all))?
             .add_rules(path_beneath_rules(["/dev/null"], null))
     };
-    make().map_err(|error| errno(&error))
+    make().map_err(|error| NotStarted::System { step: Step::Sandbox, errno: errno(&error) })
 }
 
 /// Closes this process and all that it starts into the rules. The error is a number of the system.

@@ -49,8 +49,7 @@ struct Entry {
 /// Starts the program.
 pub(super) fn start(job: &Job, checked: Checked, folder: &Path) -> Result<Started, NotStarted> {
     let failed = |step| move |error: io::Error| system_failure(step, &error);
-    let rules = sandbox::rules(&job.sandbox, &checked.path, folder)
-        .map_err(|errno| NotStarted::System { step: Step::Sandbox, errno })?;
+    let rules = sandbox::rules(job, &checked.path, folder)?;
     let (told, steps) = io::pipe().map_err(failed(Step::Fork))?;
     let path = checked.path.clone();
     let entry = Entry::new(job, checked, folder, rules, steps)

@@ -1,9 +1,11 @@
 //! What a program may write, must not read, and cannot reach. These need a kernel with Landlock
 //! (6.12 for signals): elsewhere the state says so, and nothing else is promised.
 
-use annunciator_launcher::SandboxState;
+use std::path::Path;
 
-use crate::Stage;
+use annunciator_launcher::{NotStarted, SandboxState};
+
+use crate::{Stage, check_not_started};
 
 /// Whether the kernel enforces all; the rest of a test has no meaning elsewhere.
 #[expect(clippy::print_stderr, reason = "whoever runs the test must see that it shows nothing")]
@@ -100,4 +102,32 @@ fn a_program_reaches_no_process_outside() {
     let refused = |name| attempts.iter().map(move |what| format!("{name} {what} refused\n"));
     let expected: String = ["launcher", "server"].into_iter().flat_map(refused).collect();
     assert_eq!(stage.output(), expected + "child signal done\n");
+}
+
+#[test]
+fn a_folder_that_would_lay_open_what_is_kept_is_not_given() {
+    let mut stage = Stage::shell("echo started >\"$OUT/started\"");
+    let out = stage.writable();
+    let secrets = stage.folder.path().join("secrets");
+    std::fs::create_dir(&secrets).unwrap();
+    stage.job.sandbox.hidden = vec![secrets.clone()];
+    let programs = stage.job.folders[0].clone();
+    let link = stage.folder.path().join("link");
+    std::os::unix::fs::symlink(&secrets, &link).unwrap();
+    for (given, kept) in [
+        (Path::new("/"), &secrets),
+        (stage.folder.path(), &secrets),
+        (&link, &secrets),
+        (&programs, &programs),
+    ] {
+        let mut stage = Stage { job: stage.job.clone(), folder: tempfile::tempdir().unwrap() };
+        stage.job.sandbox.writable.push(given.to_owned());
+        let folder = given.canonicalize().unwrap();
+        check_not_started(&stage, &NotStarted::Writable { folder, kept: kept.clone() });
+        assert!(!out.join("started").exists());
+    }
+    // One that is not there is no reason: it is not given.
+    stage.job.sandbox.writable.push("/none/of/that".into());
+    stage.run();
+    assert!(out.join("started").exists());
 }
