@@ -67,6 +67,9 @@ pub fn expire(delivery: &Delivery, now: Timestamp) -> Delivery {
     next.state = DeliveryState::Failed { at: now };
     let last = match &delivery.last_failure {
         Some(failure) => format!("; last failure: {}", failure.diagnostic),
+        None if delivery.attempts == 0 => {
+            "; it waited for its turn all the time, for its relay or for its limit".to_owned()
+        }
         None => "; its relay did not answer in that time".to_owned(),
     };
     let attempts = delivery.attempts;
@@ -189,5 +192,10 @@ mod tests {
         let failure = expired.last_failure.expect("a reason");
         assert!(failure.diagnostic.contains("lifetime ended"), "{}", failure.diagnostic);
         assert!(failure.diagnostic.ends_with("last failure: no"));
+        // Nothing was tried: nobody knows of a relay that did not answer.
+        let failure = expire(&delivery(), Timestamp(7)).last_failure.expect("a reason");
+        let ending = "its lifetime ended after 0 attempts; it waited for its turn all the time, \
+                      for its relay or for its limit";
+        assert_eq!(failure.diagnostic, ending);
     }
 }
