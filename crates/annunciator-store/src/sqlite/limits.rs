@@ -4,11 +4,11 @@
 //! Everything here runs in the writer's transaction: marks, decision and count stand or fall
 //! together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use annunciator_core::{
-    ChannelName, Counter, Decision, DecisionKind, HeldTime, LimitKey, LimitRule, NotificationLimit,
-    Recipient, RecipientRole, Timestamp,
+    ChannelName, Counter, Decision, DecisionKind, EventUid, HeldTime, LimitKey, LimitRule,
+    NotificationLimit, Recipient, RecipientRole, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -122,6 +122,8 @@ fn add_mark(
 pub(super) struct Admission {
     /// Audiences that were noted already: those of one call mostly are the same.
     noted: HashSet<(i64, Vec<Recipient>)>,
+    /// What one plan makes of one event is one notification, however many messages that takes.
+    admitted: HashMap<(EventUid, LimitKey), bool>,
 }
 
 impl Admission {
@@ -133,12 +135,21 @@ impl Admission {
         limit: &PlannedLimit,
     ) -> Result<bool> {
         let NotificationLimit { key, rule, .. } = &limit.limit;
-        let row = key_row(connection, key)?;
-        if counter_of(connection, &row, *rule)?.admits(*rule, limit.now) {
-            add_mark(connection, &row, *rule, limit.now, false)?;
+        let counted = (planned.notification.event, key.clone());
+        let known = self.admitted.get(&counted).copied();
+        if known == Some(true) {
             return Ok(true);
         }
-        note_limited(connection, &row, planned, limit)?;
+        let row = key_row(connection, key)?;
+        if known.is_none() {
+            let is_admitted = counter_of(connection, &row, *rule)?.admits(*rule, limit.now);
+            self.admitted.insert(counted, is_admitted);
+            if is_admitted {
+                add_mark(connection, &row, *rule, limit.now, false)?;
+                return Ok(true);
+            }
+            note_limited(connection, &row, planned, limit)?;
+        }
         let audience = (row.number, planned.notification.content.recipients.clone());
         if !self.noted.contains(&audience) {
             note_audience(connection, row.number, &audience.1)?;
@@ -204,38 +215,38 @@ fn note_audience(connection: &Connection, key: i64, recipients: &[Recipient]) ->
     Ok(())
 }
 
-/// The decisions of a plan some of whose notifications were limited: one for each of them, and
-/// that of its channel goes when nothing of it was admitted.
+/// The decisions of a plan some of whose notifications were limited: one for each limit that was
+/// reached, and that of its channel goes when nothing of it was admitted.
 pub(super) fn decisions_with(
     decisions: &[Decision],
     notifications: &[PlannedNotification],
     limited: &[&PlannedNotification],
 ) -> Vec<Decision> {
-    let is_limited = |planned: &PlannedNotification| {
-        limited.iter().any(|other| other.notification.id == planned.notification.id)
-    };
-    let is_admitted = |channel: &ChannelName| {
-        let mut of_channel = notifications.iter().filter(|p| p.notification.channel == *channel);
-        of_channel.any(|planned| !is_limited(planned))
-    };
-    let has_limited =
-        |channel: &ChannelName| limited.iter().any(|p| p.notification.channel == *channel);
+    let ids: HashSet<_> = limited.iter().map(|planned| planned.notification.id).collect();
+    let has_limited: HashSet<&ChannelName> =
+        limited.iter().map(|planned| &planned.notification.channel).collect();
+    let others = notifications.iter().filter(|planned| !ids.contains(&planned.notification.id));
+    let has_admitted: HashSet<&ChannelName> =
+        others.map(|planned| &planned.notification.channel).collect();
     let is_kept = |decision: &&Decision| {
         decision.kind != DecisionKind::Notified
-            || !has_limited(&decision.channel)
-            || is_admitted(&decision.channel)
-    };
-    let reason = |planned: &PlannedNotification| {
-        // Without a time, so that the reasons of many events are one stored set.
-        let limit = &planned.limit.as_ref().expect("what was limited has a limit").limit;
-        format!("the limit of {} ({}) is reached", limit.rule, limit.origin)
+            || !has_limited.contains(&decision.channel)
+            || has_admitted.contains(&decision.channel)
     };
     let mut all: Vec<Decision> = decisions.iter().filter(is_kept).cloned().collect();
-    all.extend(limited.iter().map(|planned| Decision {
-        channel: planned.notification.channel.clone(),
-        kind: DecisionKind::Limited,
-        reason: reason(planned),
-    }));
+    let mut told = HashSet::new();
+    for planned in limited {
+        let limit = &planned.limit.as_ref().expect("what was limited has a limit").limit;
+        let channel = &planned.notification.channel;
+        if told.insert((channel, &limit.key)) {
+            all.push(Decision {
+                channel: channel.clone(),
+                kind: DecisionKind::Limited,
+                // Without a time, so that the reasons of many events are one stored set.
+                reason: format!("the limit of {} ({}) is reached", limit.rule, limit.origin),
+            });
+        }
+    }
     all
 }
 
