@@ -6,6 +6,9 @@ use std::time::Duration;
 /// Most octets of arguments, environment and standard input together.
 pub const INPUT_BYTES_MAX: usize = 32 << 20;
 
+/// Most octets of arguments and environment together: Linux hands over no more to any program.
+pub const COMMAND_BYTES_MAX: usize = 6 << 20;
+
 /// Least memory that a program is given: less does not even start it. Unit: octets.
 pub const MEMORY_BYTES_MIN: u64 = 16 << 20;
 

@@ -25,7 +25,9 @@ mod writable;
 pub use descent::is_descendant;
 pub use ended::{Ended, NotStarted, SandboxState, Status, Step};
 pub use file::{Checked, FileProblem, Flaw, check_file};
-pub use job::{INPUT_BYTES_MAX, Job, Limits, MEMORY_BYTES_MIN, PATH_USUAL, Sandbox};
+pub use job::{
+    COMMAND_BYTES_MAX, INPUT_BYTES_MAX, Job, Limits, MEMORY_BYTES_MIN, PATH_USUAL, Sandbox,
+};
 pub use launch::main_if_asked;
 pub use launcher::Launcher;
 pub use writable::laid_open;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::ended::NotStarted;
-use crate::job::{INPUT_BYTES_MAX, Job, Limits, Sandbox};
+use crate::job::{COMMAND_BYTES_MAX, INPUT_BYTES_MAX, Job, Limits, Sandbox};
 use crate::wire::{Reader, Writer};
 
 /// The frame of a job.
@@ -90,8 +90,9 @@ fn bounds(job: &Job) -> Result<(), NotStarted> {
     }
     let arguments = job.arguments.iter().map(String::len);
     let environment = job.environment.iter().map(|(name, value)| name.len() + value.len());
-    let input = arguments.chain(environment).sum::<usize>() + job.stdin.len();
-    if input > INPUT_BYTES_MAX { Err(NotStarted::TooLong) } else { Ok(()) }
+    let command = arguments.chain(environment).sum::<usize>();
+    let is_too_long = command > COMMAND_BYTES_MAX || command + job.stdin.len() > INPUT_BYTES_MAX;
+    if is_too_long { Err(NotStarted::TooLong) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -152,5 +153,6 @@ mod tests {
             assert_eq!(encode(&job), Err(NotStarted::EnvironmentName(name.to_owned())));
         }
         check(|job| job.stdin = vec![0; INPUT_BYTES_MAX], NotStarted::TooLong);
+        check(|job| job.arguments[0] = "x".repeat(COMMAND_BYTES_MAX), NotStarted::TooLong);
     }
 }

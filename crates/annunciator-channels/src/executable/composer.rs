@@ -1,9 +1,11 @@
 //! An event into what an executable gets: arguments, environment, standard input.
 //!
+//! What holds more than a program can be given is rendered just so far that the launcher refuses it
+//! as too long: it is never started with a part of its arguments.
 //! Standard: spec 3.3; the JSON has the fields of the event contract (spec 13).
 
 use annunciator_core::{Command, Event, Recipient, RecipientRole, Severity};
-use annunciator_launcher::PATH_USUAL;
+use annunciator_launcher::{COMMAND_BYTES_MAX, PATH_USUAL};
 use annunciator_planner::{Compose, Composed};
 use annunciator_template::{
     Escape, EventValues, PARAMETERS, Purpose, Reader, Template, Values, shown_event_parameter,
@@ -27,11 +29,9 @@ pub(super) struct CommandComposer {
 impl Compose for CommandComposer {
     fn compose(&self, event: &Event) -> Vec<Composed> {
         let values = EventValues::for_reader(event, &self.reader);
-        let render = |template: &Template| template.render(&values, Escape::None);
-        let command = Command {
-            arguments: self.arguments.iter().map(render).collect(),
-            environment: environment(event, &values),
-        };
+        let environment = environment(event, &values);
+        let bytes = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let command = Command { arguments: self.render_arguments(&values, bytes), environment };
         vec![Composed {
             subject: self.title.render(&values, Escape::Line),
             text: event_json(event).to_string(),
@@ -48,6 +48,22 @@ impl Compose for CommandComposer {
         }
         // For a program it is an event like any other.
         self.compose(event)
+    }
+}
+
+impl CommandComposer {
+    /// The arguments, to the first that makes the command too long; `bytes` is its length before.
+    fn render_arguments(&self, values: &dyn Values, mut bytes: usize) -> Vec<String> {
+        let mut arguments = Vec::new();
+        for template in &self.arguments {
+            if bytes > COMMAND_BYTES_MAX {
+                break;
+            }
+            let argument = template.render(values, Escape::None);
+            bytes += argument.len();
+            arguments.push(argument);
+        }
+        arguments
     }
 }
 
@@ -106,6 +122,7 @@ fn event_json(event: &Event) -> Value {
 #[cfg(test)]
 mod tests {
     use annunciator_core::ParameterValue;
+    use annunciator_template::RENDERED_BYTES_MAX;
 
     use super::*;
 
@@ -149,6 +166,35 @@ mod tests {
             let summaries = composer.summaries(&crate::sample_event(), Composed::default());
             assert_eq!(summaries.len(), count, "{file:?}");
         }
+    }
+
+    #[test]
+    fn a_command_is_composed_no_further_than_it_can_be_given() {
+        let check = |count: usize, is_whole: bool| {
+            let mut event = crate::sample_event();
+            event.description = "x".repeat(1_000);
+            let template = "%DESCR%".repeat(1_000);
+            let argument = Template::parse(&template, Purpose::Executable).expect("good");
+            let composer = CommandComposer {
+                file: "/x/y".to_owned(),
+                reader: Reader::STANDARD.clone(),
+                arguments: vec![argument; count],
+                title: Template::empty(),
+            };
+            let command = composer.compose(&event).remove(0).command.expect("a command");
+            let bytes: usize = command.arguments.iter().map(String::len).sum();
+            assert_eq!(command.arguments.len() == count, is_whole, "{count}");
+            let is_refused = command_bytes(&command) > COMMAND_BYTES_MAX;
+            assert_eq!(is_refused, !is_whole, "what is cut cannot start: {bytes}");
+            assert!(command_bytes(&command) < COMMAND_BYTES_MAX + RENDERED_BYTES_MAX);
+        };
+        check(3, true);
+        check(100, false);
+    }
+
+    fn command_bytes(command: &Command) -> usize {
+        let environment = command.environment.iter().map(|(name, value)| name.len() + value.len());
+        environment.chain(command.arguments.iter().map(String::len)).sum()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use annunciator_channels::Transport;
-use annunciator_core::{Failure, Lane, Notification, Stage, Timestamp};
+use annunciator_core::{Command, Failure, Lane, Notification, Stage, Timestamp};
 use annunciator_store::{ClaimedOrder, SlotId};
 
 /// Most deliveries of one lane that are held in memory (a notification is never cut).
@@ -66,7 +66,16 @@ impl Work {
 pub fn weigh(notification: &Notification, deliveries: usize) -> usize {
     let content = &notification.content;
     let html = content.html.as_ref().map_or(0, String::len);
-    512 + content.subject.len() + content.text.len() + html + 256 * deliveries
+    let command = content.command.as_ref().map_or(0, weigh_command);
+    512 + content.subject.len() + content.text.len() + html + command + 256 * deliveries
+}
+
+/// What an executable gets besides its standard input, which is the text.
+fn weigh_command(command: &Command) -> usize {
+    let text = |text: &String| size_of::<String>() + text.len();
+    let arguments = command.arguments.iter().map(text);
+    let environment = command.environment.iter().map(|(name, value)| text(name) + text(value));
+    arguments.chain(environment).sum()
 }
 
 /// Why and until when a lane takes no work.

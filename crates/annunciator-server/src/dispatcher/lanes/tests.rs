@@ -246,3 +246,22 @@ fn a_relay_that_bears_fewer_connections_keeps_fewer_workers() {
     assert_eq!(book.add_worker(&lane(), 4), (true, true));
     assert_eq!(book.add_worker(&lane(), 4), (false, false));
 }
+
+#[test]
+fn a_command_weighs_what_its_arguments_and_environment_hold() {
+    let weight = |command: Option<Command>| {
+        let mut notification = Notification::clone(&work(1).order.notification);
+        notification.content.command = command;
+        weigh(&notification, 1)
+    };
+    let plain = weight(None);
+    let long = "x".repeat(1 << 20);
+    for (command, least) in [
+        (Command { arguments: vec![long.clone(); 2], environment: Vec::new() }, 2 << 20),
+        (Command { arguments: Vec::new(), environment: vec![("A".into(), long.clone())] }, 1 << 20),
+        (Command { arguments: Vec::new(), environment: vec![(long, String::new())] }, 1 << 20),
+    ] {
+        let weight = weight(Some(command)) - plain;
+        assert!((least..least + 1_024).contains(&weight), "{weight}");
+    }
+}
