@@ -7,7 +7,7 @@
 mod checks;
 mod profiles;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use annunciator_api_types::FieldError;
@@ -28,8 +28,6 @@ use crate::dispatcher::settings::DeliverySettings;
 use crate::keeper::QuietKeeper;
 use crate::upkeep::RetentionSettings;
 use profiles::ProfileBook;
-
-pub use checks::find_warnings;
 
 /// A claim outlasts the longest attempt by this much. Unit: milliseconds.
 const LEASE_MARGIN_MS: i64 = 600_000;
@@ -52,6 +50,13 @@ pub struct Snapshot {
     pub retention: Resolved<RetentionSettings>,
     index: LayerIndex,
     profiles: ProfileBook,
+    warnings: OnceLock<Vec<FieldError>>,
+}
+
+/// What works but deserves a look; looked for once in the life of a snapshot.
+#[must_use]
+pub fn find_warnings(snapshot: &Snapshot) -> &[FieldError] {
+    snapshot.warnings.get_or_init(|| checks::find_warnings(snapshot))
 }
 
 /// What holds for an event: the layers that apply and what was made of them.
@@ -91,6 +96,7 @@ impl Snapshot {
             delivery_resolved,
             retention,
             profiles,
+            warnings: OnceLock::new(),
             configuration,
         }
     }

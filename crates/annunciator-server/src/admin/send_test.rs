@@ -19,7 +19,7 @@ use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, Switch
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, settings};
 use crate::api::views;
 use crate::configuration::Configuration;
 use crate::settings_document as document;
@@ -55,13 +55,9 @@ pub async fn run(
     let server =
         Configuration { server: saved.configuration.server.clone(), ..Configuration::default() };
     let configuration = document::merge(&server, &patch).map_err(AdminError::Invalid)?;
-    let snapshot = Snapshot::check(
-        &shared.settings.new_channels(),
-        &saved.certificates,
-        configuration,
-        saved.revision,
-    )
-    .map_err(AdminError::Invalid)?;
+    let channels = shared.settings.new_channels();
+    let snapshot =
+        settings::check(&channels, &saved.certificates, configuration, saved.revision).await?;
     let now = shared.clock.now();
     let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
     let holding = snapshot.holding(&event);

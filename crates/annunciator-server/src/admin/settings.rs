@@ -4,9 +4,13 @@
 //! Failure: a change is checked whole, saved whole, then put in force; or nothing happens.
 //! Standard: spec 3, 6.1, 10.3.
 
+use std::sync::Arc;
+
 use annunciator_api_types::{
     FieldError, SettingsHistory, SettingsRevisionView, SettingsSaved, SettingsView,
 };
+use annunciator_certificates::CertificateBook;
+use annunciator_channels::Channel;
 use annunciator_settings::{Origin, Resolved, SettingsGroup};
 use annunciator_store::{NewAudit, Page, SavedSettings, SettingsChange, SettingsSave};
 use serde_json::{Map, Value, json};
@@ -108,8 +112,7 @@ pub async fn change(
     let current = shared.settings.current();
     let next = make(&current.configuration).map_err(AdminError::Invalid)?;
     let checked =
-        Snapshot::check(shared.settings.channels(), &current.certificates, next, current.revision)
-            .map_err(AdminError::Invalid)?;
+        check(shared.settings.channels(), &current.certificates, next, current.revision).await?;
     let warnings = all_warnings(shared, &checked);
     let next = &checked.configuration;
     let difference = document::difference(&current.configuration, next);
@@ -138,6 +141,31 @@ pub async fn change(
             Ok(SettingsSaved { revision, warnings })
         }
     }
+}
+
+/// Compiles a configuration that somebody wants to save or to test, away from the runtime's
+/// threads: there may be many overrides.
+///
+/// # Errors
+/// [`AdminError::Invalid`] with everything that is wrong with it.
+pub(super) async fn check(
+    channels: &Arc<[Arc<dyn Channel>]>,
+    certificates: &CertificateBook,
+    configuration: Configuration,
+    revision: i64,
+) -> Result<Snapshot, AdminError> {
+    let (channels, certificates) = (channels.clone(), certificates.clone());
+    let checking = tokio::task::spawn_blocking(move || {
+        let checked = Snapshot::check(&channels, &certificates, configuration, revision)?;
+        // Remembered with it.
+        let _ = find_warnings(&checked);
+        Ok(checked)
+    });
+    let checked = checking.await.map_err(|error| {
+        tracing::error!(%error, "checking settings ended unexpectedly");
+        AdminError::Unavailable("The settings could not be checked.".to_owned())
+    })?;
+    checked.map_err(AdminError::Invalid)
 }
 
 /// A difference that fits into a line of the audit log.
@@ -231,7 +259,7 @@ pub(super) fn revision_view(saved: SavedSettings) -> SettingsRevisionView {
 }
 
 pub(super) fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
-    let mut warnings = find_warnings(snapshot);
+    let mut warnings = find_warnings(snapshot).to_vec();
     warnings.extend(super::certificates::find_warnings(shared, snapshot));
     warnings
 }

@@ -16,13 +16,13 @@ use serde_json::{Map, Value};
 
 use super::AdminError;
 use super::settings::{
-    SERVER_LAYER, all_warnings, change, changed_meanwhile, check_comment, revision_view,
+    SERVER_LAYER, all_warnings, change, changed_meanwhile, check, check_comment, revision_view,
 };
 use crate::configuration::Configuration;
 use crate::settings_document as document;
 use crate::settings_document::plan::plan;
 use crate::settings_document::whole::{
-    DocumentSeal, Opened, VERSION, VERSION_KEY, open_stored, take_version,
+    DocumentSeal, Opened, VERSION, VERSION_KEY, check_version, open_stored,
 };
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
@@ -91,7 +91,7 @@ pub async fn replace(
     document: &Map<String, Value>,
     ask: &Ask<'_>,
 ) -> Result<SettingsPlan, AdminError> {
-    take_version(document).map_err(AdminError::Invalid)?;
+    check_version(document).map_err(AdminError::Invalid)?;
     make_it(shared, ask, &|current| {
         let snapshot = shared.settings.current();
         seal(shared, &snapshot).read(current, document)
@@ -223,8 +223,7 @@ async fn make_it(
     }
     if ask.is_dry_run {
         let checked =
-            Snapshot::check(shared.settings.channels(), &current.certificates, next, revision)
-                .map_err(AdminError::Invalid)?;
+            check(shared.settings.channels(), &current.certificates, next, revision).await?;
         return Ok(SettingsPlan { revision, changes, warnings: all_warnings(shared, &checked) });
     }
     // What was planned is what is saved: a change in between is a conflict.

@@ -27,7 +27,9 @@ pub(super) fn find_problems(snapshot: &Snapshot) -> Vec<FieldError> {
     errors.extend(field_errors("names", snapshot.names.values.find_conflicts()));
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_problems(overrides, &|content, key| content.sets(key));
-    errors.extend(found.into_iter().map(|(place, problem)| {
+    // No more is looked up than is shown.
+    let room = PROBLEMS_MAX.saturating_sub(errors.len());
+    errors.extend(found.into_iter().take(room).map(|(place, problem)| {
         let pointer = format!("{}{}", pointer_of(overrides, place), problem.pointer);
         FieldError::new(pointer, problem.code, problem.detail)
     }));
@@ -66,8 +68,7 @@ fn below(place: &str, group: &str, problems: Vec<Problem>) -> Vec<FieldError> {
 }
 
 /// What works but deserves a look.
-#[must_use]
-pub fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
+pub(super) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
     let server = snapshot.profiles.views(&[]);
     let mut warnings = Vec::new();
     for channel in snapshot.channels().iter() {
@@ -75,7 +76,9 @@ pub fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
     }
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_warnings(overrides, &|content, key| content.sets(key));
-    warnings.extend(found.into_iter().map(|(place, problem)| {
+    // No more is looked up than is shown.
+    let room = PROBLEMS_MAX.saturating_sub(warnings.len());
+    warnings.extend(found.into_iter().take(room).map(|(place, problem)| {
         let pointer = format!("{}{}", pointer_of(overrides, place), problem.pointer);
         FieldError::new(pointer, problem.code, problem.detail)
     }));

@@ -18,8 +18,9 @@ use annunciator_settings::Origin;
 
 use crate::configuration::Configuration;
 
-/// Most combinations that are remembered; then they are made anew.
-const MADE_MAX: usize = 50_000;
+/// Most combinations that are remembered; then they are made anew. Each may hold templates of its
+/// own.
+const MADE_MAX: usize = 4_096;
 /// Name of the server-wide layer in lanes.
 const SERVER_ID: &str = "server";
 
