@@ -13,12 +13,14 @@ use annunciator_api_types::{
     ReplaySideView, ReplayView,
 };
 use annunciator_core::{
-    Content, DecisionKind, Event, HeldTime, LimitKey, Marks, NotificationId, Timestamp,
+    Content, DecisionKind, Event, HeldTime, LimitKey, Marks, NotificationId, ParameterValue,
+    Timestamp,
 };
 use annunciator_planner::{NotificationIds, Silence};
 use annunciator_store::{EventFilter, Page};
+use tokio::sync::Semaphore;
 
-use super::{AdminError, settings_code, silences};
+use super::{AdminError, settings, settings_code, silences};
 use crate::planning::{PlanningFrame, plan_event};
 use crate::settings_document as document;
 use crate::shared::Shared;
@@ -26,45 +28,73 @@ use crate::snapshot::Snapshot;
 
 /// Most events of one replay.
 const EVENTS_MAX: usize = 10_000;
-/// Events that are read at a time, and planned before others get their turn.
-const STEP: usize = 500;
+/// Most that the events of one replay hold in memory; then older ones are left out. Unit: octets.
+const EVENTS_BYTES_MAX: usize = 64 << 20;
+/// Events that are read at a time: few, because each may be large.
+const PAGE_ROWS: usize = 16;
 /// Most differences that are shown.
 const DIFFERENCES_MAX: usize = 1_000;
+
+/// A replay holds its events in memory and keeps a processor busy: one at a time, so that the
+/// server has the rest for events that come.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// Plans past events under the settings in force and under changed ones.
 ///
 /// # Errors
 /// [`AdminError::Invalid`] for settings that could not be saved, or a period that is none;
-/// [`AdminError::NotFound`] for an unknown revision.
+/// [`AdminError::NotFound`] for an unknown revision; [`AdminError::Unavailable`] while another
+/// replay runs.
 pub async fn replay(shared: &Shared, request: ReplayRequest) -> Result<ReplayView, AdminError> {
     let (since, until) = period(&request, shared.clock.now())?;
+    let turn = TURN.try_acquire().map_err(|_| {
+        let words =
+            "Another replay is running, and there is one at a time: ask again when it is done.";
+        AdminError::Unavailable(words.to_owned())
+    })?;
     let after = changed(shared, request).await?;
     let before = shared.settings.current();
     let (events, truncated) = events_of(shared, since, until).await?;
     let silences = silences::of_period(shared, since, until).await?;
-    let domain = shared.settings.hello_name();
-    let mut sides = [Side::new(&before, &silences, domain), Side::new(&after, &silences, domain)];
+    let domain = shared.settings.hello_name().to_owned();
+    let planning = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, even when nobody waits for it any more.
+        let _turn = turn;
+        let mut view = compare_all(&events, [&before, &after], &silences, &domain);
+        view.truncated = truncated;
+        view
+    });
+    planning.await.map_err(|error| {
+        tracing::error!(%error, "a replay ended unexpectedly");
+        AdminError::Unavailable("The events could not be planned again.".to_owned())
+    })
+}
+
+/// Plans events under both settings.
+fn compare_all(
+    events: &[Event],
+    [before, after]: [&Snapshot; 2],
+    silences: &[Silence],
+    domain: &str,
+) -> ReplayView {
+    let mut before = Side::new(before, silences, domain);
+    let mut after = Side::new(after, silences, domain);
     let mut view = ReplayView {
         events: events.len(),
-        truncated,
+        truncated: false,
         changed: 0,
         channels: Vec::new(),
         differences: Vec::new(),
     };
-    for step in events.chunks(STEP) {
-        for event in step {
-            let [before, after] = &mut sides;
-            compare(event, before.plan(event), after.plan(event), &mut view);
-        }
-        tokio::task::yield_now().await;
+    for event in events {
+        compare(event, before.plan(event), after.plan(event), &mut view);
     }
-    let [before, after] = sides;
     let names = before.snapshot.channels().iter().map(|channel| channel.name().to_string());
     let counts = names.zip(before.counts.into_iter().zip(after.counts));
     view.channels = counts
         .map(|(channel, (before, after))| ReplayChannelView { channel, before, after })
         .collect();
-    Ok(view)
+    view
 }
 
 fn period(request: &ReplayRequest, now: Timestamp) -> Result<(Timestamp, Timestamp), AdminError> {
@@ -100,10 +130,8 @@ async fn changed(shared: &Shared, request: ReplayRequest) -> Result<Arc<Snapshot
             Err(vec![FieldError::new("/document", "required", detail)])
         }
     };
-    configuration
-        .and_then(|next| Snapshot::check(channels, certificates, next, current.revision))
-        .map(Arc::new)
-        .map_err(AdminError::Invalid)
+    let next = configuration.map_err(AdminError::Invalid)?;
+    settings::check(channels, certificates, next, current.revision).await.map(Arc::new)
 }
 
 /// The events of a period, oldest first; the newest when there are too many.
@@ -113,23 +141,35 @@ async fn events_of(
     until: Timestamp,
 ) -> Result<(Vec<Event>, bool), AdminError> {
     let filter = EventFilter { since: Some(since), until: Some(until), ..EventFilter::default() };
-    let mut events = Vec::new();
-    let mut page = Page { after: None, count_max: STEP };
+    let (mut events, mut octets) = (Vec::new(), 0);
+    let mut page = Page { after: None, count_max: PAGE_ROWS };
     loop {
         let paged = shared.store.events(filter.clone(), page).await?;
-        events.extend(paged.rows.into_iter().map(|row| row.event));
-        match paged.next {
-            Some(next) if events.len() < EVENTS_MAX => {
-                page = Page { after: Some(next), count_max: STEP };
-            }
-            next => {
-                let is_truncated = next.is_some() || events.len() > EVENTS_MAX;
-                events.truncate(EVENTS_MAX);
+        for row in paged.rows {
+            octets += size_of_event(&row.event);
+            if events.len() >= EVENTS_MAX || octets > EVENTS_BYTES_MAX {
                 events.reverse();
-                return Ok((events, is_truncated));
+                return Ok((events, true));
             }
+            events.push(row.event);
         }
+        let Some(next) = paged.next else {
+            events.reverse();
+            return Ok((events, false));
+        };
+        page = Page { after: Some(next), count_max: PAGE_ROWS };
     }
+}
+
+/// About what an event holds in memory. Unit: octets.
+fn size_of_event(event: &Event) -> usize {
+    let value = |value: &ParameterValue| match value {
+        ParameterValue::Text(text) => text.len(),
+        _ => 0,
+    };
+    let parameters = event.parameters.iter();
+    let parameters: usize = parameters.map(|(name, one)| name.len() + value(one) + 64).sum();
+    size_of::<Event>() + event.description.len() + event.task.len() + parameters
 }
 
 /// What one channel does with an event.
@@ -253,3 +293,7 @@ impl NotificationIds for NoIds {
         NotificationId::from_parts(0, [0; 10])
     }
 }
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;
