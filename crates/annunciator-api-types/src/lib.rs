@@ -49,7 +49,8 @@ pub use overrides::{
 pub use problem::{FieldError, Problem};
 pub use settings::{
     PresetList, PresetQuestion, PresetView, RollbackRequest, SettingChange, SettingsHistory,
-    SettingsPlan, SettingsRevisionDetail, SettingsRevisionView, SettingsSaved, SettingsView,
+    SettingsPlan, SettingsRevisionDetail, SettingsRevisionLine, SettingsRevisionView,
+    SettingsSaved, SettingsView,
 };
 pub use silence::{
     MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,

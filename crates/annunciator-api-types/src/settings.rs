@@ -28,9 +28,9 @@ pub struct SettingsSaved {
     pub warnings: Vec<crate::FieldError>,
 }
 
-/// A saved revision.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SettingsRevisionView {
+/// A saved revision, without what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsRevisionLine {
     /// The revision.
     pub revision: i64,
     /// Who saved it.
@@ -40,6 +40,14 @@ pub struct SettingsRevisionView {
     pub saved_at: Timestamp,
     /// Why.
     pub comment: String,
+}
+
+/// A saved revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SettingsRevisionView {
+    /// Who saved it, when and why.
+    #[serde(flatten)]
+    pub line: SettingsRevisionLine,
     /// The layer as it was saved, secrets masked.
     pub values: serde_json::Map<String, serde_json::Value>,
 }
@@ -48,7 +56,7 @@ pub struct SettingsRevisionView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SettingsHistory {
     /// The revisions.
-    pub revisions: Vec<SettingsRevisionView>,
+    pub revisions: Vec<SettingsRevisionLine>,
     /// Give this as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

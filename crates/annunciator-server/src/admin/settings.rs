@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use annunciator_api_types::{
-    FieldError, SettingsHistory, SettingsRevisionView, SettingsSaved, SettingsView,
+    FieldError, SettingsHistory, SettingsRevisionLine, SettingsRevisionView, SettingsSaved,
+    SettingsView,
 };
 use annunciator_certificates::CertificateBook;
 use annunciator_channels::Channel;
@@ -235,27 +236,31 @@ pub fn definitions() -> Value {
     json!({ "groups": groups })
 }
 
-/// The saved revisions, newest first, secrets masked.
+/// The saved revisions, newest first, without what each holds.
 ///
 /// # Errors
 /// The store fails.
 pub async fn history(shared: &Shared, page: Page) -> Result<SettingsHistory, AdminError> {
     let paged = shared.store.settings_history(SERVER_LAYER, page).await?;
     Ok(SettingsHistory {
-        revisions: paged.rows.into_iter().map(revision_view).collect(),
+        revisions: paged.rows.into_iter().map(revision_line).collect(),
         next: paged.next,
     })
 }
 
-/// A saved revision, secrets masked.
-pub(super) fn revision_view(saved: SavedSettings) -> SettingsRevisionView {
-    SettingsRevisionView {
+fn revision_line(saved: SavedSettings) -> SettingsRevisionLine {
+    SettingsRevisionLine {
         revision: saved.revision,
         author: saved.author,
         saved_at: saved.saved_at,
         comment: saved.comment,
-        values: document::masked(&saved.document),
     }
+}
+
+/// A saved revision, secrets masked.
+pub(super) fn revision_view(saved: SavedSettings) -> SettingsRevisionView {
+    let values = document::masked(&saved.document);
+    SettingsRevisionView { line: revision_line(saved), values }
 }
 
 pub(super) fn all_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {

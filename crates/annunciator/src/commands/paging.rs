@@ -63,7 +63,7 @@ page!(annunciator_api_types::DeliveryList, deliveries: annunciator_api_types::De
 page!(annunciator_api_types::EventList, events: annunciator_api_types::EventView);
 page!(annunciator_api_types::AuditList, entries: annunciator_api_types::AuditView);
 page!(annunciator_api_types::SilenceList, silences: annunciator_api_types::SilenceView);
-page!(annunciator_api_types::SettingsHistory, revisions: annunciator_api_types::SettingsRevisionView);
+page!(annunciator_api_types::SettingsHistory, revisions: annunciator_api_types::SettingsRevisionLine);
 
 /// Gives the pages of a list to `show`, with whether it is the first. Says how many there were,
 /// and whether there are more.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use annunciator_api_types::{
-    FieldError, SettingsHistory, SettingsRevisionView, SettingsSaved, SettingsView,
+    FieldError, SettingsHistory, SettingsRevisionLine, SettingsSaved, SettingsView,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -263,34 +263,23 @@ pub(crate) fn print_warnings(warnings: &[FieldError]) {
 
 async fn history(client: &Client, page: &PageOptions) -> Result<ExitCode> {
     let (paint, zone) = (Paint::for_output(), moment::local_zone());
-    let show = |revisions: Vec<SettingsRevisionView>, _| {
+    let show = |revisions: Vec<SettingsRevisionLine>, _| {
         for revision in revisions {
-            let SettingsRevisionView { revision, author, saved_at, comment, values } = revision;
+            let SettingsRevisionLine { revision, author, saved_at, comment } = revision;
             let title = paint.strong(&format!("Revision {revision}"));
             let when = moment::full(saved_at, &zone);
             let rows = [
                 vec![Cell::toned("by", Tone::Faint), Cell::from(author)],
                 vec![Cell::toned("comment", Tone::Faint), Cell::from(comment)],
             ];
-            output::print(&format!("{title}  {when}\n{}", output::columns(paint, &rows)));
-            for (group, settings) in &values {
-                for (name, value) in settings.as_object().into_iter().flatten() {
-                    output::print_line(&format!("  {group}.{name} = {value}"));
-                }
-                if let Some(rows) = settings.as_array() {
-                    let count = rows.len();
-                    output::print_line(&format!(
-                        "  {group}: {count}, see `settings show-revision`"
-                    ));
-                }
-            }
-            output::print("\n");
+            output::print(&format!("{title}  {when}\n{}\n", output::columns(paint, &rows)));
         }
         Ok(())
     };
     let query = Query::new("/api/v1/settings/history");
     let end = for_each_page::<SettingsHistory>(client, &query, page, show).await?;
     print_end(page, end, "revisions");
+    output::print_note("note: `annunciator settings show-revision N` shows what one changed");
     Ok(ExitCode::SUCCESS)
 }
 

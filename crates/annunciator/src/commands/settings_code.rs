@@ -109,7 +109,7 @@ pub(super) async fn export(client: &Client, args: &ExportArgs) -> Result<ExitCod
     let saved = match revision {
         0 => "before the first change".to_owned(),
         number => {
-            let detail = show(client, number).await?.saved;
+            let detail = show(client, number).await?.saved.line;
             let author = one_line(&detail.author, 100);
             format!("revision {number}, saved {} by {author}", detail.saved_at)
         }
@@ -195,12 +195,13 @@ pub(super) async fn show_revision(client: &Client, args: &ShowRevisionArgs) -> R
         return Ok(ExitCode::SUCCESS);
     }
     let (paint, zone) = (Paint::for_output(), moment::local_zone());
-    let title = paint.strong(&format!("Revision {}", detail.saved.revision));
+    let title = paint.strong(&format!("Revision {}", detail.saved.line.revision));
+    let line = detail.saved.line;
     let rows = [
-        vec![Cell::toned("by", Tone::Faint), Cell::from(detail.saved.author)],
-        vec![Cell::toned("comment", Tone::Faint), Cell::from(detail.saved.comment)],
+        vec![Cell::toned("by", Tone::Faint), Cell::from(line.author)],
+        vec![Cell::toned("comment", Tone::Faint), Cell::from(line.comment)],
     ];
-    let when = moment::full(detail.saved.saved_at, &zone);
+    let when = moment::full(line.saved_at, &zone);
     output::print(&format!("{title}  {when}\n{}", output::columns(paint, &rows)));
     output::print(&plan_text(paint, &detail.changes));
     Ok(ExitCode::SUCCESS)

@@ -140,7 +140,7 @@ fn a_relay_of_a_policy_is_not_delayed_by_the_servers_dead_one() {
     let all = [
         site.get("/api/v1/overrides"),
         site.get("/api/v1/audit"),
-        site.get("/api/v1/settings/history"),
+        site.get("/api/v1/settings/revisions/1"),
     ];
     assert!(all.iter().all(|one| !one.to_string().contains("canary")));
     let elsewhere = site.command(&[

@@ -54,6 +54,7 @@ fn a_stored_password_shows_nowhere() {
     for path in [
         "/api/v1/settings",
         "/api/v1/settings/history",
+        "/api/v1/settings/revisions/1",
         "/api/v1/settings/definitions",
         "/api/v1/audit",
         "/api/v1/status",
