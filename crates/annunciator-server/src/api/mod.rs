@@ -32,6 +32,8 @@ mod tokens;
 
 mod document;
 
+pub use body::SETTINGS_BYTES_MAX;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 

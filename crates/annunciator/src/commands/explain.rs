@@ -1,6 +1,6 @@
 //! `annunciator explain`: every layer and decision about an event, and what would be sent.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use annunciator_api_types::{
@@ -8,10 +8,11 @@ use annunciator_api_types::{
     ParameterInput,
 };
 use annunciator_core::one_line;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use super::event::parse_parameter;
+use super::preview::read_event;
 use crate::client::{Client, ConnectOptions};
 use crate::moment;
 use crate::output::{self, Cell, Paint, Tone, columns};
@@ -77,10 +78,7 @@ pub(crate) async fn run(args: ExplainArgs) -> Result<ExitCode> {
 
 fn request(args: ExplainArgs) -> Result<ExplainRequest> {
     if let Some(file) = &args.file {
-        let text = read(file)?;
-        let event: EventInput = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no event", file.display()))?;
-        return Ok(ExplainRequest { event: Some(event), ..ExplainRequest::default() });
+        return Ok(ExplainRequest { event: Some(read_event(file)?), ..ExplainRequest::default() });
     }
     let Some(event_type) = args.event_type else {
         let (event_id, application) = (args.id, args.application);
@@ -98,13 +96,6 @@ fn request(args: ExplainArgs) -> Result<ExplainRequest> {
         ..EventInput::default()
     };
     Ok(ExplainRequest { event: Some(event), ..ExplainRequest::default() })
-}
-
-fn read(file: &Path) -> Result<String> {
-    if file == Path::new("-") {
-        return std::io::read_to_string(std::io::stdin()).context("standard input cannot be read");
-    }
-    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
 fn report(paint: Paint, view: &ExplainView, all_settings: bool) -> String {

@@ -132,7 +132,8 @@ fn template(text: Option<String>) -> Result<Option<String>> {
     read(Path::new(file)).map(Some)
 }
 
-fn read_event(file: &Path) -> Result<EventInput> {
+/// Reads an event as JSON from a file, `-` for standard input.
+pub(super) fn read_event(file: &Path) -> Result<EventInput> {
     let text = read(file)?;
     serde_json::from_str(&text).with_context(|| format!("{} is no event", file.display()))
 }

@@ -11,6 +11,7 @@ use annunciator_api_types::{
     RollbackRequest, SettingChange, SettingsPlan, SettingsRevisionDetail, StatusView,
 };
 use annunciator_core::{ellipsize, one_line};
+use annunciator_server::api::SETTINGS_BYTES_MAX;
 use annunciator_server::settings_order;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -29,8 +30,8 @@ const CHANGES_STATUS: u8 = 2;
 const VALUE_CHARS_MAX: usize = 160;
 /// Longest answer to a question. Unit: octets.
 const ANSWER_SIZE_MAX: u64 = 100;
-/// Largest document that `apply` takes. Unit: octets.
-pub(super) const DOCUMENT_SIZE_MAX: u64 = 4 * 1024 * 1024;
+/// Largest document that is read: what the server takes. Unit: octets.
+pub(super) const DOCUMENT_SIZE_MAX: u64 = SETTINGS_BYTES_MAX as u64;
 
 /// What the exit status of `diff` says.
 pub(super) const DIFF_HELP: &str = "Exit status: 0 when nothing would change, 2 when something would, 1 when the file is not \
