@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use annunciator_api_types::FieldError;
 use annunciator_certificates::CertificateBook;
 use annunciator_settings::{
-    Definition, LayerGroup, SettingsGroup as _, find_misplaced, reference_markdown, rows_schema,
+    Definition, LayerGroup, find_misplaced, reference_markdown, rows_schema,
 };
 use serde_json::{Map, Value, json};
 

@@ -26,10 +26,7 @@ use crate::upkeep::RetentionSettings;
 /// # Errors
 /// [`AdminError::Invalid`] for what no event could be.
 pub async fn show(shared: &Shared, request: EffectiveRequest) -> Result<EffectiveView, AdminError> {
-    let types = shared.store.event_types().await?;
-    let row = types
-        .into_iter()
-        .find(|row| row.application == request.application && row.event_type == request.event_type);
+    let row = find_type(shared, &request.application, &request.event_type).await?;
     let event = event_of(shared, request, row.as_ref())?;
     let snapshot = shared.settings.current();
     let holding = snapshot.holding(&event);
@@ -42,6 +39,17 @@ pub async fn show(shared: &Shared, request: EffectiveRequest) -> Result<Effectiv
         storage_term: storage_term(&snapshot, &holding.layers, event.severity, own_days),
         channels: channels.map(|at| channel_view(&snapshot, &holding, &event, at)).collect(),
     })
+}
+
+/// What is known of an event type.
+pub(super) async fn find_type(
+    shared: &Shared,
+    application: &str,
+    event_type: &str,
+) -> Result<Option<EventTypeRow>, AdminError> {
+    let types = shared.store.event_types().await?;
+    let is_it = |row: &EventTypeRow| row.application == application && row.event_type == event_type;
+    Ok(types.into_iter().find(is_it))
 }
 
 /// The event that is asked about, checked as one that is handed in.

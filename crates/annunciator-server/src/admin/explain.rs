@@ -60,11 +60,13 @@ async fn explain_row(
             settings: effective::settings_of(&snapshot, &holding, at),
         });
     }
+    let known = effective::find_type(shared, &event.application.name, &event.event_type).await?;
+    let own_days = known.and_then(|known| known.storage_term_days);
     Ok(ExplainView {
         revision: snapshot.revision,
         stored,
         layers: effective::consulted(&snapshot, &event),
-        storage_term: effective::storage_term(&snapshot, &holding.layers, event.severity, None),
+        storage_term: effective::storage_term(&snapshot, &holding.layers, event.severity, own_days),
         event: views::event(row),
         channels,
     })
