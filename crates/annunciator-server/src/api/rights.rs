@@ -31,6 +31,8 @@ pub enum Right {
     ReadStatus,
     /// Read settings, preview templates.
     ReadSettings,
+    /// Ask what is decided about an event, and why.
+    Explain,
     /// Change settings.
     ChangeSettings,
     /// Send a test message.
@@ -49,13 +51,14 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SubmitEvents,
         Self::ReadEvents,
         Self::ReadLedger,
         Self::OperateDeliveries,
         Self::ReadStatus,
         Self::ReadSettings,
+        Self::Explain,
         Self::ChangeSettings,
         Self::SendTestMessage,
         Self::ReadSilences,
@@ -75,6 +78,7 @@ impl Right {
             Self::OperateDeliveries => "retry, cancel or resend deliveries",
             Self::ReadStatus => "read the state of the server",
             Self::ReadSettings => "read settings",
+            Self::Explain => "ask why an event is told or not",
             Self::ChangeSettings => "change settings",
             Self::SendTestMessage => "send a test message",
             Self::ReadSilences => "read silences",
@@ -96,6 +100,7 @@ pub fn may(role: Role, right: Right) -> bool {
             Right::ReadEvents
                 | Right::ReadLedger
                 | Right::OperateDeliveries
+                | Right::Explain
                 | Right::ReadStatus
                 | Right::ReadSilences
                 | Right::ManageSilences
@@ -173,7 +178,7 @@ pub const OPERATIONS: [Operation; 59] = [
     row("GET", "/api/v1/device-groups", Access::Needs(Right::ReadSettings)),
     row("POST", "/api/v1/device-groups", Access::Needs(Right::ChangeSettings)),
     row("DELETE", "/api/v1/device-groups/{path}", Access::Needs(Right::ChangeSettings)),
-    row("POST", "/api/v1/explain", Access::Needs(Right::ReadSettings)),
+    row("POST", "/api/v1/explain", Access::Needs(Right::Explain)),
     row("POST", "/api/v1/replay", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/settings/document", Access::Needs(Right::ReadSettings)),
     row("PUT", "/api/v1/settings/document", Access::Needs(Right::ChangeSettings)),

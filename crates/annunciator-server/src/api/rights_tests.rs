@@ -51,7 +51,7 @@ fn every_operation_is_for_the_roles_of_this_table() {
         ("GET /api/v1/device-groups", ADMINISTRATOR),
         ("POST /api/v1/device-groups", ADMINISTRATOR),
         ("DELETE /api/v1/device-groups/{path}", ADMINISTRATOR),
-        ("POST /api/v1/explain", ADMINISTRATOR),
+        ("POST /api/v1/explain", OPERATOR),
         ("POST /api/v1/replay", ADMINISTRATOR),
         ("GET /api/v1/settings/document", ADMINISTRATOR),
         ("PUT /api/v1/settings/document", ADMINISTRATOR),

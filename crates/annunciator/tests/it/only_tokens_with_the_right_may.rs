@@ -59,6 +59,8 @@ fn operations() -> Vec<Row> {
         row("GET", "/api/v1/device-groups", Value::Null, 200, administers),
         row("POST", "/api/v1/device-groups", json!({"path": "/"}), 422, administers),
         row("DELETE", "/api/v1/device-groups/{id}", Value::Null, 404, administers),
+        row("POST", "/api/v1/explain", json!({"event_id": UNKNOWN}), 404, [x, x, o, o]),
+        row("POST", "/api/v1/replay", json!({"since": "x"}), 422, administers),
         row("GET", "/api/v1/silences", Value::Null, 200, reads),
         row("POST", "/api/v1/silences", json!({}), 422, [x, x, o, o]),
         row("POST", "/api/v1/silences/preview", json!({}), 200, reads),
