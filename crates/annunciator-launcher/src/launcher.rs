@@ -23,6 +23,7 @@ use crate::job::Job;
 use crate::launch::{ASKED, KILL_PATIENCE, REMOVAL_PATIENCE};
 use crate::order;
 use crate::report::{Report, RunEnd};
+use crate::strays;
 use crate::wire::{LENGTH_BYTES, frame_length};
 
 /// How long the launcher process may take beyond the limits it keeps.
@@ -68,6 +69,8 @@ impl Launcher {
 /// A launcher process at work.
 struct Run {
     process: Child,
+    /// The number of that process.
+    number: i32,
     socket: UnixStream,
     stdout: Capture,
     stderr: Capture,
@@ -86,15 +89,19 @@ impl Run {
         ours.set_nonblocking(true)?;
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
-        let process = Command::new(&launcher.binary)
+        let mut command = Command::new(&launcher.binary);
+        command
             .arg0("annunciator")
             .arg(ASKED)
             .env_clear()
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::from(stdout_end))
-            .stderr(Stdio::from(stderr_end))
-            .spawn()?;
+            .stderr(Stdio::from(stderr_end));
+        let process = strays::start_launcher(|| command.spawn(), Child::id)?;
+        // With it go our ends of what it has.
+        drop(command);
         Ok(Self {
+            number: process.id().and_then(|number| i32::try_from(number).ok()).unwrap_or_default(),
             process,
             socket: UnixStream::from_std(ours)?,
             stdout: Capture::new(stdout.into(), kept)?,
@@ -103,7 +110,10 @@ impl Run {
     }
 
     async fn finish(mut self, order: &[u8], job: &Job, began: Instant) -> Ended {
-        let patience = job.limits.time.saturating_add(KILL_PATIENCE + REMOVAL_PATIENCE + MARGIN);
+        let patience = job
+            .limits
+            .time
+            .saturating_add(job.limits.grace + KILL_PATIENCE + REMOVAL_PATIENCE + MARGIN);
         let mut running = None;
         let talk = self.talk_and_read(order, &mut running);
         let told = tokio::time::timeout(patience, talk).await;
@@ -117,13 +127,22 @@ impl Run {
         if let Some(running) = running {
             ended.sandbox = running.sandbox;
         }
-        // It has reported and does nothing more; one that stays is killed.
-        if tokio::time::timeout(LEAVING, self.process.wait()).await.is_err() {
-            let _ = self.process.start_kill();
-        }
+        self.leave(&ended).await;
         (ended.stdout, ended.stdout_total) = self.stdout.finish();
         (ended.stderr, ended.stderr_total) = self.stderr.finish();
         ended
+    }
+
+    /// The launcher process has reported and does nothing more; one that stays is killed. What it
+    /// could not end is ended.
+    async fn leave(&mut self, ended: &Ended) {
+        match tokio::time::timeout(LEAVING, self.process.wait()).await {
+            Ok(_) => strays::forget_launcher(self.number),
+            Err(_) => drop(self.process.start_kill()),
+        }
+        if ended.status == Status::Lost || ended.survivors_left > 0 {
+            let _ = tokio::task::spawn_blocking(strays::end_strays).await;
+        }
     }
 
     /// Hands the order over and waits for the last report, while all output is read.

@@ -5,6 +5,8 @@
 //! [`main_if_asked`]. It applies the limits, starts the program, and ends and reaps every
 //! descendant, also one that has called `setsid`, because it is their subreaper. When the socket
 //! to the server closes, because the server was killed or has lost interest, it ends them too.
+//! Where a launcher process itself is killed, what it leaves becomes the server's child, if that has
+//! called [`adopt_strays`], and is ended by it.
 //!
 //! In: a [`Job`]. Out: [`Ended`].
 //! Knows nothing of: events, channels, what an exit status means, how many may run at once.
@@ -19,6 +21,7 @@ mod launch;
 mod launcher;
 mod order;
 mod report;
+mod strays;
 mod wire;
 mod writable;
 
@@ -30,4 +33,5 @@ pub use job::{
 };
 pub use launch::main_if_asked;
 pub use launcher::Launcher;
+pub use strays::adopt_strays;
 pub use writable::laid_open;

@@ -5,11 +5,15 @@ use std::env;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use annunciator_launcher::{Job, Launcher, Limits, Sandbox, main_if_asked};
+use annunciator_launcher::{Job, Launcher, Limits, Sandbox, adopt_strays, main_if_asked};
 
 fn main() -> ExitCode {
     if let Some(code) = main_if_asked() {
         return code;
+    }
+    // As the server does it.
+    if adopt_strays().is_err() {
+        return ExitCode::FAILURE;
     }
     let mut words = env::args().skip(1);
     let (Some(folder), Some(file)) = (words.next(), words.next()) else {

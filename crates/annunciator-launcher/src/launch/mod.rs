@@ -28,6 +28,7 @@ use crate::report::{Report, RunEnd};
 use crate::wire::{LENGTH_BYTES, frame_length};
 
 pub(crate) use self::folder::REMOVAL_PATIENCE;
+pub(crate) use self::tree::{DESCENDANTS_MAX, children, descendants_of, kill_descendant};
 pub(crate) use self::watch::KILL_PATIENCE;
 
 /// The first word of the arguments of a launcher process.

@@ -16,7 +16,7 @@ use crate::ended::Status;
 /// Most that one call reaps: a program that makes processes faster must not hold us up.
 const REAPED_MAX: usize = 10_000;
 /// Most descendants that are looked at in one pass.
-const DESCENDANTS_MAX: usize = 50_000;
+pub(crate) const DESCENDANTS_MAX: usize = 50_000;
 
 /// The processes of a run.
 pub(super) struct Tree {
@@ -80,7 +80,7 @@ impl Tree {
 
 /// Sends a signal to a process that is still below this one: since it was listed, its parent may
 /// have reaped it, and its number may be another's. The descriptor stays with the one process.
-fn kill_descendant(process: Pid, signal: Signal) {
+pub(crate) fn kill_descendant(process: Pid, signal: Signal) {
     let Ok(descriptor) = pidfd_open(process, PidfdFlags::empty()) else { return };
     if is_descendant(process.as_raw_nonzero().get()).unwrap_or(false) {
         // It has ended meanwhile, or is root's by a right of the system: then it is seen to stay.
@@ -98,7 +98,12 @@ fn status_of(status: WaitStatus) -> Status {
 
 /// The processes below this one, parents first, at most about so many.
 pub(super) fn descendants(max: usize) -> Vec<Pid> {
-    let mut found = children(rustix::process::getpid());
+    descendants_of(rustix::process::getpid(), max)
+}
+
+/// The processes below one, parents first, at most about so many.
+pub(crate) fn descendants_of(process: Pid, max: usize) -> Vec<Pid> {
+    let mut found = children(process);
     let mut at = 0;
     while at < found.len() && found.len() < max {
         found.extend(children(found[at]));
@@ -114,7 +119,7 @@ pub(super) fn can_be_seen() -> io::Result<()> {
 }
 
 /// The children of all threads of a process; none of one that is gone.
-fn children(process: Pid) -> Vec<Pid> {
+pub(crate) fn children(process: Pid) -> Vec<Pid> {
     let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero()));
     let mut found = Vec::new();
     for thread in threads.into_iter().flatten().flatten() {

@@ -1,8 +1,9 @@
 //! When the server is gone or no longer interested, its programs end too.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use annunciator_launcher::{Launcher, Status};
@@ -26,18 +27,22 @@ async fn parent(out: &Path) -> String {
     tokio::time::timeout(Duration::from_secs(20), named).await.expect("the program has started")
 }
 
-#[test]
-fn nothing_survives_a_server_that_is_killed() {
-    // The other binary is the server here; it passes its environment on, with our mark.
-    let stage = Stage::shell("sleep 1000 & setsid sleep 1000 & trap '' TERM; sleep 1000; wait");
-    let mut server = Command::new(binary())
+/// The other binary is the server here; it passes its environment on, with our mark.
+fn start_server(stage: &Stage) -> Child {
+    Command::new(binary())
         .args([stage.job.folders[0].as_os_str(), stage.job.file.as_os_str()])
         .env_clear()
         .envs(stage.job.environment.iter().cloned())
         .env("TMPDIR", &stage.job.sandbox.temporary)
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn nothing_survives_a_server_that_is_killed() {
+    let stage = Stage::shell("sleep 1000 & setsid sleep 1000 & trap '' TERM; sleep 1000; wait");
+    let mut server = start_server(&stage);
     // The server itself, the program, and three that sleep.
     until("all of them run", || stage.marked().len() == 5);
     server.kill().unwrap();
@@ -84,6 +89,29 @@ fn a_launcher_process_that_is_killed_takes_the_program_with_it() {
     });
     assert_eq!(ended.status, Status::Lost);
     until("all of them are gone", || stage.marked().is_empty());
+}
+
+#[test]
+fn what_outlives_its_launcher_process_is_ended_by_the_server() {
+    // Two that nobody's group holds, one below the other; the private folder is the working folder.
+    let stage = Stage::shell(
+        "setsid sh -c 'setsid sleep 1000 & wait' &\n\
+         echo $PPID >new; mv new parent; trap '' TERM; wait",
+    );
+    let mut server = start_server(&stage);
+    // The server itself, the program, a shell and one that sleeps.
+    until("all of them run", || stage.marked().len() == 4);
+    let folder = fs::read_dir(&stage.job.sandbox.temporary).unwrap().next().unwrap().unwrap();
+    let parent = folder.path().join("parent");
+    until("the program has named its parent", || parent.exists());
+    let parent = fs::read_to_string(parent).unwrap();
+    assert!(Command::new("kill").args(["-9", parent.trim()]).status().unwrap().success());
+    until("only the server is left", || stage.marked().len() <= 1);
+    assert!(server.wait().unwrap().success());
+    let mut words = String::new();
+    server.stdout.take().unwrap().read_to_string(&mut words).unwrap();
+    assert!(words.contains("status: Lost"), "{words}");
+    assert_eq!(stage.marked(), [], "none was handed to somebody else");
 }
 
 #[test]

@@ -69,6 +69,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
         tracing::warn!("{warning}");
     }
     raise_open_files();
+    if let Err(error) = annunciator_launcher::adopt_strays() {
+        tracing::warn!(%error, "What an executable leaves when it kills its watcher cannot be ended");
+    }
     let bootstrap = args.bootstrap.as_deref().map(read_bootstrap).transpose()?;
     let mut server_config = server_config(&config);
     server_config.wait_for_bootstrap = bootstrap.is_some();
