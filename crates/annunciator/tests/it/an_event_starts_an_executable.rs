@@ -24,6 +24,13 @@ impl Workshop {
         Self { site: Site::start_with(&dirs), folder }
     }
 
+    /// A folder that what it starts may write to, beside the executables.
+    fn writable(&self) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        self.site.save(&json!({"executable": {"writable_dirs": [folder.path()]}}));
+        folder
+    }
+
     fn write(&self, name: &str, script: &str) -> PathBuf {
         let file = self.folder.path().join(name);
         // A file that is open for writing cannot be started: it comes whole, by its name.
@@ -62,11 +69,15 @@ fn text_full_of_metacharacters_reaches_it_unchanged_and_inert() {
     let workshop = Workshop::open();
     let script = r#"printf '%s\n' "$#" "$1" "$2"; printf '%s\n' "$DESCR" "$PARAM_NAME"; cat"#;
     workshop.use_script("show", script, &["--text=%DESCR%", "%PARAM:name%"]);
-    let hostile =
-        "$(touch /tmp/annunciator-owned) `id`; 'a' \"b\" %EVENT% {{7*7}} \\n ä\u{2028}\nX: y";
+    let writable = workshop.writable();
+    let owned = writable.path().join("owned");
+    let hostile = format!(
+        "$(touch {}) `id`; 'a' \"b\" %EVENT% {{{{7*7}}}} \\n ä\u{2028}\u{202e}\u{1b}[31m\r\nX: y",
+        owned.display()
+    );
     workshop
         .site
-        .submit_event(critical("disk.full").description(hostile).parameter("name", "; ls"));
+        .submit_event(critical("disk.full").description(&hostile).parameter("name", "; ls"));
     let (attempt, _) = workshop.wait_for("delivered");
     let stdout = text(&attempt["run"]["stdout"]);
     let expected = format!("2\n--text={hostile}\n; ls\n{hostile}\n; ls\n");
@@ -74,7 +85,7 @@ fn text_full_of_metacharacters_reaches_it_unchanged_and_inert() {
     let event: Value = serde_json::from_str(rest).expect("the event as JSON");
     assert_eq!(event["description"], hostile);
     assert_eq!(event["parameters"]["name"], "; ls");
-    assert!(!Path::new("/tmp/annunciator-owned").exists());
+    assert!(!owned.exists(), "nothing of the text was executed");
     assert_eq!(attempt["run"]["status"], "exited with status 0");
     let shown = workshop.site.run(&["ledger", "show", text(&attempt_id(&workshop))]);
     assert!(shown.contains("exited with status 0") && shown.contains("standard output"), "{shown}");
@@ -164,10 +175,16 @@ fn what_others_may_change_is_refused_at_save_and_not_started_later() {
 #[test]
 fn a_daemon_that_it_leaves_does_not_survive_nor_hold_up_the_others() {
     let workshop = Workshop::open();
-    let marker = format!("annunciator-survivor-{}", std::process::id());
-    // A grandchild of its own session that keeps the output open.
-    let script =
-        format!("(setsid sh -c 'exec -a {marker} sleep 300' &) ; setsid sleep 301 & echo left");
+    // Two of sessions of their own that keep the output open; each carries the folder's name and the
+    // number of its run, which no other process does.
+    let marker = workshop.folder.path().join("survivor");
+    let marker = marker.to_str().expect("text");
+    let script = format!(
+        "marker={marker}-$$\n\
+         (setsid sh -c 'sleep 300; exit' \"$marker\" &); setsid sh -c 'sleep 300; exit' \"$marker\" &\n\
+         count() {{ cat /proc/[0-9]*/cmdline 2>&- | tr '\\0' '\\n' | grep -c \"^[/]${{marker#/}}\\$\"; }}\n\
+         while test \"$(count)\" -lt 2; do sleep 0.01; done; echo left"
+    );
     workshop.use_script("daemon", &script, &[]);
     workshop.site.submit("one");
     workshop.site.submit("two");
@@ -176,7 +193,86 @@ fn a_daemon_that_it_leaves_does_not_survive_nor_hold_up_the_others() {
         let detail = workshop.site.delivery(text(&delivery["id"]));
         let run = &detail["attempts"][0]["run"];
         assert_eq!(run["stdout"], "left\n");
-        assert!(run["processes_ended"].as_u64() >= Some(1), "{run}");
+        assert!(run["processes_ended"].as_u64() >= Some(2), "{run}");
+    }
+    assert_eq!(processes_with(marker), Vec::<String>::new(), "they survive");
+}
+
+/// Processes with an argument that begins so.
+fn processes_with(argument: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").expect("a list").flatten();
+    let is_one = |folder: &Path| {
+        let words = fs::read(folder.join("cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).any(|word| word.starts_with(argument.as_bytes()))
+    };
+    let found = processes.map(|entry| entry.path()).filter(|folder| is_one(folder));
+    found.map(|folder| folder.display().to_string()).collect()
+}
+
+#[test]
+fn what_kills_its_launcher_process_leaves_nothing_behind() {
+    let workshop = Workshop::open();
+    let writable = workshop.writable();
+    let marker = workshop.folder.path().join("survivor");
+    let marker = marker.to_str().expect("text");
+    let script = format!(
+        "setsid sh -c 'sleep 300; exit' {} &\necho $PPID >{out}/new; mv {out}/new {out}/launcher; wait",
+        marker,
+        out = writable.path().display(),
+    );
+    workshop.use_script("killer", &script, &[]);
+    workshop.site.save(&json!({"delivery": {"retry_schedule_s": [600]}}));
+    workshop.site.submit("disk.full");
+    // The newest kernels do not let the program do it: the test does it in its place.
+    let launcher = eventually("a program that runs", || match processes_with(marker).is_empty() {
+        true => Err("no survivor yet".to_owned()),
+        false => {
+            fs::read_to_string(writable.path().join("launcher")).map_err(|error| error.to_string())
+        }
+    });
+    let kill = std::process::Command::new("kill").args(["-9", launcher.trim()]).status();
+    assert!(kill.expect("kill runs").success());
+    let detail = workshop.site.wait_for_the_delivery("an end", |detail| {
+        detail["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty())
+    });
+    assert_eq!(detail["attempts"][0]["outcome"], "uncertain", "{detail}");
+    assert_eq!(processes_with(marker), Vec::<String>::new(), "they survive");
+    workshop.site.cancel_the_rest();
+}
+
+#[test]
+fn a_renamed_one_does_not_wait_for_what_was_planned_for_the_old() {
+    let workshop = Workshop::open();
+    let old = workshop.use_script("page", "exit 0", &[]);
+    workshop.site.save(&json!({"delivery": {"retry_schedule_s": [600]}}));
+    // Not to be started while the event is planned, so that its delivery waits.
+    set_mode(&old, 0o666);
+    workshop.site.submit("old");
+    workshop.site.wait_for_the_delivery("a refusal", |detail| {
+        detail["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty())
+    });
+    let new = workshop.write("page2", "echo new");
+    fs::remove_file(&old).expect("it was there");
+    workshop.site.save(&json!({"executable": {"file": new}}));
+    workshop.site.submit("new");
+    eventually("the new one starts", || {
+        let deliveries = workshop.site.deliveries();
+        let states: Vec<&str> = deliveries.iter().map(|one| text(&one["state"])).collect();
+        // The newest comes first.
+        if states == ["delivered", "queued"] { Ok(()) } else { Err(states.join(", ")) }
+    });
+    workshop.site.cancel_the_rest();
+}
+
+#[test]
+fn folders_that_lay_open_data_or_executables_are_refused() {
+    let workshop = Workshop::open();
+    for folder in [Path::new("/"), workshop.folder.path(), &workshop.site.server.data_folder()] {
+        let patch = json!({"executable": {"writable_dirs": [folder]}});
+        let problem = workshop.site.patch_settings(&patch).expect_status(422).json();
+        assert_eq!(problem["errors"][0]["pointer"], "/executable/writable_dirs", "{problem}");
+        let detail = text(&problem["errors"][0]["detail"]);
+        assert!(detail.contains("open to the executable"), "{detail}");
     }
 }
 

@@ -28,6 +28,7 @@ mod crash_limit_holds_over_senders_restarts_outage_and_clock;
 mod crash_sigkill_cycles_lose_nothing;
 mod demo_once_delivers_and_ends;
 mod event_text_cannot_inject;
+mod event_text_reaches_an_sms_unchanged_and_inert;
 mod every_route_of_the_document_answers;
 mod explain_says_what_the_planner_decides;
 mod fuzz_corpora_are_replayed;
