@@ -7,6 +7,7 @@ mod certificates;
 mod inbox;
 mod ledger;
 mod limits;
+mod lines;
 mod operator;
 mod queue;
 mod records;
@@ -78,6 +79,9 @@ pub const PROMISES: &[Promise] = promises![
     limits::a_slot_is_asked_for_when_something_is_handed_over,
     limits::a_settlement_frees_its_slot_whatever_becomes_of_the_claim,
     limits::those_who_wait_stand_in_line,
+    lines::a_line_is_that_of_its_rule,
+    lines::whatever_was_put_off_is_released_in_its_old_place,
+    lines::what_one_plan_makes_of_an_event_counts_once,
     limits::a_summary_tells_exactly_what_was_limited,
     limits::what_comes_after_the_text_stays_for_the_next_summary,
     limits::an_event_and_a_summary_take_turns,

@@ -30,7 +30,7 @@ pub use ledger::{
 };
 pub use limits::{
     AUDIENCE_MAX, LimitClockRecord, Limited, LimitedKey, LimitedType, Limits, PlannedLimit,
-    SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource, SummaryVerdict,
+    SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource, SummaryVerdict, Waiting,
 };
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,

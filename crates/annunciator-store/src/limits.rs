@@ -6,7 +6,7 @@
 //! Failure: as of every call of [`crate::Store`].
 
 use annunciator_core::{
-    ChannelName, Counter, Event, HeldTime, Lane, LimitKey, LimitRule, NotificationId,
+    ChannelName, Counter, Event, EventUid, HeldTime, Lane, LimitKey, LimitRule, NotificationId,
     NotificationLimit, Recipient, Scope, Timestamp,
 };
 use async_trait::async_trait;
@@ -28,6 +28,17 @@ pub struct PlannedLimit {
     pub now: HeldTime,
 }
 
+/// One that waits for a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// What is to be handed over.
+    pub notification: NotificationId,
+    /// What it is about: what one plan made of one event asks together.
+    pub event: EventUid,
+    /// When that plan was made.
+    pub planned_at: Timestamp,
+}
+
 /// Names a slot; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub i64);
@@ -39,6 +50,10 @@ pub struct SlotAsk {
     pub limit: NotificationLimit,
     /// What is handed over.
     pub notification: NotificationId,
+    /// What it is about: what one plan made of one event is counted once.
+    pub event: EventUid,
+    /// When that plan was made.
+    pub planned_at: Timestamp,
     /// Whether it was tried before, for any recipient.
     pub was_tried: bool,
     /// Whether it may have arrived without anybody knowing: then it is another hand-over.
@@ -177,14 +192,19 @@ pub trait Limits: Send + Sync {
     /// before its attempt until a period after its end.
     async fn take_slot(&self, ask: SlotAsk) -> Result<SlotAnswer>;
 
-    /// Gives notifications, oldest first, the times at which they should ask again: about as many
-    /// as the limit allows per period, those that waited longest first.
+    /// Gives those who wait, oldest first, the times at which they should ask again: about as many
+    /// as the limit allows per period, those that waited longest first. Those of one plan
+    /// about one event ask at the same time. Under another rule than before the line is new.
     async fn line_up(
         &self,
         limit: NotificationLimit,
-        notifications: Vec<NotificationId>,
+        waiting: Vec<Waiting>,
         now: HeldTime,
     ) -> Result<Vec<HeldTime>>;
+
+    /// The limits may have changed: whatever was put off is due, in its old place in the queue,
+    /// and all lines are new. Answers how many deliveries that were.
+    async fn release_put_off(&self, now: Timestamp) -> Result<usize>;
 
     /// Ends the slots of attempts that died with their process: call it once, before the first
     /// attempt. Answers how many.

@@ -22,6 +22,10 @@ const EXPIRY_WAIT_MS: i64 = 10_000;
 const REFUSED_WAIT_MS: i64 = 1_000;
 
 pub(super) async fn run(inner: Arc<Inner>) {
+    // The last process may have died between a change of limits and its release.
+    if !inner.release_put_off().await {
+        inner.limits_changed.notify_one();
+    }
     let mut expiry_at = inner.clock.now();
     loop {
         if inner.lanes.is_draining() {

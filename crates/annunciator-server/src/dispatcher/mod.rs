@@ -7,9 +7,10 @@
 //! transient failure of its deliveries; a store that refuses settlements is asked again.
 //!
 //! Concurrency: the *claimer* asks the store, *workers* (per lane, bounded by its transport) make
-//! attempts, the *settler* commits what came of them. `wake` wakes the claimer; it is notified
-//! after every commit that queues something, when a lane runs low, and by operators. Whatever is
-//! in memory when the process dies is claimed in the store, and lapses at the next start.
+//! attempts, the *settler* commits what came of them; *put off* releases what waits for a limit
+//! when the settings change. `wake` wakes the claimer; it is notified after every commit that
+//! queues something, when a lane runs low, and by operators. Whatever is in memory when the
+//! process dies is claimed in the store, and lapses at the next start.
 
 mod claimer;
 pub mod lanes;
@@ -21,7 +22,7 @@ mod settler;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use annunciator_core::{Clock, Delivery, DeliveryState, Failure, Lane, Timestamp};
@@ -76,6 +77,10 @@ struct Inner {
     metrics: Metrics,
     planner: PlannerInbox,
     wake: Notify,
+    /// The settings changed: what was put off by a limit is looked at.
+    limits_changed: Notify,
+    /// How often that was.
+    limit_changes: AtomicU64,
     /// Work was found in memory whose lifetime has ended: lifetimes are looked at now.
     has_expired: AtomicBool,
     settlements: mpsc::UnboundedSender<Ended>,
@@ -112,11 +117,12 @@ pub struct Starter {
 }
 
 impl Starter {
-    /// Starts claimer and settler; the settings in force are those that were saved.
+    /// Starts its tasks; the settings in force are those that were saved.
     pub fn start(self) {
         let inner = self.inner;
         inner.tasks.spawn("settler", settler::run(inner.clone(), self.settlements));
         inner.tasks.spawn("claimer", claimer::run(inner.clone()));
+        inner.tasks.spawn("put off", limits::run(inner.clone()));
     }
 }
 
@@ -131,7 +137,6 @@ impl Dispatcher {
     }
 
     /// A dispatcher, and what starts it.
-    #[must_use]
     pub fn new(surroundings: Surroundings) -> (Self, Starter) {
         // Unbounded, but what can be sent is bounded by what the lanes hold: the settler gives
         // their room back only after its commit.
@@ -146,6 +151,8 @@ impl Dispatcher {
             metrics: surroundings.metrics,
             planner: surroundings.planner,
             wake: Notify::new(),
+            limits_changed: Notify::new(),
+            limit_changes: AtomicU64::new(0),
             has_expired: AtomicBool::new(false),
             settlements,
             tasks: surroundings.tasks,
@@ -185,12 +192,15 @@ impl Dispatcher {
         self.inner.wake.notify_one();
     }
 
-    /// Settings have changed: what failed before may work now.
+    /// Settings have changed: what failed before may work now, and what was put off by a limit
+    /// asks again.
     pub fn settings_changed(&self) {
         for (lane, _) in self.inner.lanes.suspensions() {
             self.inner.metrics.lane_suspended.get_or_create(&labels(&lane)).set(0);
         }
         self.inner.lanes.resume_all();
+        self.inner.limit_changes.fetch_add(1, Ordering::AcqRel);
+        self.inner.limits_changed.notify_one();
         self.wake();
     }
 
@@ -278,26 +288,36 @@ impl Inner {
     /// Ends claims without an attempt: the deliveries keep their place in the queue.
     fn give_back(&self, work: &Work) {
         let now = self.clock.now();
-        self.end_claims(work, |delivery| settle::give_back(delivery, now));
+        self.end_claims(work, None, |delivery| settle::give_back(delivery, now));
     }
 
-    /// Ends claims without an attempt.
-    fn end_claims(&self, work: &Work, state: impl Fn(&Delivery) -> DeliveryState) {
+    /// Ends claims without an attempt; `limit_changes` is of those that were put off by a limit.
+    fn end_claims(
+        &self,
+        work: &Work,
+        limit_changes: Option<u64>,
+        state: impl Fn(&Delivery) -> DeliveryState,
+    ) {
         for (position, claimed) in work.order.deliveries.iter().enumerate() {
             let mut delivery = claimed.delivery.clone();
             delivery.state = state(&delivery);
             let slot = self.slot_end(work, false).filter(|_| position == 0);
             let token = claimed.token;
             let settlement = Settlement { delivery, token, attempt: None, raise: None, slot };
-            self.settle(settlement, Some(work.bytes_of(position)));
+            let held_bytes = Some(work.bytes_of(position));
+            self.end(Ended { settlement, held_bytes, limit_changes });
         }
     }
 
     /// Ends a claim. `held_bytes` is the room it takes in its lane, none when it takes none.
     fn settle(&self, settlement: Settlement, held_bytes: Option<usize>) {
+        self.end(Ended { settlement, held_bytes, limit_changes: None });
+    }
+
+    fn end(&self, ended: Ended) {
         // The settler ends after all workers; a closed channel means that the process ends and
         // the claim lapses.
-        let _ = self.settlements.send(Ended { settlement, held_bytes });
+        let _ = self.settlements.send(ended);
     }
 
     /// The relay of a lane is in trouble: what waits in memory goes back to the store.

@@ -8,6 +8,7 @@
 //! so nobody repeats the attempts (quality G4: settlements go on when the disk is nearly full).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annunciator_core::{DeliveryId, DeliveryState, Lane, Timestamp};
@@ -27,6 +28,8 @@ pub(super) struct Ended {
     pub(super) settlement: Settlement,
     /// Room in its lane, none when it was never held there. Unit: octets.
     pub(super) held_bytes: Option<usize>,
+    /// How often limits had changed when it was put off by one.
+    pub(super) limit_changes: Option<u64>,
 }
 
 pub(super) async fn run(inner: Arc<Inner>, mut settlements: UnboundedReceiver<Ended>) {
@@ -43,9 +46,14 @@ pub(super) async fn run(inner: Arc<Inner>, mut settlements: UnboundedReceiver<En
         }
         let ended = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_MAX));
         let rooms: Vec<_> = ended.iter().map(Room::of).collect();
+        let limit_changes = ended.iter().filter_map(|ended| ended.limit_changes).min();
         let has_raised = ended.iter().any(|ended| ended.settlement.raise.is_some());
         commit(&inner, ended.into_iter().map(|ended| ended.settlement).collect()).await;
         release(&inner, &rooms);
+        // The release of that change may have come before this commit.
+        if limit_changes.is_some_and(|then| then < inner.limit_changes.load(Ordering::Acquire)) {
+            inner.limits_changed.notify_one();
+        }
         if has_raised {
             inner.planner.note_backlog();
         }

@@ -13,14 +13,14 @@ use super::samples::{
 };
 use crate::{
     LimitClockRecord, LimitedType, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
-    SlotAnswer, SlotAsk, SlotEnd, SlotId, Store, SummaryCommit, SummaryVerdict,
+    SlotAnswer, SlotAsk, SlotEnd, SlotId, Store, SummaryCommit, SummaryVerdict, Waiting,
 };
 
-const PERIOD_MS: i64 = 1_000;
+pub(super) const PERIOD_MS: i64 = 1_000;
 /// When held time begins in these checks: nowhere near the wall clock.
-const BEGIN: HeldTime = HeldTime(50_000);
+pub(super) const BEGIN: HeldTime = HeldTime(50_000);
 
-fn limit(count: u32) -> NotificationLimit {
+pub(super) fn limit(count: u32) -> NotificationLimit {
     NotificationLimit {
         key: LimitKey("email/server".into()),
         rule: LimitRule { count, period_ms: PERIOD_MS },
@@ -51,7 +51,7 @@ async fn commit_limited(store: &dyn Store, number: u32, count: u32, now: HeldTim
     limited.is_empty()
 }
 
-async fn decisions(store: &dyn Store, number: u32) -> Vec<DecisionKind> {
+pub(super) async fn decisions(store: &dyn Store, number: u32) -> Vec<DecisionKind> {
     let row = store.event(uid_of(number)).await.expect("read").expect("it is there");
     row.decisions.into_iter().map(|decision| decision.kind).collect()
 }
@@ -133,10 +133,12 @@ pub(super) async fn a_limited_notification_leaves_a_decision_and_no_delivery(sto
     assert_eq!(store.limited_keys().await.expect("read")[0].count, 1);
 }
 
-fn slot_ask(number: u32, count: u32, now: HeldTime) -> SlotAsk {
+pub(super) fn slot_ask(number: u32, count: u32, now: HeldTime) -> SlotAsk {
     SlotAsk {
         limit: limit(count),
         notification: notification_id_of(number),
+        event: uid_of(number),
+        planned_at: time_of(number),
         was_tried: false,
         may_have_arrived: false,
         now,
@@ -144,7 +146,7 @@ fn slot_ask(number: u32, count: u32, now: HeldTime) -> SlotAsk {
 }
 
 /// Frees a slot as the settlement of a claim that nobody holds does.
-async fn free(store: &dyn Store, slot: SlotId, at: HeldTime, may_have_arrived: bool) {
+pub(super) async fn free(store: &dyn Store, slot: SlotId, at: HeldTime, may_have_arrived: bool) {
     let event = event(900_000);
     let delivery = planned(&event, 900_000, "z", 1, &queued(START)).deliveries.remove(0);
     let mut settlement = settlement(&delivery, 77, DeliveryState::Delivered { at: START });
@@ -253,12 +255,21 @@ pub(super) async fn a_settlement_frees_its_slot_whatever_becomes_of_the_claim(st
     assert_eq!(store.take_slot(slot_ask(2, 1, at)).await.expect("asked"), SlotAnswer::Full);
 }
 
+/// One that stands in line.
+pub(super) fn line_of(number: u32) -> Waiting {
+    Waiting {
+        notification: notification_id_of(number),
+        event: uid_of(number),
+        planned_at: time_of(number),
+    }
+}
+
 pub(super) async fn those_who_wait_stand_in_line(store: &dyn Store) {
     let SlotAnswer::Taken(slot) = store.take_slot(slot_ask(0, 2, BEGIN)).await.expect("asked")
     else {
         panic!("it is free")
     };
-    let ids = |numbers: std::ops::Range<u32>| numbers.map(notification_id_of).collect::<Vec<_>>();
+    let ids = |numbers: std::ops::Range<u32>| numbers.map(line_of).collect::<Vec<_>>();
     let line_up = |numbers, now| async move {
         store.line_up(limit(2), ids(numbers), now).await.expect("lined up")
     };

@@ -1,8 +1,6 @@
 //! [`Limits`] over the writer and the readers.
 
-use annunciator_core::{
-    Counter, HeldTime, LimitKey, LimitRule, NotificationId, NotificationLimit, Timestamp,
-};
+use annunciator_core::{Counter, HeldTime, LimitKey, LimitRule, NotificationLimit, Timestamp};
 use async_trait::async_trait;
 
 use super::group::Kind;
@@ -10,7 +8,7 @@ use super::session::Session;
 use super::{SqliteStore, limits, slots};
 use crate::{
     LimitClockRecord, Limited, LimitedKey, Limits, Result, SlotAnswer, SlotAsk, SummaryCommit,
-    SummaryVerdict,
+    SummaryVerdict, Waiting,
 };
 
 #[async_trait]
@@ -22,12 +20,28 @@ impl Limits for SqliteStore {
     async fn line_up(
         &self,
         limit: NotificationLimit,
-        notifications: Vec<NotificationId>,
+        waiting: Vec<Waiting>,
         now: HeldTime,
     ) -> Result<Vec<HeldTime>> {
-        let work =
-            move |session: &mut Session| Ok(slots::line_up(session, &limit, &notifications, now)?);
+        let work = move |session: &mut Session| Ok(slots::line_up(session, &limit, &waiting, now)?);
         self.write(Kind::Flow, 1, work).await
+    }
+
+    async fn release_put_off(&self, now: Timestamp) -> Result<usize> {
+        let start = |session: &mut Session| Ok(slots::end_lines(&session.connection)?);
+        self.write(Kind::Flow, 1, start).await?;
+        let (mut after, mut count) = (i64::MIN, 0);
+        loop {
+            let step = move |session: &mut Session| {
+                Ok(slots::release_some(&session.connection, now, after)?)
+            };
+            let (last, released) = self.write(Kind::Flow, slots::RELEASED_MAX, step).await?;
+            count += released;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(count),
+            }
+        }
     }
 
     async fn free_lost_slots(&self, now: HeldTime) -> Result<usize> {

@@ -20,8 +20,9 @@ pub(super) fn settle(
     let Session { connection, memory, .. } = session;
     let mut update = connection.prepare_cached(
         "UPDATE deliveries SET state = ?1, at = ?2, due_at = coalesce(?3, due_at),
-           expires_at = ?4, attempts = ?5, retries = ?6, possibly_duplicated = ?7, failure = ?8
-         WHERE key = ?9 AND claims = ?10 AND state = ?11",
+           expires_at = ?4, attempts = ?5, retries = ?6, possibly_duplicated = ?7, failure = ?8,
+           put_off = ?9
+         WHERE key = ?10 AND claims = ?11 AND state = ?12",
     )?;
     let mut attempts = Attempts::over(connection)?;
     let mut stale = Vec::new();
@@ -58,7 +59,7 @@ fn settle_flight(
     let delivery = &settlement.delivery;
     let same =
         if flight.since_planning { state::PLANNED_IN_FLIGHT } else { state::CLAIMED_IN_FLIGHT };
-    let (state, at, due_at) = match delivery.state {
+    let (number, at, due_at) = match delivery.state {
         DeliveryState::Queued { due_at } => (state::QUEUED, due_at, Some(due_at.0)),
         // Still under way, with a longer lease.
         DeliveryState::InFlight { lease_until } => (same, lease_until, None),
@@ -66,8 +67,9 @@ fn settle_flight(
         DeliveryState::Failed { at } => (state::FAILED, at, None),
         DeliveryState::Cancelled { at } => (state::CANCELLED, at, None),
     };
+    let is_put_off = number == state::QUEUED && settlement.attempt.is_none();
     let count = update.execute(rusqlite::params![
-        state,
+        number,
         at.0,
         due_at,
         delivery.expires_at.0,
@@ -75,6 +77,7 @@ fn settle_flight(
         delivery.retries,
         delivery.possibly_duplicated,
         delivery.last_failure.as_ref().map(to_json),
+        is_put_off,
         flight.key,
         flight.token,
         same,

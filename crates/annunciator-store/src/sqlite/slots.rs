@@ -8,24 +8,32 @@
 //! its taking until T after its end, so all of them were occupied when the last was taken, and a
 //! slot is given only while fewer than N are. A slot whose attempt handed nothing over is no
 //! hand-over and is given back. Times of ends are rounded up, times of takings down.
+//! What one plan made of one event for one limit is one notification here, however many messages
+//! it takes. While it occupies a slot, its other messages share it: they add nothing to what is
+//! occupied, so never more than N are, and the proof holds for those who share too.
 //! The test `contract::limits::no_period_sees_more_hand_overs_than_the_limit` looks at every
 //! period.
 //!
 //! Failure: an attempt that dies with its process ended at the next start, at the latest.
 
-use annunciator_core::{HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp};
+use annunciator_core::{
+    EventUid, HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::fault::Trouble;
 use super::limits::key_row;
 use super::rows::{keys_of, state};
 use super::session::Session;
-use crate::{LimitClockRecord, SlotAnswer, SlotAsk, SlotEnd, SlotId};
+use crate::{LimitClockRecord, SlotAnswer, SlotAsk, SlotEnd, SlotId, Waiting};
 
 /// How much longer than a period the steps of the line are, so that those who wait mostly find the
 /// slots free: attempts take time. Unit: parts of the period, and milliseconds.
 const STEP_MARGIN_PART: i64 = 50;
 const STEP_MARGIN_MS: i64 = 25;
+
+/// Most put off deliveries that one transaction looks at.
+pub(super) const RELEASED_MAX: usize = 500;
 
 /// Lets an attempt begin, or not.
 pub(super) fn take(session: &mut Session, ask: &SlotAsk) -> Result<SlotAnswer> {
@@ -36,35 +44,51 @@ pub(super) fn take(session: &mut Session, ask: &SlotAsk) -> Result<SlotAnswer> {
     connection
         .prepare_cached("DELETE FROM limit_slots WHERE key = ?1 AND freed_at <= ?2")?
         .execute((key, ended_before.0))?;
-    // Another order of a notification that is counted already.
-    let is_shared = !ask.may_have_arrived && holds_slot(connection, key, ask.notification)?;
-    if !is_shared {
+    // Another message about what is counted already.
+    let shares = if ask.may_have_arrived { None } else { slot_of(connection, key, ask)? };
+    if shares.is_none() {
         if !ask.may_have_arrived && ask.was_tried && has_arrived(connection, ask.notification)? {
             return Ok(SlotAnswer::Passes);
         }
-        if occupied(connection, key)? >= i64::from(rule.count) {
+        if is_full(connection, key, *rule)? {
             return Ok(SlotAnswer::Full);
         }
     }
-    let insert = "INSERT INTO limit_slots (key, notification, taken_at) VALUES (?1, ?2, ?3)";
+    let insert = "INSERT INTO limit_slots (key, event, planned_at, shares, taken_at)
+                  VALUES (?1, ?2, ?3, ?4, ?5)";
     let number = connection.prepare_cached(insert)?.insert((
         key,
-        ask.notification.0.as_bytes(),
+        ask.event.0.as_bytes(),
+        ask.planned_at.0,
+        shares,
         ask.now.0,
     ))?;
     Ok(SlotAnswer::Taken(SlotId(number)))
 }
 
-/// Slots that are not free, once those that ended long enough ago are gone.
-fn occupied(connection: &Connection, key: i64) -> Result<i64> {
+/// Whether no slot is free, once those that ended long enough ago are gone.
+fn is_full(connection: &Connection, key: i64, rule: LimitRule) -> Result<bool> {
+    // Mostly nobody shares, and this is quicker.
     let count = "SELECT count(*) FROM limit_slots WHERE key = ?1";
+    let rows: i64 = connection.prepare_cached(count)?.query_row([key], |row| row.get(0))?;
+    Ok(rows >= i64::from(rule.count) && occupied(connection, key)? >= i64::from(rule.count))
+}
+
+/// Slots that are not free; those who share are one.
+fn occupied(connection: &Connection, key: i64) -> Result<i64> {
+    let count = "SELECT count(DISTINCT coalesce(shares, number)) FROM limit_slots WHERE key = ?1";
     connection.prepare_cached(count)?.query_row([key], |row| row.get(0))
 }
 
-fn holds_slot(connection: &Connection, key: i64, id: NotificationId) -> Result<bool> {
+/// The slot that other messages of the same plan about the same event hold.
+fn slot_of(connection: &Connection, key: i64, ask: &SlotAsk) -> Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT 1 FROM limit_slots WHERE key = ?1 AND notification = ?2")?
-        .exists((key, id.0.as_bytes()))
+        .prepare_cached(
+            "SELECT coalesce(shares, number) FROM limit_slots
+             WHERE key = ?1 AND event = ?2 AND planned_at = ?3 ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row((key, ask.event.0.as_bytes(), ask.planned_at.0), |row| row.get(0))
+        .optional()
 }
 
 /// Whether the notification reached one of its recipients.
@@ -110,8 +134,9 @@ fn frees_at(connection: &Connection, key: i64, rule: LimitRule, now: HeldTime) -
     if over < 0 {
         return Ok(now);
     }
-    let find = "SELECT freed_at FROM limit_slots WHERE key = ?1
-                ORDER BY freed_at IS NULL, freed_at LIMIT 1 OFFSET ?2";
+    let find = "SELECT CASE WHEN count(*) = count(freed_at) THEN max(freed_at) END AS at
+                FROM limit_slots WHERE key = ?1 GROUP BY coalesce(shares, number)
+                ORDER BY at IS NULL, at LIMIT 1 OFFSET ?2";
     let freed_at: Option<i64> =
         connection.prepare_cached(find)?.query_row((key, over), |row| row.get(0))?;
     Ok(match freed_at {
@@ -129,10 +154,19 @@ fn step_ms(rule: LimitRule) -> i64 {
 struct Line {
     at: HeldTime,
     used: u32,
+    last: Option<(EventUid, Timestamp)>,
 }
 
 impl Line {
-    fn next(&mut self, rule: LimitRule) -> HeldTime {
+    fn from(at: HeldTime) -> Self {
+        Self { at, used: 0, last: None }
+    }
+
+    fn next(&mut self, rule: LimitRule, one: &Waiting) -> HeldTime {
+        let plan = (one.event, one.planned_at);
+        if self.last.replace(plan) == Some(plan) {
+            return self.at;
+        }
         if self.used >= rule.count {
             self.at = self.at.plus_ms(step_ms(rule));
             self.used = 0;
@@ -144,40 +178,79 @@ impl Line {
 
 /// Gives those who wait the times at which to ask again: who stood in line before goes to its
 /// front, who is new to its end. Ids tell them apart: they are in the order of their making.
+/// A line is that of its rule: under another one nobody stands in it yet.
 pub(super) fn line_up(
     session: &mut Session,
     limit: &NotificationLimit,
-    notifications: &[NotificationId],
+    waiting: &[Waiting],
     now: HeldTime,
 ) -> Result<Vec<HeldTime>> {
     let connection = &session.connection;
     let (key, rule) = (key_row(connection, &limit.key)?.number, limit.rule);
     let first = frees_at(connection, key, rule, now)?;
-    let find = "SELECT line_at, line_used, line_last FROM limit_keys WHERE number = ?1";
+    let find = "SELECT line_at, line_used, line_last FROM limit_keys
+                WHERE number = ?1 AND line_count = ?2 AND line_period_ms = ?3";
     let (line_at, used, last): (i64, u32, Vec<u8>) = connection
         .prepare_cached(find)?
-        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let mut front = Line { at: first, used: 0 };
-    let mut end = Line { at: HeldTime(line_at), used };
+        .query_row((key, rule.count, rule.period_ms), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?
+        .unwrap_or_default();
+    let mut front = Line::from(first);
+    let mut end = Line { used, ..Line::from(HeldTime(line_at)) };
     if end.at < first {
-        end = Line { at: first, used: 0 };
+        end = Line::from(first);
     }
     let mut newest = last.clone();
-    let mut times = Vec::with_capacity(notifications.len());
-    for id in notifications {
-        if id.0.as_bytes().as_slice() <= last.as_slice() {
-            times.push(front.next(rule));
+    let mut times = Vec::with_capacity(waiting.len());
+    for one in waiting {
+        let id = one.notification.0.as_bytes().as_slice();
+        if id <= last.as_slice() {
+            times.push(front.next(rule, one));
         } else {
-            times.push(end.next(rule));
-            newest = newest.max(id.0.as_bytes().to_vec());
+            times.push(end.next(rule, one));
+            newest = newest.max(id.to_vec());
         }
     }
     connection
         .prepare_cached(
-            "UPDATE limit_keys SET line_at = ?2, line_used = ?3, line_last = ?4 WHERE number = ?1",
+            "UPDATE limit_keys SET line_at = ?2, line_used = ?3, line_last = ?4, line_count = ?5,
+               line_period_ms = ?6
+             WHERE number = ?1",
         )?
-        .execute((key, end.at.0, end.used, newest))?;
+        .execute((key, end.at.0, end.used, newest, rule.count, rule.period_ms))?;
     Ok(times)
+}
+
+/// Nobody stands in any line.
+pub(super) fn end_lines(connection: &Connection) -> Result<usize> {
+    connection.execute("UPDATE limit_keys SET line_count = 0 WHERE line_count > 0", [])
+}
+
+/// What was put off is due, in its old place in the queue. Answers where to go on, none at the
+/// end, and how many those were.
+pub(super) fn release_some(
+    connection: &Connection,
+    now: Timestamp,
+    after: i64,
+) -> Result<(Option<i64>, usize)> {
+    let mut select = connection.prepare_cached(
+        "SELECT key FROM deliveries WHERE put_off = 1 AND key > ?1 ORDER BY key LIMIT ?2",
+    )?;
+    let keys: Vec<i64> =
+        select.query_map((after, RELEASED_MAX), |row| row.get(0))?.collect::<Result<_>>()?;
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET due_at = min(created_at, ?2), put_off = 0
+         WHERE key = ?1 AND state = 0 AND due_at > ?2",
+    )?;
+    let mut count = 0;
+    for key in &keys {
+        count += update.execute((key, now.0))?;
+    }
+    // Whatever is put off from now on is put off by the limits of now.
+    let is_end = keys.len() < RELEASED_MAX;
+    Ok((keys.last().copied().filter(|_| !is_end), count))
 }
 
 /// Where held time stood, and the newest time that counts.

@@ -192,7 +192,7 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 6, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 7, "a new step needs a test from the old files");
 }
 
 #[tokio::test]
@@ -209,6 +209,7 @@ async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
         assert_eq!(store.tokens().await.unwrap()[0].name, "old");
         assert_eq!(store.certificates().await.unwrap(), []);
         assert!(crate::Limits::limited_keys(&*store).await.unwrap().is_empty());
+        assert_eq!(crate::Limits::release_put_off(&*store, START).await.unwrap(), 0);
         assert!(crate::Limits::limit_clock(&*store).await.unwrap().0.is_none());
         let kept = crate::KeptText { text: "x".to_owned(), saved_at: START };
         store.keep("a", kept.clone()).await.unwrap();
@@ -356,6 +357,10 @@ fn what_must_be_fast_uses_its_index() {
              d.key < 9 AND d.key >= 1 ORDER BY d.key DESC LIMIT 5",
             "INDEX deliveries_rare",
         ),
+        (
+            "SELECT key FROM deliveries WHERE put_off = 1 AND key > 1 ORDER BY key LIMIT 2",
+            "INDEX deliveries_put_off",
+        ),
         ("SELECT uid FROM events WHERE id = 'a' AND application = 'b'", "INDEX events_id"),
         ("SELECT key FROM deliveries WHERE key BETWEEN 1 AND 64 AND id = x'00'", "PRIMARY KEY"),
         ("SELECT 1 FROM deliveries WHERE state = 1 AND key >= 7", "PRIMARY KEY"),
@@ -394,7 +399,7 @@ async fn the_log_stays_small_under_load() {
 async fn what_counts_against_a_limit_outlives_a_kill() {
     use annunciator_core::{HeldTime, LimitKey, LimitRule, NotificationLimit};
 
-    use crate::contract::samples::notification_id_of;
+    use crate::contract::samples::{notification_id_of, uid_of};
     use crate::{Limits as _, SlotAnswer, SlotAsk};
 
     let dir = folder();
@@ -406,6 +411,8 @@ async fn what_counts_against_a_limit_outlives_a_kill() {
             origin: String::new(),
         },
         notification: notification_id_of(number),
+        event: uid_of(number),
+        planned_at: START,
         was_tried: false,
         may_have_arrived: false,
         now: HeldTime(now),

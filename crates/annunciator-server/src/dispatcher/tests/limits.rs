@@ -114,11 +114,52 @@ async fn who_waits_for_a_limit_holds_up_nobody_else() {
     assert_eq!(log.lock().expect("no panic while held").len(), 6, "three of each type");
     stand.step_for(59_000).await;
     assert_eq!(log.lock().expect("no panic while held").len(), 6);
-    stand.step_for(2_000).await;
+    // Who asks while the first attempts still run is given a step of the line, with its margin.
+    stand.step_for(3_000).await;
     assert_eq!(log.lock().expect("no panic while held").len(), 9);
-    // Without the limit nothing waits for it.
-    set_limit(&stand, &json!("none"));
-    step_until_delivered(&stand, 303).await;
+    // Without the limit nothing waits for it, not even for the clock.
+    let now = stand.clock.now();
+    change_limit(&stand, &json!("none"));
+    are_delivered(&stand, &log, 303).await;
+    assert_eq!(stand.clock.now(), now);
+}
+
+/// Puts a limit in force as a save of the settings does.
+fn change_limit(stand: &Stand, limit: &serde_json::Value) {
+    set_limit(stand, limit);
+    stand.dispatcher.as_ref().expect("it was started").settings_changed();
+}
+
+/// Ends when so many are delivered, without a move of the clock.
+async fn are_delivered(stand: &Stand, log: &Log, count: usize) {
+    let is_so = || async { log.lock().expect("no panic while held").len() == count };
+    stand.until("they are delivered", is_so).await;
+    stand.rest().await;
+    assert_eq!(log.lock().expect("no panic while held").len(), count);
+}
+
+#[tokio::test]
+async fn a_limit_that_is_made_wider_again_holds_nothing_back() {
+    let (mut stand, log) = stand_with(4, |_| Outcome::Delivered);
+    stand.queue(LANE, 0..100).await;
+    let wide = json!({"count": 10, "period_s": 60});
+    stand.start_with(|stand| set_limit(stand, &wide));
+    are_delivered(&stand, &log, 10).await;
+    // Somebody makes it narrow by mistake: the last of them would wait for days.
+    change_limit(&stand, &json!({"count": 1, "period_s": 3600}));
+    stand.step_for(300_000).await;
+    assert_eq!(log.lock().expect("no panic while held").len(), 10);
+    let began_at = stand.clock.now();
+    change_limit(&stand, &wide);
+    are_delivered(&stand, &log, 20).await;
+    assert_eq!(stand.clock.now(), began_at);
+    // What comes now stands behind them, and not at the end of the narrow line.
+    stand.queue(LANE, 200..210).await;
+    stand.dispatcher.as_ref().expect("it was started").note_queued(&Lane::new(LANE));
+    step_until_delivered(&stand, 110).await;
+    let took_ms = stand.clock.now().ms_since(began_at);
+    assert!(took_ms < 12 * 60_000, "{took_ms} ms for 10 periods");
+    assert_eq!(most_in(&log, 60_000), 10);
 }
 
 #[tokio::test]
