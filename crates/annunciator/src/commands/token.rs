@@ -29,7 +29,8 @@ enum TokenCommand {
         #[arg(long)]
         name: String,
         /// What it may do: administrator (everything), operator (read events and ledger; retry,
-        /// cancel, resend; silences), viewer (read events and ledger), ingest (hand in events, nothing else)
+        /// cancel, resend; silences; explain), viewer (read events and ledger), ingest (hand in events,
+        /// nothing else)
         #[arg(long, value_parser = parse_role)]
         role: Role,
         /// When it ends: a time, a date, or how long it lasts (90d) [default: never]
