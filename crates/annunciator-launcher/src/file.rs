@@ -122,8 +122,8 @@ impl fmt::Display for FileProblem {
             Flaw::DotSegments => write!(f, "{path} has .. in it: write the path without it"),
             Flaw::Outside => write!(
                 f,
-                "{path} lies in none of the folders that the server's configuration allows for \
-                 executables: move it into one of them"
+                "{path} lies in none of the folders that `executable_dirs` of the server's \
+                 configuration names: move it into one of them"
             ),
             Flaw::Missing => write!(f, "{path} does not exist: put it there, or correct the path"),
             Flaw::Unreachable(errno) => {

@@ -136,8 +136,8 @@ fn a_problem_says_what_to_do() {
         (Flaw::GroupWritable, "/a/b is writable by its group: chmod g-w /a/b"),
         (
             Flaw::Outside,
-            "/a/b lies in none of the folders that the server's configuration allows for \
-             executables: move it into one of them",
+            "/a/b lies in none of the folders that `executable_dirs` of the server's \
+             configuration names: move it into one of them",
         ),
         (
             Flaw::Unreachable(13),

@@ -38,9 +38,9 @@ pub struct Job {
 /// process; time, output and processes are counted for the run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// From the start until nothing of it is left.
+    /// From the start until it is asked to end.
     pub time: Duration,
-    /// From SIGTERM to SIGKILL; lies within the time, and takes at most half of it.
+    /// From SIGTERM, at the end of the time, to SIGKILL.
     pub grace: Duration,
     /// Octets of each output stream that are kept; the rest is read, counted and dropped.
     pub output_bytes_max: usize,

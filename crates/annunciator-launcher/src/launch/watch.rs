@@ -40,15 +40,15 @@ enum Cause {
 /// Waits for the end of a program, and ends what is left of it.
 pub(super) fn watch(socket: &UnixStream, mut tree: Tree, limits: &Limits) -> RunEnd {
     let began = Instant::now();
-    let kill_at = began + limits.time;
-    let grace = limits.grace.min(limits.time / 2);
-    let cause = wait(socket, &mut tree, kill_at - grace, limits);
+    let end_at = began + limits.time;
+    let kill_at = end_at + limits.grace;
+    let cause = wait(socket, &mut tree, end_at, limits);
     let duration = began.elapsed();
     // What had ended by itself before is none of those that had to be ended.
     tree.reap();
     let before = tree.reaped();
     let end = match cause {
-        Cause::Ended => (Instant::now() + grace).min(kill_at),
+        Cause::Ended => Instant::now() + limits.grace,
         Cause::Time => kill_at,
         Cause::TooMany | Cause::Abandoned => Instant::now(),
     };
