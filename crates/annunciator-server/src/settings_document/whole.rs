@@ -202,6 +202,22 @@ pub fn take_version(document: &Map<String, Value>) -> Result<Map<String, Value>,
     Err(vec![FieldError::new(format!("/{VERSION_KEY}"), "version", words)])
 }
 
+/// Refuses a document that does not say its version: an empty or cut file would clear everything
+/// that it leaves out.
+///
+/// # Errors
+/// It has no version, or another than ours.
+pub fn check_version(document: &Map<String, Value>) -> Result<(), Vec<FieldError>> {
+    if document.contains_key(VERSION_KEY) {
+        return take_version(document).map(drop);
+    }
+    let words = format!(
+        "required: write {VERSION}, as an export does; it says that the document is whole, for \
+         what it leaves out is cleared"
+    );
+    Err(vec![FieldError::new(format!("/{VERSION_KEY}"), "required", words)])
+}
+
 /// Puts texts in place of secrets that only a server can have; gives the pointers of those.
 pub fn stand_in_for_secrets(document: &mut Map<String, Value>) -> Vec<String> {
     let mut pointers = Vec::new();

@@ -19,6 +19,7 @@ fn document(port: u16) -> Value {
             "servers": ["127.0.0.1"], "port": port, "sender": "a@example.org",
             "recipients": ["duty@sms.example.org"],
         },
+        "version": 1,
         "groups": ["Plant A/Line 2"],
         "event_configuration": [
             {"application": APPLICATION, "type": "disk.full", "email": {"notify": true}},

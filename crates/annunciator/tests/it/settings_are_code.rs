@@ -190,6 +190,8 @@ fn a_bad_document_is_told_whole_and_changes_nothing() {
         assert_eq!(site.get("/api/v1/settings/document"), before, "nothing changed");
     };
     check(&|document| document["version"] = json!(2), &[("/version", "version")]);
+    // An empty or cut file clears nothing.
+    check(&|document| *document = json!({}), &[("/version", "required")]);
     check(
         &|document| {
             document["delivery"]["lifetime_s"] = json!(7200);

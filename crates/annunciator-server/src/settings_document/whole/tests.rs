@@ -291,6 +291,8 @@ fn a_newer_form_is_refused_with_words() {
     check(json!(0), Some("must be 1"));
     check(json!("1"), Some("must be 1"));
     assert_eq!(take_version(&Map::new()), Ok(Map::new()));
+    let missing = check_version(&Map::new()).expect_err("a whole document says its version");
+    assert_eq!((missing[0].pointer.as_str(), missing[0].code.as_str()), ("/version", "required"));
 }
 
 #[test]
