@@ -11,7 +11,7 @@ use crate::support::{Site, answer, email_settings, field_errors};
 
 const CANARY: &str = "Canary-51d2c9-Passwort";
 /// Largest file that is taken. Unit: octets.
-const FILE_BYTES_MAX: usize = 4 << 20;
+const FILE_BYTES_MAX: usize = 8 << 20;
 
 /// A configuration with a bit of everything.
 fn configuration() -> Value {
@@ -211,12 +211,12 @@ fn a_bad_document_is_told_whole_and_changes_nothing() {
     );
     check(&|document| document["polices"] = json!([]), &[("/polices", "unknown_field")]);
 
-    fs::write(&file, "[email]\nprot = 25\n").unwrap();
+    fs::write(&file, "version = 1\n[email]\nprot = 25\n").unwrap();
     expect(&on_file(&site, "apply", &file, &["--yes"]), 1, "did you mean `port`?");
     fs::write(&file, "[email]\nport = 25\nport = 26\n").unwrap();
     expect(&on_file(&site, "diff", &file, &[]), 1, "line 3");
     fs::write(&file, vec![b'#'; FILE_BYTES_MAX + 1]).unwrap();
-    expect(&on_file(&site, "apply", &file, &["--yes"]), 1, "larger than 4194304 octets");
+    expect(&on_file(&site, "apply", &file, &["--yes"]), 1, "larger than 8388608 octets");
     let too_long = json!({"email": {"subject": "x".repeat(2 * FILE_BYTES_MAX)}});
     assert_eq!(put(&site, "", &too_long).status, 413);
     assert_eq!(revision(&site), 1);
