@@ -225,8 +225,9 @@ fn coerce(text: &str, current: Option<&Value>) -> Value {
 /// `a; b` → `["a", "b"]`, numbers where the list holds numbers.
 fn list_of(text: &str, items: &[Value]) -> Value {
     // A word in the place of a list of severities, and addresses whose quoted names may hold
-    // separators: the server understands both as text.
-    if matches!(text, "all" | "configured" | "none") || text.contains('"') {
+    // separators: the server understands both as text. It refuses a JSON list that is broken.
+    if matches!(text, "all" | "configured" | "none") || text.contains('"') || text.starts_with('[')
+    {
         return Value::from(text);
     }
     let is_numeric = items.iter().any(Value::is_number);
@@ -272,6 +273,8 @@ mod tests {
             ("email.servers=mail.example.org", json!({"email": {"servers": ["mail.example.org"]}})),
             ("email.servers=a; b,c;", json!({"email": {"servers": ["a", "b", "c"]}})),
             ("email.servers=[\"a\"]", json!({"email": {"servers": ["a"]}})),
+            ("email.servers=[\"a\"", json!({"email": {"servers": "[\"a\""}})),
+            ("email.servers=[a", json!({"email": {"servers": "[a"}})),
             ("email.servers=", json!({"email": {"servers": []}})),
             ("email.servers=\"a;b\" <c@d>", json!({"email": {"servers": "\"a;b\" <c@d>"}})),
             ("email.retry_s=60;120", json!({"email": {"retry_s": [60, 120]}})),

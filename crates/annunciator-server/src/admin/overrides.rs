@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 use super::override_edit::{Order, Places};
 use super::{AdminError, settings};
+use crate::configuration::Configuration;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
@@ -160,6 +161,12 @@ pub async fn change(
 ) -> Result<OverridesSaved, AdminError> {
     let current = shared.settings.current();
     let order = Order::read(request, &current.configuration).map_err(AdminError::Invalid)?;
+    if order.clears() && clears_nothing(&order, &current.configuration) {
+        let detail = "nothing is overridden there; `annunciator override list` names what is, \
+                      with the conditions of each";
+        let warnings = vec![FieldError::new("/targets", "nothing_cleared", detail)];
+        return Ok(OverridesSaved { revision: current.revision, warnings });
+    }
     let unknown = find_unknown_types(shared, &order).await?;
     let places = Mutex::new(Places::default());
     let translate = |errors: Vec<FieldError>| {
@@ -191,9 +198,21 @@ pub(super) async fn save(
     })
 }
 
-/// Types that a known application has never reported: they may come, or be misspelt.
+/// Whether a change leaves everything as it is.
+fn clears_nothing(order: &Order, current: &Configuration) -> bool {
+    order.apply(current).0.is_ok_and(|next| next == *current)
+}
+
+/// Types and applications that have never reported an event: they may come, or be misspelt.
 async fn find_unknown_types(shared: &Shared, order: &Order) -> Result<Vec<FieldError>, AdminError> {
     let known = shared.store.event_types().await?;
+    let applications: HashSet<&str> = known.iter().map(|row| row.application.as_str()).collect();
+    let application = order.application();
+    if !applications.is_empty() && !applications.contains(application) && !order.clears() {
+        let remedy = remedy(application, &applications);
+        let detail = format!("no event of an application `{application}` has come yet; {remedy}");
+        return Ok(vec![FieldError::new("/application", "unknown_application", detail)]);
+    }
     let of_application = known.iter().filter(|row| row.application == order.application());
     let codes: HashSet<&str> = of_application.map(|row| row.event_type.as_str()).collect();
     if codes.is_empty() || order.clears() {
@@ -201,17 +220,22 @@ async fn find_unknown_types(shared: &Shared, order: &Order) -> Result<Vec<FieldE
     }
     let unknown = order.types().filter(|(_, code)| !codes.contains(code));
     let warning = |(at, code): (usize, &str)| {
-        let near = codes.iter().map(|known| (strsim::damerau_levenshtein(known, code), known));
-        let near = near.min().filter(|(distance, _)| *distance <= 3);
-        let remedy = near.map_or_else(
-            || "it holds as soon as one comes".to_owned(),
-            |(_, near)| format!("did you mean `{near}`?"),
-        );
+        let remedy = remedy(code, &codes);
         let detail =
             format!("{} has reported no event of type `{code}` yet; {remedy}", order.application());
         FieldError::new(format!("/targets/{at}/type"), "unknown_event_type", detail)
     };
     Ok(unknown.map(warning).take(UNKNOWN_TYPES_MAX).collect())
+}
+
+/// The name that may be meant.
+fn remedy(name: &str, known: &HashSet<&str>) -> String {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(known, name), known));
+    let near = near.min().filter(|(distance, _)| *distance <= 3);
+    near.map_or_else(
+        || "it holds as soon as one comes".to_owned(),
+        |(_, near)| format!("did you mean `{near}`?"),
+    )
 }
 
 /// Most unknown types that one answer names.
@@ -260,7 +284,7 @@ pub(super) async fn delete_owner(
     if !current.configuration.overrides.owned.iter().any(|owned| is_meant(&owned.owner)) {
         return Ok(None);
     }
-    let make = |configuration: &crate::configuration::Configuration| {
+    let make = |configuration: &Configuration| {
         let mut next = configuration.clone();
         next.overrides.owned.retain(|owned| !is_meant(&owned.owner));
         Ok(next)

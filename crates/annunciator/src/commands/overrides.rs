@@ -280,7 +280,9 @@ pub(crate) async fn finish(
 ) -> Result<ExitCode> {
     call.headers.extend(revision.map(|revision| ("if-match", format!("\"{revision}\""))));
     let saved: OverridesSaved = client.call(call).await?;
-    output::print_line(&format!("saved as revision {}", saved.revision));
+    let is_new = saved.warnings.iter().all(|warning| warning.code != "nothing_cleared");
+    let words = if is_new { "saved as revision" } else { "nothing to clear: still revision" };
+    output::print_line(&format!("{words} {}", saved.revision));
     print_warnings(&saved.warnings);
     Ok(ExitCode::SUCCESS)
 }

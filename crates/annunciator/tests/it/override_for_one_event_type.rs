@@ -64,8 +64,19 @@ fn an_override_for_one_event_type_holds_until_it_is_cleared() {
     let shown = site.run(&["event", "types", "--json"]);
     assert!(shown.contains("turned off (event configuration)"), "{shown}");
 
-    site.run(&["override", "clear", "--application", "Storage Guard", "--type", "disk.full"]);
+    let clear = ["override", "clear", "--application", "Storage Guard", "--type", "disk.full"];
+    let cleared = site.run(&clear);
+    assert!(cleared.contains("saved as revision"), "{cleared}");
     assert_eq!(recipients_of(&site, &relay, "disk.full"), [OPERATOR], "cleared");
     assert_eq!(type_row(&site), before);
     assert_eq!(site.get("/api/v1/overrides")["owners"], json!([]));
+    // Once more there is nothing to clear, and no revision comes of it.
+    let again = site.run(&clear);
+    assert!(again.contains("nothing to clear: still revision 4"), "{again}");
+
+    let misspelt =
+        ["override", "set", "--application", "Storage Gard", "--all-events", "email.notify=false"];
+    let noted = site.command(&misspelt);
+    let noted = String::from_utf8_lossy(&noted.stderr);
+    assert!(noted.contains("did you mean `Storage Guard`?"), "{noted}");
 }
