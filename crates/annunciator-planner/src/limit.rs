@@ -136,7 +136,7 @@ pub fn render_summary(facts: &SummaryFacts<'_>) -> (String, String) {
         let plural = if more == 1 { "" } else { "s" };
         let _ = writeln!(text, "{rest:>7}  of {more} more event type{plural}");
     }
-    text.push_str("\nThe events are in the ledger, each with this reason.\n");
+    text.push_str("\n`annunciator event list` names the events, `annunciator event show ID` says this of each.\n");
     (subject, text)
 }
 
@@ -212,7 +212,7 @@ Last:  2026-11-22T05:30:59.000Z
      30  Disk full (Guard)
       1  a  Bcc: x@y (B)
 
-The events are in the ledger, each with this reason.
+`annunciator event list` names the events, `annunciator event show ID` says this of each.
 ";
         assert_eq!(text, expected);
         let one = SummaryType { name: "x", application: "y", count: 2 };

@@ -178,7 +178,7 @@ impl<'a> KnownGroups<'a> {
             |known: &&(String, &str)| known.0.ends_with(&wanted) || known.0.starts_with(&wanted);
         let remedy = match self.0.iter().find(is_near) {
             Some((_, near)) => format!("did you mean `{near}`?"),
-            None => format!("add `{path}` to `groups` first"),
+            None => format!("add it to `groups` first: annunciator group add '{path}'"),
         };
         format!("there is no device group `{path}`; {remedy}")
     }
@@ -209,11 +209,11 @@ fn check_entries<C>(
                 let detail = format!("{} come twice: put all settings into one", entry.words());
                 add(key, "duplicate", detail);
             }
-            if !matches!(owned.owner, Owner::Policy(_)) && !entry.locked.is_empty() {
+            let is_policy = matches!(owned.owner, Owner::Policy(_));
+            if !is_policy && !entry.locked.is_empty() {
                 let detail = "only policies lock values: remove it".to_owned();
                 add("locked", "misplaced", detail);
-            }
-            if let Some(key) = entry.locked.iter().find(|key| !sets(&entry.content, key)) {
+            } else if let Some(key) = entry.locked.iter().find(|key| !sets(&entry.content, key)) {
                 let detail = format!(
                     "`{key}` is locked and not set here: set it here, or remove it from `locked`"
                 );

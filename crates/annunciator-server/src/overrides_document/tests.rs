@@ -92,7 +92,7 @@ fn owners_that_do_not_fit_are_refused_with_a_remedy() {
     );
     check(
         |all| all["policies"][0]["group"] = json!("Hall"),
-        &[("/policies/0/group", "unknown_group", "add `Hall` to `groups` first")],
+        &[("/policies/0/group", "unknown_group", "annunciator group add 'Hall'")],
     );
     let twin = |all: &mut Value, key: &str, value: Value| {
         let mut twin = all["policies"][0].clone();

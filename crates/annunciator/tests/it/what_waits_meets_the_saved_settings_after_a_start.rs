@@ -28,7 +28,8 @@ fn what_waits_meets_the_saved_settings_after_a_start() {
     let email = email_settings(relay.port());
     let groups: Vec<_> = (0..POLICIES).map(|number| format!("Plant {number}")).collect();
     let document = json!({ "version": 1, "email": email, "groups": groups, "policies": policies });
-    answer(site.server.client().put("/api/v1/settings/document", &document)).expect_status(200);
+    let saved = answer(site.server.client().put("/api/v1/settings/document", &document));
+    assert_eq!(saved.expect_status(200).json()["revision"], 1);
     site.submit_event(critical("disk.full"));
     let deliveries = site.wait_for_deliveries(1, "queued");
     let id = deliveries[0]["id"].as_str().expect("an id").to_owned();
