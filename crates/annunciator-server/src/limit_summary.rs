@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_core::{
-    Application, Delivery, DeliveryState, Device, Event, HeldTime, Notification, ParameterValue,
-    Severity, Timestamp,
+    Application, Delivery, DeliveryState, Device, Event, HeldTime, Lane, Notification,
+    ParameterValue, Severity, Timestamp,
 };
 use annunciator_planner::{Composed, SummaryFacts, SummaryType, freeze, render_summary};
 use annunciator_store::{
-    Limited, LimitedKey, PlannedNotification, StoreError, SummaryCommit, SummarySource,
+    Audience, Limited, LimitedKey, PlannedNotification, StoreError, SummaryCommit, SummarySource,
     SummaryVerdict,
 };
 use tokio_util::sync::CancellationToken;
@@ -101,14 +101,16 @@ async fn tell(shared: &Shared, key: &LimitedKey) -> Result<SummaryVerdict, Store
             return Ok(SummaryVerdict::Committed);
         };
         let summary = compose(shared, limited);
-        let lane = key.source.lane.clone();
+        let lanes = lanes_of(&summary);
         let (event, count) = (summary.event.uid, key.count);
         match shared.store.commit_summary(summary).await? {
             SummaryVerdict::Changed => {}
             SummaryVerdict::Committed => {
                 tracing::info!(event.id = %event, limit = key.key.as_str(), count,
                     "a summary tells what was limited");
-                shared.dispatcher.note_queued(&lane);
+                for lane in &lanes {
+                    shared.dispatcher.note_queued(lane);
+                }
                 return Ok(SummaryVerdict::Committed);
             }
             later @ SummaryVerdict::NotYet(_) => return Ok(later),
@@ -117,9 +119,18 @@ async fn tell(shared: &Shared, key: &LimitedKey) -> Result<SummaryVerdict, Store
     Ok(SummaryVerdict::Changed)
 }
 
-/// The words, the event and the deliveries of a summary.
+/// The lanes that carry a summary.
+fn lanes_of(summary: &SummaryCommit) -> Vec<Lane> {
+    let deliveries = summary.planned.iter().flat_map(|planned| &planned.deliveries);
+    let mut lanes: Vec<Lane> = deliveries.map(|delivery| delivery.lane.clone()).collect();
+    lanes.dedup();
+    lanes
+}
+
+/// The words, the event and the deliveries of a summary: for each relay a message of its own, so
+/// that one which refuses the recipients of another loses nothing.
 fn compose(shared: &Shared, owed: Limited) -> SummaryCommit {
-    let Limited { limited, types, audience } = owed;
+    let Limited { limited, types, audiences } = owed;
     let source = &limited.source;
     let named: Vec<SummaryType<'_>> = types
         .iter()
@@ -138,17 +149,19 @@ fn compose(shared: &Shared, owed: Limited) -> SummaryCommit {
     });
     let now = shared.clock.now();
     let event = own_event(shared, now, &limited, &words.1);
-    let (subject, text) = words;
-    let sender = source.sender.clone();
-    let draft = Composed { subject, text, sender, recipients: audience, ..Composed::default() };
-    let snapshot = shared.settings.current();
-    let composed = match snapshot.profile(&source.channel, &source.scope) {
-        Some(profile) => profile.composer.summaries(&event, draft),
-        None => vec![draft],
-    };
-    let bind = |composed| bind(shared, source, composed, &event, now);
+    let planned = audiences.into_iter().flat_map(|audience| {
+        let Audience { source, recipients } = audience;
+        let ((subject, text), sender) = (words.clone(), source.sender.clone());
+        let draft = Composed { subject, text, sender, recipients, ..Composed::default() };
+        let composed = match shared.settings.current().profile(&source.channel, &source.scope) {
+            Some(profile) => profile.composer.summaries(&event, draft),
+            None => vec![draft],
+        };
+        let bind = |composed| bind(shared, &source, composed, &event, now);
+        composed.into_iter().map(bind).collect::<Vec<_>>()
+    });
     SummaryCommit {
-        planned: composed.into_iter().map(bind).collect(),
+        planned: planned.collect(),
         told: types,
         reason: format!("summary of the limit of {} ({})", source.rule, source.origin),
         now: shared.held.now(),

@@ -14,3 +14,26 @@ ALTER TABLE limit_slots ADD COLUMN shares INTEGER;  -- number of the slot it sha
 UPDATE limit_slots SET event = notification;
 ALTER TABLE limit_slots DROP COLUMN notification;
 CREATE INDEX limit_slots_event ON limit_slots (key, event);
+
+-- A summary goes to each audience by the lane that would have carried what was limited.
+CREATE TABLE limit_sources (
+  key INTEGER NOT NULL,          -- limit_keys.number
+  lane TEXT NOT NULL,
+  source TEXT NOT NULL,          -- JSON, as limit_keys.owed
+  PRIMARY KEY (key, lane)
+) WITHOUT ROWID;
+INSERT INTO limit_sources
+  SELECT number, json_extract(owed, '$.lane'), owed FROM limit_keys WHERE owed IS NOT NULL;
+ALTER TABLE limit_audience RENAME TO limit_audience_before;
+CREATE TABLE limit_audience (
+  key INTEGER NOT NULL,          -- limit_keys.number
+  lane TEXT NOT NULL,
+  address TEXT NOT NULL,
+  role INTEGER NOT NULL,         -- 0 To, 1 Cc, 2 Bcc
+  place INTEGER NOT NULL,        -- their order
+  PRIMARY KEY (key, lane, address)
+) WITHOUT ROWID;
+INSERT INTO limit_audience
+  SELECT a.key, s.lane, a.address, a.role, a.place
+  FROM limit_audience_before a JOIN limit_sources s ON s.key = a.key;
+DROP TABLE limit_audience_before;

@@ -82,6 +82,7 @@ pub const PROMISES: &[Promise] = promises![
     lines::a_line_is_that_of_its_rule,
     lines::whatever_was_put_off_is_released_in_its_old_place,
     lines::what_one_plan_makes_of_an_event_counts_once,
+    limits::an_audience_is_told_over_the_lane_of_what_it_missed,
     limits::a_summary_tells_exactly_what_was_limited,
     limits::what_comes_after_the_text_stays_for_the_next_summary,
     limits::an_event_and_a_summary_take_turns,

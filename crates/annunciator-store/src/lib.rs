@@ -29,8 +29,9 @@ pub use ledger::{
     DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
 };
 pub use limits::{
-    AUDIENCE_MAX, LimitClockRecord, Limited, LimitedKey, LimitedType, Limits, PlannedLimit,
-    SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource, SummaryVerdict, Waiting,
+    AUDIENCE_MAX, Audience, LimitClockRecord, Limited, LimitedKey, LimitedType, Limits,
+    PlannedLimit, SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource,
+    SummaryVerdict, Waiting,
 };
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,

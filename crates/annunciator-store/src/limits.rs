@@ -140,8 +140,17 @@ pub struct Limited {
     pub limited: LimitedKey,
     /// All event types, the most frequent first.
     pub types: Vec<LimitedType>,
-    /// Who would have got them, each once, at most [`AUDIENCE_MAX`].
-    pub audience: Vec<Recipient>,
+    /// Who would have got them, by the lanes that would have carried them.
+    pub audiences: Vec<Audience>,
+}
+
+/// Who would have got what was limited by one lane.
+#[derive(Debug, Clone)]
+pub struct Audience {
+    /// How a summary reaches them.
+    pub source: SummarySource,
+    /// They, each once; at most [`AUDIENCE_MAX`] in all audiences of a limit.
+    pub recipients: Vec<Recipient>,
 }
 
 /// A summary to commit: its event is accepted and planned in the same transaction.

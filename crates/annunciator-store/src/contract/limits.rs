@@ -12,8 +12,9 @@ use super::samples::{
     planned, queued, settlement, time_of, uid_of,
 };
 use crate::{
-    LimitClockRecord, LimitedType, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
-    SlotAnswer, SlotAsk, SlotEnd, SlotId, Store, SummaryCommit, SummaryVerdict, Waiting,
+    Audience, LimitClockRecord, LimitedType, PlanCommit, PlanVerdict, PlannedLimit,
+    PlannedNotification, SlotAnswer, SlotAsk, SlotEnd, SlotId, Store, SummaryCommit,
+    SummaryVerdict, Waiting,
 };
 
 pub(super) const PERIOD_MS: i64 = 1_000;
@@ -30,9 +31,19 @@ pub(super) fn limit(count: u32) -> NotificationLimit {
 
 /// Commits the plan of an event of that number; whether its notification was admitted.
 async fn commit_limited(store: &dyn Store, number: u32, count: u32, now: HeldTime) -> bool {
+    commit_limited_over("a", store, number, count, now).await
+}
+
+async fn commit_limited_over(
+    lane: &str,
+    store: &dyn Store,
+    number: u32,
+    count: u32,
+    now: HeldTime,
+) -> bool {
     let event = event(number);
     accept(store, vec![event.clone()]).await;
-    let mut planned = planned(&event, number, "a", 1, &queued(time_of(number)));
+    let mut planned = planned(&event, number, lane, 1, &queued(time_of(number)));
     let type_name = event.type_name.clone();
     planned.limit = Some(PlannedLimit { limit: limit(count), type_name, now });
     let decision = Decision {
@@ -323,7 +334,8 @@ pub(super) async fn a_summary_tells_exactly_what_was_limited(store: &dyn Store) 
     let owed = store.limited(&key).await.expect("read").expect("it owes a summary");
     assert_eq!((owed.limited.count, owed.types), (3, told(3)));
     assert_eq!((owed.limited.first_at, owed.limited.last_at), (time_of(1), time_of(3)));
-    let audience: Vec<_> = owed.audience.iter().map(|one| one.address.as_str()).collect();
+    let audience: Vec<_> =
+        owed.audiences[0].recipients.iter().map(|one| one.address.as_str()).collect();
     assert_eq!(audience, ["user-0@example.org"]);
     let source = &owed.limited.source;
     assert_eq!((source.lane.as_str(), source.lifetime_ms), ("a", LIFETIME_MS));
@@ -354,7 +366,23 @@ pub(super) async fn what_comes_after_the_text_stays_for_the_next_summary(store: 
     assert_eq!(verdict, SummaryVerdict::Committed);
     let rest = store.limited(&limit(1).key).await.expect("read").expect("three are owed");
     assert_eq!((rest.limited.count, rest.types), (3, told(3)));
-    assert_eq!(rest.audience.len(), 1);
+    assert_eq!(rest.audiences[0].recipients.len(), 1);
+}
+
+pub(super) async fn an_audience_is_told_over_the_lane_of_what_it_missed(store: &dyn Store) {
+    for (number, lane) in ["a", "a", "b", "b", "a"].into_iter().enumerate() {
+        let number = u32::try_from(number).expect("a few");
+        commit_limited_over(lane, store, number, 1, BEGIN).await;
+    }
+    let owed = store.limited(&limit(1).key).await.expect("read").expect("four are owed");
+    assert_eq!(owed.limited.count, 4, "the limit is one");
+    let told = |audience: &Audience| {
+        let addresses = audience.recipients.iter().map(|one| one.address.clone());
+        (audience.source.lane.as_str().to_owned(), addresses.collect::<Vec<_>>())
+    };
+    let told: Vec<_> = owed.audiences.iter().map(told).collect();
+    let user = || vec!["user-0@example.org".to_owned()];
+    assert_eq!(told, [("a".to_owned(), user()), ("b".to_owned(), user())]);
 }
 
 pub(super) async fn an_event_and_a_summary_take_turns(store: &dyn Store) {

@@ -91,7 +91,11 @@ pub(super) async fn what_one_plan_makes_of_an_event_counts_once(store: &dyn Stor
     assert_eq!(commit_several(store, 2, 3, BEGIN).await, 3);
     assert_eq!(decisions(store, 2).await, [DecisionKind::Limited]);
     let owed = store.limited(&limit(1).key).await.expect("read").expect("it owes a summary");
-    assert_eq!((owed.limited.count, owed.audience.len()), (1, 3), "all of them are told");
+    assert_eq!(
+        (owed.limited.count, owed.audiences[0].recipients.len()),
+        (1, 3),
+        "all of them are told"
+    );
     // They share a slot, and stand in line at one place.
     let ask = |notification, event, now| SlotAsk {
         notification: notification_id_of(notification),

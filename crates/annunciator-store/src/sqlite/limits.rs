@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use annunciator_core::{
-    ChannelName, Counter, Decision, DecisionKind, EventUid, HeldTime, LimitKey, LimitRule,
-    NotificationLimit, Recipient, RecipientRole, Timestamp,
+    ChannelName, Counter, Decision, DecisionKind, Delivery, EventUid, HeldTime, Lane, LimitKey,
+    LimitRule, NotificationLimit, Recipient, RecipientRole, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -18,8 +18,8 @@ use super::plans;
 use super::rows::{from_json, role_number, to_json};
 use super::session::Session;
 use crate::{
-    AUDIENCE_MAX, Limited, LimitedKey, LimitedType, PlanCommit, PlanVerdict, PlannedLimit,
-    PlannedNotification, SummaryCommit, SummarySource, SummaryVerdict,
+    AUDIENCE_MAX, Audience, Limited, LimitedKey, LimitedType, PlanCommit, PlanVerdict,
+    PlannedLimit, PlannedNotification, SummaryCommit, SummarySource, SummaryVerdict,
 };
 
 /// Most limits that are listed, and most event types of one.
@@ -121,7 +121,7 @@ fn add_mark(
 #[derive(Default)]
 pub(super) struct Admission {
     /// Audiences that were noted already: those of one call mostly are the same.
-    noted: HashSet<(i64, Vec<Recipient>)>,
+    noted: HashSet<(i64, Lane, Vec<Recipient>)>,
     /// What one plan makes of one event is one notification, however many messages that takes.
     admitted: HashMap<(EventUid, LimitKey), bool>,
 }
@@ -150,9 +150,12 @@ impl Admission {
             }
             note_limited(connection, &row, planned, limit)?;
         }
-        let audience = (row.number, planned.notification.content.recipients.clone());
+        let Some(first) = planned.deliveries.first() else { return Ok(false) };
+        let recipients = planned.notification.content.recipients.clone();
+        let audience = (row.number, first.lane.clone(), recipients);
         if !self.noted.contains(&audience) {
-            note_audience(connection, row.number, &audience.1)?;
+            note_source(connection, row.number, &source_of(planned, first, limit))?;
+            note_audience(connection, &audience)?;
             self.noted.insert(audience);
         }
         Ok(false)
@@ -182,7 +185,21 @@ fn note_limited(
             notification.created_at.0,
         ))?;
     let Some(first) = planned.deliveries.first() else { return Ok(()) };
-    let source = to_json(&SummarySource {
+    let source = to_json(&source_of(planned, first, limit));
+    connection
+        .prepare_cached("UPDATE limit_keys SET owed = ?2 WHERE number = ?1")?
+        .execute((row.number, source))?;
+    Ok(())
+}
+
+/// What a summary needs to go the way of what was limited.
+fn source_of(
+    planned: &PlannedNotification,
+    first: &Delivery,
+    limit: &PlannedLimit,
+) -> SummarySource {
+    let notification = &planned.notification;
+    SummarySource {
         channel: notification.channel.clone(),
         lane: first.lane.clone(),
         scope: notification.scope.clone(),
@@ -190,19 +207,28 @@ fn note_limited(
         lifetime_ms: first.expires_at.ms_since(first.created_at),
         rule: limit.limit.rule,
         origin: limit.limit.origin.clone(),
-    });
+    }
+}
+
+fn note_source(connection: &Connection, key: i64, source: &SummarySource) -> Result<()> {
     connection
-        .prepare_cached("UPDATE limit_keys SET owed = ?2 WHERE number = ?1")?
-        .execute((row.number, source))?;
+        .prepare_cached(
+            "INSERT INTO limit_sources (key, lane, source) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET source = excluded.source",
+        )?
+        .execute((key, source.lane.as_str(), to_json(source)))?;
     Ok(())
 }
 
-fn note_audience(connection: &Connection, key: i64, recipients: &[Recipient]) -> Result<()> {
+fn note_audience(
+    connection: &Connection,
+    (key, lane, recipients): &(i64, Lane, Vec<Recipient>),
+) -> Result<()> {
     let mut count: usize = connection
         .prepare_cached("SELECT count(*) FROM limit_audience WHERE key = ?1")?
         .query_row([key], |row| row.get(0))?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO limit_audience (key, address, role, place) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO limit_audience (key, lane, address, role, place) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO NOTHING",
     )?;
     for recipient in recipients {
@@ -210,7 +236,7 @@ fn note_audience(connection: &Connection, key: i64, recipients: &[Recipient]) ->
             break;
         }
         let role = role_number(recipient.role);
-        count += insert.execute((key, &recipient.address, role, count))?;
+        count += insert.execute((key, lane.as_str(), &recipient.address, role, count))?;
     }
     Ok(())
 }
@@ -293,19 +319,36 @@ pub(super) fn limited(connection: &Connection, key: &LimitKey) -> Result<Option<
         })
     })?;
     let types: Vec<LimitedType> = types.collect::<Result<_>>()?;
+    Ok(Some(Limited { limited, types, audiences: audiences_of(connection, row.number)? }))
+}
+
+fn audiences_of(connection: &Connection, key: i64) -> Result<Vec<Audience>> {
+    let mut select = connection
+        .prepare_cached("SELECT lane, source FROM limit_sources WHERE key = ?1 ORDER BY lane")?;
+    let sources: Vec<(String, String)> =
+        select.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
     let mut select = connection.prepare_cached(
-        "SELECT address, role FROM limit_audience WHERE key = ?1 ORDER BY place, address",
+        "SELECT address, role FROM limit_audience WHERE key = ?1 AND lane = ?2
+         ORDER BY place, address",
     )?;
-    let audience = select.query_map([row.number], |row| {
-        let role = match row.get::<_, i64>(1)? {
-            0 => RecipientRole::To,
-            1 => RecipientRole::Cc,
-            2 => RecipientRole::Bcc,
-            _ => return Err(unreadable("recipient role")),
-        };
-        Ok(Recipient { address: row.get(0)?, role })
-    })?;
-    Ok(Some(Limited { limited, types, audience: audience.collect::<Result<_>>()? }))
+    let mut audiences = Vec::with_capacity(sources.len());
+    for (lane, source) in sources {
+        let recipients = select.query_map((key, &lane), |row| {
+            let role = match row.get::<_, i64>(1)? {
+                0 => RecipientRole::To,
+                1 => RecipientRole::Cc,
+                2 => RecipientRole::Bcc,
+                _ => return Err(unreadable("recipient role")),
+            };
+            Ok(Recipient { address: row.get(0)?, role })
+        })?;
+        let recipients: Vec<_> = recipients.collect::<Result<_>>()?;
+        // Past the bound of a limit there are lanes that nobody is left for.
+        if !recipients.is_empty() {
+            audiences.push(Audience { source: from_json(&source, "limit")?, recipients });
+        }
+    }
+    Ok(audiences)
 }
 
 /// Queues a summary when its place is free: event, plan, mark and what is told in one.
@@ -375,9 +418,10 @@ fn take_off(connection: &Connection, row: &KeyRow, told: &[LimitedType]) -> Resu
         connection
             .prepare_cached("UPDATE limit_keys SET owed = NULL WHERE number = ?1")?
             .execute([row.number])?;
-        connection
-            .prepare_cached("DELETE FROM limit_audience WHERE key = ?1")?
-            .execute([row.number])?;
+        for table in ["limit_audience", "limit_sources"] {
+            let text = format!("DELETE FROM {table} WHERE key = ?1");
+            connection.prepare_cached(&text)?.execute([row.number])?;
+        }
     }
     Ok(())
 }

@@ -105,3 +105,31 @@ fn a_limit_of_nothing_is_refused_with_a_remedy() {
     assert_eq!(errors, [("/email/limit/count".to_owned(), "range".to_owned())]);
     assert!(text(&problem["errors"][0]["detail"]).contains("`none`"), "{problem}");
 }
+
+#[test]
+fn what_was_limited_is_summed_up_by_the_relay_that_would_have_carried_it() {
+    let (ours, theirs) = (Relay::builder().start(), Relay::builder().start());
+    let site = site_with_limit(&ours, &json!({"count": 1, "period_s": 3}));
+    let port = format!("email.port={}", theirs.port());
+    site.run(&["group", "add", "Plant A"]);
+    let application = "Storage Guard";
+    site.run(&["policy", "set", "A", "--application", application, "--group", "Plant A"]);
+    let relay = ["email.servers=127.0.0.1", &port, "email.recipients=plant@example.org"];
+    site.run(&[&["override", "set", "--policy", "A", "--all-events"], &relay[..]].concat());
+    let event = || critical("disk.full").application(application, "1");
+    site.submit_event(event());
+    ours.wait_for_messages(1, PATIENCE).unwrap();
+    site.submit_event(event());
+    site.submit_event(event().group("Plant A"));
+    for (relay, count, wanted) in
+        [(&ours, 2, "operator@example.org"), (&theirs, 1, "plant@example.org")]
+    {
+        let messages = relay.wait_for_messages(count, PATIENCE).unwrap();
+        let summary = messages.iter().find(|message| is_summary(message)).expect("a summary");
+        assert_eq!(summary.forward_paths, [wanted]);
+        let subject = summary.header("Subject").unwrap();
+        assert_eq!(subject, "Summary: 2 notifications were limited (1 in 3 s)");
+    }
+    site.wait_until_idle();
+    assert_eq!((ours.message_count(), theirs.message_count()), (2, 1));
+}
