@@ -1,6 +1,6 @@
 //! A revision of the settings into an immutable snapshot: typed, compiled, ready for events.
 //!
-//! In: a [`Configuration`]. Out: a [`Snapshot`], swapped in whole.
+//! In: a configuration. Out: a [`Snapshot`], swapped in whole.
 //! Failure: [`Snapshot::check`] finds what must not be saved; compiling cannot fail, so that a
 //! server always starts: what cannot be used is told where it would be used.
 

@@ -44,7 +44,7 @@ pub(super) const APPLY_HELP: &str = "The file is the whole configuration: what i
 /// Arguments of `settings export`.
 #[derive(Args, Debug)]
 pub(super) struct ExportArgs {
-    /// Write secrets sealed, for a server with the same key file, instead of as <secret>
+    /// Write secrets sealed, for a server with the same key file, instead of as `<secret>`
     #[arg(long)]
     sealed: bool,
     /// Write to this file
