@@ -270,6 +270,9 @@ pub struct ConsultedLayerView {
     pub events: String,
     /// `applies`, `condition_fails`, `policy_off` or `not_inherited`.
     pub standing: String,
+    /// Settings that it sets in vain: a policy farther away locks them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overruled: Vec<String>,
 }
 
 /// Where a value comes from.

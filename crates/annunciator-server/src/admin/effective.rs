@@ -4,6 +4,8 @@
 //! is no second implementation.
 //! Knows nothing of: HTTP, how layers rank.
 
+use std::collections::HashMap;
+
 use annunciator_api_types::{
     ApplicationInput, ConsultedLayerView, DeviceInput, EffectiveChannelView, EffectiveRequest,
     EffectiveSettingView, EffectiveView, EventInput, EventTypeChannelView, EventTypeList,
@@ -35,7 +37,7 @@ pub async fn show(shared: &Shared, request: EffectiveRequest) -> Result<Effectiv
     Ok(EffectiveView {
         revision: snapshot.revision,
         severity: event.severity.as_str().to_owned(),
-        layers: consulted(&snapshot, &event),
+        layers: consulted(&snapshot, &event, &holding),
         storage_term: storage_term(&snapshot, &holding.layers, event.severity, own_days),
         channels: channels.map(|at| channel_view(&snapshot, &holding, &event, at)).collect(),
     })
@@ -90,8 +92,13 @@ fn event_of(
 }
 
 /// Every layer that is about an event, nearest first.
-pub(super) fn consulted(snapshot: &Snapshot, event: &Event) -> Vec<ConsultedLayerView> {
+pub(super) fn consulted(
+    snapshot: &Snapshot,
+    event: &Event,
+    holding: &Holding,
+) -> Vec<ConsultedLayerView> {
     let consulted = snapshot.consult(event).into_iter();
+    let mut overruled = overruled(snapshot, holding);
     let view = |(number, standing): (LayerNumber, Standing)| {
         let (owner, entry) = snapshot.layer(number)?;
         Some(ConsultedLayerView {
@@ -99,9 +106,28 @@ pub(super) fn consulted(snapshot: &Snapshot, event: &Event) -> Vec<ConsultedLaye
             origin: origin_view(&owner.origin()),
             events: entry.words(),
             standing: standing_word(standing).to_owned(),
+            overruled: overruled.remove(&number).unwrap_or_default(),
         })
     };
     consulted.filter_map(view).collect()
+}
+
+/// What layers set in vain, since a layer farther away locks it.
+fn overruled(snapshot: &Snapshot, holding: &Holding) -> HashMap<LayerNumber, Vec<String>> {
+    let mut overruled: HashMap<LayerNumber, Vec<String>> = HashMap::new();
+    for (at, channel) in snapshot.channels().iter().enumerate() {
+        let locked = snapshot.effective(at, &holding.layers).into_iter().filter(|one| one.locked);
+        for value in locked {
+            let key = format!("{}.{}", channel.name().as_str(), value.key);
+            // All that apply and stand before the one which locks.
+            for number in holding.layers.iter().take(value.supplier.unwrap_or(0)) {
+                if snapshot.layer(*number).is_some_and(|(_, entry)| entry.content.sets(&key)) {
+                    overruled.entry(*number).or_default().push(key.clone());
+                }
+            }
+        }
+    }
+    overruled
 }
 
 fn standing_word(standing: Standing) -> &'static str {
@@ -199,7 +225,7 @@ fn term_of_severity(
 pub async fn event_types(shared: &Shared) -> Result<EventTypeList, AdminError> {
     let rows = shared.store.event_types().await?;
     let snapshot = shared.settings.current();
-    let mut counts = std::collections::HashMap::<(&str, &str), usize>::new();
+    let mut counts = HashMap::<(&str, &str), usize>::new();
     for (owner, entry) in snapshot.configuration.overrides.layers() {
         if let Selector::Type(code) = &entry.selector {
             *counts.entry((owner.application(), code)).or_default() += 1;

@@ -65,7 +65,7 @@ async fn explain_row(
     Ok(ExplainView {
         revision: snapshot.revision,
         stored,
-        layers: effective::consulted(&snapshot, &event),
+        layers: effective::consulted(&snapshot, &event, &holding),
         storage_term: effective::storage_term(&snapshot, &holding.layers, event.severity, own_days),
         event: views::event(row),
         channels,

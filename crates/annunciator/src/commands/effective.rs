@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use hyper::Method;
 
 use super::event::{SEVERITIES, parse_parameter};
+use super::explain::overruled;
 use crate::client::{Call, Client, ConnectOptions};
 use crate::output::{self, Cell, Paint, Tone};
 
@@ -78,7 +79,12 @@ fn layers_table(paint: Paint, view: &EffectiveView) -> String {
             other => (other, Tone::Plain),
         };
         let origin = Cell::from(&layer.origin.words);
-        rows.push(vec![origin, Cell::from(&layer.events), Cell::toned(words, tone)]);
+        let overruled = overruled(layer);
+        let (words, tone) = match overruled.is_empty() {
+            true => (words.to_owned(), tone),
+            false => (format!("{words}; {overruled}"), Tone::Waiting),
+        };
+        rows.push(vec![origin, Cell::from(&layer.events), Cell::toned(&words, tone)]);
     }
     let server = ["server-wide settings", "all events", "applies"];
     rows.push(server.into_iter().map(Cell::from).collect());

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use annunciator_api_types::{
-    ApplicationInput, DeviceInput, EventInput, ExplainRequest, ExplainView, ExplainedChannelView,
-    ParameterInput,
+    ApplicationInput, ConsultedLayerView, DeviceInput, EventInput, ExplainRequest, ExplainView,
+    ExplainedChannelView, ParameterInput,
 };
 use annunciator_core::one_line;
 use anyhow::Result;
@@ -98,6 +98,14 @@ fn request(args: ExplainArgs) -> Result<ExplainRequest> {
     Ok(ExplainRequest { event: Some(event), ..ExplainRequest::default() })
 }
 
+/// What a layer sets in vain, in words; empty when nothing.
+pub(crate) fn overruled(layer: &ConsultedLayerView) -> String {
+    match layer.overruled.is_empty() {
+        true => String::new(),
+        false => format!("overruled by a lock: {}", layer.overruled.join(", ")),
+    }
+}
+
 fn report(paint: Paint, view: &ExplainView, all_settings: bool) -> String {
     let event = &view.event;
     let title = format!("{}: {} of {}", event.severity, event.event_type, event.application.name);
@@ -112,6 +120,7 @@ fn report(paint: Paint, view: &ExplainView, all_settings: bool) -> String {
             Cell::toned(&layer.standing.replace('_', " "), tone),
             Cell::from(&layer.origin.words),
             Cell::toned(&layer.events, Tone::Faint),
+            Cell::toned(&overruled(layer), Tone::Waiting),
         ]);
     }
     rows.push(vec![Cell::toned("applies", Tone::Good), Cell::from("server-wide settings")]);

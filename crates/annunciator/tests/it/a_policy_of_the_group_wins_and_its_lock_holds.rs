@@ -79,6 +79,8 @@ fn the_policy_of_the_nearest_group_wins_and_its_lock_holds() {
         (&json!("policy/Plant A/all events"), &json!("applies")),
     ];
     assert_eq!(found, expected);
+    assert_eq!(layers[0]["overruled"], json!(["email.recipients"]), "its owner can be told why");
+    assert_eq!(layers[1].get("overruled"), None);
 
     let shown = site.run(&[
         "effective",
@@ -93,6 +95,7 @@ fn the_policy_of_the_nearest_group_wins_and_its_lock_holds() {
     ]);
     let line = shown.lines().find(|line| line.starts_with("email.recipients")).expect("a line");
     assert!(line.contains("from policy Plant A") && line.ends_with("locked"), "{shown}");
+    assert!(shown.contains("applies; overruled by a lock: email.recipients"), "{shown}");
 
     site.run(&["policy", "set", "Plant A", "--enabled", "false"]);
     let view = site.post("/api/v1/effective", &ask).expect_status(200).json();
