@@ -216,9 +216,14 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
         commits.push(PlanCommit { event: event.uid, verdict });
     }
     let limited = commit(shared, commits).await;
+    let mut counted = HashSet::new();
     for item in bound {
-        if limited.contains(&item.planned.notification.id) {
-            count_limited(shared, &item);
+        let notification = &item.planned.notification;
+        if limited.contains(&notification.id) {
+            // What one event makes is one, as in the ledger and in the summary.
+            if counted.insert((notification.event, notification.channel.clone())) {
+                count_limited(shared, &item);
+            }
         } else {
             finish(shared, item);
         }

@@ -133,3 +133,31 @@ fn what_was_limited_is_summed_up_by_the_relay_that_would_have_carried_it() {
     site.wait_until_idle();
     assert_eq!((ours.message_count(), theirs.message_count()), (2, 1));
 }
+
+#[test]
+fn an_event_that_makes_a_mail_for_each_number_counts_once() {
+    let relay = Relay::builder().start();
+    let site = Site::start();
+    let numbers = "+49 170 1234567; +49 170 1234568; +49 170 1234569";
+    site.save(&json!({"sms": {
+        "servers": ["127.0.0.1"], "port": relay.port(), "tls": "off",
+        "sender": "annunciator@example.org", "recipients": ["sms@gateway.example.org"],
+        "subject": "%PHONE%", "phone_numbers": numbers, "notify_about": "critical",
+        "limit": {"count": 1, "period_s": 600},
+    }}));
+    site.submit("disk.full");
+    relay.wait_for_messages(3, PATIENCE).expect("one for each number");
+    site.submit("disk.full");
+    let limited = eventually("the second is limited", || match &limited(&site)[..] {
+        [one] => Ok(one.clone()),
+        other => Err(format!("{other:?}")),
+    });
+    let decisions = limited["decisions"].as_array().unwrap();
+    let reached = decisions.iter().filter(|one| one["decision"] == "limited").count();
+    assert_eq!(reached, 1, "{decisions:?}");
+    let metrics = site.get_text("/metrics");
+    let line = "annunciator_notifications_limited_total{channel=\"sms\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
+    assert_eq!(site.get("/api/v1/status")["limits"][0]["limited"], 1);
+    assert_eq!(relay.message_count(), 3);
+}
