@@ -54,12 +54,22 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "annunciator-console",
+        &[
+            "annunciator-core",
+            "annunciator-settings",
+            "annunciator-template",
+            "annunciator-api-types",
+        ],
+    ),
+    (
         "annunciator",
         &[
             "annunciator-core",
             "annunciator-api-types",
             "annunciator-launcher",
             "annunciator-server",
+            "annunciator-console",
         ],
     ),
     (TESTKIT, &["annunciator-core", "annunciator-api-types"]),

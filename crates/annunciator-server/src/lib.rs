@@ -37,5 +37,5 @@ mod upkeep;
 pub use settings_document::compile as compile_settings;
 pub use settings_document::{Verdict, check as check_settings, order as settings_order};
 pub use start::{
-    Bootstrap, BootstrapToken, RunningServer, ServerConfig, StartError, TlsFiles, start,
+    Bootstrap, BootstrapToken, Pages, RunningServer, ServerConfig, StartError, TlsFiles, start,
 };

@@ -24,6 +24,7 @@ use crate::admin::{self, AdminError};
 use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
+pub use crate::http::Pages;
 use crate::ids::IdSource;
 use crate::keeper::StoreKeeper;
 use crate::lifecycle::Tasks;
@@ -59,6 +60,8 @@ pub struct ServerConfig {
     pub executable_dirs: Vec<PathBuf>,
     /// What this host calls itself in EHLO and Message-IDs; the host's name when not given.
     pub hello_name: Option<String>,
+    /// What makes pages around the API for whoever comes with a browser.
+    pub pages: Option<Pages>,
     /// Not ready before [`RunningServer::bootstrap`] was called.
     pub wait_for_bootstrap: bool,
 }
@@ -184,7 +187,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     tasks.spawn("expiry watch", expiry_watch::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("limit summaries", limit_summary::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("limit clock", limit_clock::watch(shared.clone(), stop_planning.clone()));
-    tasks.spawn("http", http::serve(shared.clone(), listener, tls, stop_listening.clone()));
+    let pages = config.pages;
+    tasks.spawn("http", http::serve(shared.clone(), pages, listener, tls, stop_listening.clone()));
     tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
     warn_of_silence(&shared);
     shared.ready.store(!config.wait_for_bootstrap, Ordering::Release);

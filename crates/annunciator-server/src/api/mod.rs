@@ -129,7 +129,8 @@ impl<S: Sync> FromRequestParts<S> for RequestHeaders {
 pub fn harden(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Files of the console say for themselves that they may be kept.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// Answer to a handler: JSON or a problem.

@@ -41,6 +41,9 @@ const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Time that a request in progress has when the server stops.
 pub(super) const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// Makes one router of the API and what is shown to people.
+pub type Pages = fn(Router) -> Router;
+
 /// What all connections of a listener have in common.
 pub(super) struct Entrance {
     pub(super) shared: Arc<Shared>,
@@ -48,8 +51,13 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(shared: Arc<Shared>) -> Arc<Self> {
-        let router = router(&shared);
+    /// With pages they stand around the API; without them there is the API alone.
+    pub(super) fn new(shared: Arc<Shared>, pages: Option<Pages>) -> Arc<Self> {
+        let api = router(&shared);
+        let router = match pages {
+            Some(pages) => pages(api),
+            None => api,
+        };
         Arc::new(Self { shared, router })
     }
 

@@ -20,7 +20,7 @@ use tokio_openssl::SslStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, DRAIN_MAX, Entrance};
+use super::connection::{self, DRAIN_MAX, Entrance, Pages};
 use super::seats::{Bounds, Seat, Seats};
 use crate::api::rights::Peer;
 use crate::intake::{INTAKES, Intake};
@@ -52,9 +52,9 @@ struct Reception {
 }
 
 impl Reception {
-    fn new(shared: Arc<Shared>, bounds: Bounds) -> Self {
+    fn new(shared: Arc<Shared>, pages: Option<Pages>, bounds: Bounds) -> Self {
         let seats = Seats::new(bounds, shared.metrics.http_connections.clone());
-        Self { entrance: Entrance::new(shared), seats, tasks: TaskTracker::new() }
+        Self { entrance: Entrance::new(shared, pages), seats, tasks: TaskTracker::new() }
     }
 
     fn seat(&self, address: IpAddr) -> Option<Seat> {
@@ -76,11 +76,12 @@ impl Reception {
 /// Serves HTTP, or HTTPS, until `stop`; then finishes requests in progress, within 10 s.
 pub async fn serve(
     shared: Arc<Shared>,
+    pages: Option<Pages>,
     listener: TcpListener,
     tls: Option<Arc<SslAcceptor>>,
     stop: CancellationToken,
 ) {
-    let reception = Reception::new(shared, TCP_BOUNDS);
+    let reception = Reception::new(shared, pages, TCP_BOUNDS);
     for intake in INTAKES {
         let Intake { name, entrance, doc } = intake;
         tracing::info!(intake = name, entrance, doc, "An intake is open");
@@ -154,7 +155,7 @@ async fn shake_hands(
 
 /// Serves the owner-only socket until `stop`: whoever runs as us or as root is administrator.
 pub async fn serve_socket(shared: Arc<Shared>, listener: UnixListener, stop: CancellationToken) {
-    let reception = Reception::new(shared, SOCKET_BOUNDS);
+    let reception = Reception::new(shared, None, SOCKET_BOUNDS);
     loop {
         let accepted = tokio::select! {
             biased;

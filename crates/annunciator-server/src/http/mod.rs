@@ -13,6 +13,7 @@ mod connection;
 mod listener;
 mod socket;
 
+pub use connection::Pages;
 pub use listener::{serve, serve_socket};
 pub use socket::open_socket;
 pub use tls::tls_acceptor;

@@ -39,6 +39,7 @@ impl Server {
             tls,
             executable_dirs: Vec::new(),
             hello_name: Some("test.example".to_owned()),
+            pages: None,
             wait_for_bootstrap: true,
         };
         let running = runtime.block_on(start(config)).expect("the server starts");

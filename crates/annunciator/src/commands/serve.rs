@@ -150,6 +150,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         tls,
         executable_dirs: config.executable_dirs.clone(),
         hello_name: config.hello_name.clone(),
+        pages: Some(annunciator_console::router),
         wait_for_bootstrap: false,
     }
 }

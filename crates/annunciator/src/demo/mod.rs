@@ -113,6 +113,7 @@ impl<'f> Stage<'f> {
             tls: None,
             executable_dirs: Vec::new(),
             hello_name: None,
+            pages: Some(annunciator_console::router),
             wait_for_bootstrap: false,
         })
         .await?;

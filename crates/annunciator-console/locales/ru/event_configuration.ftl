@@ -1,0 +1,1 @@
+# Слова области `event_configuration`.

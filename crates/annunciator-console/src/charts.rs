@@ -1,0 +1,1 @@
+//! Numbers over time become a chart in SVG.

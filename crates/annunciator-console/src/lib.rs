@@ -1,0 +1,54 @@
+//! The web console: requests of a browser become calls of the API inside the process, and its
+//! answers become pages.
+//!
+//! In: the API as a router. Out: one router that answers both. Knows nothing of: store, channels,
+//! who may do what: the API decides all of that, so that the console can do nothing it cannot.
+//! Standard: HTML Living Standard, WCAG 2.2 AA; spec 10.1.
+//! Failure: a refusal of the API becomes a page that says what to do; errors of fields stand
+//! beside their fields.
+
+mod api;
+mod assets;
+mod charts;
+mod form;
+mod language;
+mod menu;
+mod moments;
+
+mod page;
+
+mod refusal;
+
+mod pages;
+
+mod hardening;
+
+use std::sync::Arc;
+
+use axum::Router;
+use tower_http::compression::CompressionLayer;
+
+/// What all pages have in common.
+pub(crate) struct Console {
+    api: api::Api,
+}
+
+/// API and console in one router: paths of the API go to it, all others are pages.
+#[must_use]
+pub fn router(api: Router) -> Router {
+    let console = Arc::new(Console { api: api::Api::new(api.clone()) });
+    let pages = pages::routes()
+        .merge(assets::routes())
+        .fallback(refusal::unknown_page)
+        .layer(axum::middleware::map_response(hardening::harden))
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(axum::extract::DefaultBodyLimit::max(form::FORM_BYTES_MAX))
+        .with_state(console);
+    // What the API knows by path is its own; the first segment tells.
+    Router::new()
+        .route_service("/api", api.clone())
+        .route_service("/api/{*rest}", api.clone())
+        .route_service("/-/{*rest}", api.clone())
+        .route_service("/metrics", api)
+        .fallback_service(pages)
+}

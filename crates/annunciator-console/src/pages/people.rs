@@ -1,0 +1,11 @@
+//! Pages of the area `people`.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::Console;
+
+pub(super) fn routes() -> Router<Arc<Console>> {
+    Router::new()
+}
