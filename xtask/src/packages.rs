@@ -32,6 +32,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("samba", "a NetBIOS name service and WINS server"),
     ("samba-common-bin", "asks it as nmblookup"),
     ("iproute2", "networks for one test alone"),
+    ("chromium", "a browser that judges the console"),
+    ("chromium-driver", "does in it what a person would do"),
+    ("fonts-dejavu-core", "letters and arrows for its pictures"),
     ("util-linux", "ends servers of tests with the tests"),
 ];
 

@@ -60,6 +60,23 @@ impl Daemon {
         }
     }
 
+    /// Waits until it has ended by itself; false when it has not at the limit.
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
+
+    /// The file that takes what it writes.
+    pub(crate) fn output_file(&self) -> &Path {
+        &self.output
+    }
+
     /// All that it wrote.
     #[must_use]
     pub fn output(&self) -> String {

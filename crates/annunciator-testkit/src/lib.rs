@@ -5,6 +5,7 @@
 //! RFC 5321 in one of them shows up as a disagreement with the other.
 //! Failure: the parts that a test cannot go on without panic with a sentence; the others return it.
 
+pub mod browser;
 pub mod certificates;
 pub mod clock;
 pub mod daemon;
