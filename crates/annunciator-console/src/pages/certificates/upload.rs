@@ -1,0 +1,101 @@
+//! An uploaded form with files becomes a request of the API.
+//!
+//! Standard: RFC 7578 (`multipart/form-data`). Failure: a broken upload is a sentence above the
+//! form; what the API refuses stands there as well.
+
+use annunciator_api_types::{CertificateFile, CertificateSaved, CertificateUpload};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::response::Response;
+use base64ct::{Base64, Encoding as _};
+use hyper::Method;
+
+use crate::page::Visitor;
+use crate::refusal::{Errors, Stop};
+
+/// Kinds of objects, in the order in which they are offered.
+pub(super) const KINDS: [&str; 3] = ["authorities", "client", "signing_key"];
+/// Most files that are read of one upload; the API takes fewer and says so.
+const FILES_MAX: usize = 10;
+
+/// That kind, or the first of all.
+pub(super) fn known_kind(kind: &str) -> &'static str {
+    KINDS.into_iter().find(|known| *known == kind).unwrap_or(KINDS[0])
+}
+
+/// What was uploaded.
+#[derive(Default)]
+pub(super) struct Upload {
+    pub(super) kind: String,
+    pub(super) name: String,
+    /// The setting that it is for, such as `email.client_certificate`; empty without one.
+    pub(super) field: String,
+    password: String,
+    files: Vec<CertificateFile>,
+    is_broken: bool,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Upload {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let mut upload = Self::default();
+        match Multipart::from_request(request, state).await {
+            Ok(parts) => upload.is_broken = upload.read(parts).await.is_none(),
+            Err(_) => upload.is_broken = true,
+        }
+        Ok(upload)
+    }
+}
+
+impl Upload {
+    /// Nothing when the form breaks off or is too large.
+    async fn read(&mut self, mut parts: Multipart) -> Option<()> {
+        while let Some(part) = parts.next_field().await.ok()? {
+            let name = part.name().unwrap_or_default().to_owned();
+            if name == "files" {
+                let file_name = part.file_name().unwrap_or_default().to_owned();
+                let content = part.bytes().await.ok()?;
+                if self.files.len() < FILES_MAX && !(file_name.is_empty() && content.is_empty()) {
+                    let content_base64 = Base64::encode_string(&content);
+                    self.files.push(CertificateFile { name: file_name, content_base64 });
+                }
+                continue;
+            }
+            let value = part.text().await.ok()?;
+            match name.as_str() {
+                "kind" => known_kind(&value).clone_into(&mut self.kind),
+                "name" => value.trim().clone_into(&mut self.name),
+                "field" => self.field = value,
+                "password" => self.password = value,
+                _ => {}
+            }
+        }
+        Some(())
+    }
+
+    /// Uploads it as this visitor; what is wrong with it, otherwise.
+    pub(super) async fn send(
+        &self,
+        visitor: &Visitor,
+        method: Method,
+        path: &str,
+    ) -> Result<Result<CertificateSaved, Errors>, Stop> {
+        if self.is_broken {
+            let summary = visitor.guest.language.say("certificates-broken-upload");
+            return Ok(Err(Errors { summary, fields: vec![] }));
+        }
+        let request = CertificateUpload {
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            files: self.files.clone(),
+            password: self.password.clone(),
+        };
+        match visitor.try_send(method, path, &request).await {
+            Ok(reply) => {
+                let saved = reply.json::<CertificateSaved>(path);
+                saved.map(Ok).map_err(|refusal| visitor.stop(refusal))
+            }
+            Err(refusal) => Ok(Err(Errors::of(&visitor.guest, refusal)?)),
+        }
+    }
+}
