@@ -180,6 +180,22 @@
       }
       event.preventDefault();
     }
+    // data-add-row="/path" data-into-list="ID": one more row of a list of fields, numbered on.
+    const adder = closest(event, "[data-add-row]");
+    if (adder && window.htmx) {
+      const list = document.getElementById(adder.dataset.intoList);
+      const at = 1 + Math.max(-1, ...[...list.children].map((row) => Number(row.id.split("-").pop()) || 0));
+      const join = adder.dataset.addRow.includes("?") ? "&" : "?";
+      htmx.ajax("GET", `${adder.dataset.addRow}${join}at=${at}`, { target: list, swap: "beforeend" })
+        .then(() => list.lastElementChild?.querySelector("input, select")?.focus());
+    }
+    const remover = closest(event, "[data-remove]");
+    if (remover) {
+      const row = document.getElementById(remover.dataset.remove);
+      const form = remover.closest("form");
+      if (row) row.remove();
+      if (form) form.dispatchEvent(new Event("change", { bubbles: true }));
+    }
     const revealer = closest(event, "[data-reveal]");
     if (revealer) {
       const field = document.getElementById(revealer.dataset.reveal);

@@ -18,6 +18,18 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// What a field of the kind `datetime-local` holds.
+pub(crate) fn local_input(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// The time that such a field means in a zone; nothing when it holds none.
+pub(crate) fn of_local_input(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let civil: jiff::civil::DateTime = text.parse().ok()?;
+    let at = civil.to_zoned(zone.clone()).ok()?;
+    Some(Timestamp(at.timestamp().as_millisecond()))
+}
+
 pub(crate) fn time(at: Timestamp, zone: &TimeZone, language: Language) -> String {
     let form = match language {
         Language::English => "%-d %b %Y, %H:%M:%S",
@@ -127,6 +139,15 @@ mod tests {
         assert_eq!(short_time(at, later, &moscow, Language::English), "08:21:07");
         let tomorrow = at.plus_ms(86_400_000);
         assert_eq!(short_time(at, tomorrow, &moscow, Language::Russian), "30.11, 08:21");
+    }
+
+    #[test]
+    fn a_local_time_is_one_of_the_readers_zone() {
+        let moscow = zone("Europe/Moscow");
+        let at = of_local_input("2026-11-30T08:21", &moscow).unwrap();
+        assert_eq!(at.to_string(), "2026-11-30T05:21:00.000Z");
+        assert_eq!(local_input(at, &moscow), "2026-11-30T08:21");
+        assert_eq!(of_local_input("soon", &moscow), None);
     }
 
     #[test]

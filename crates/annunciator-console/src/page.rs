@@ -62,7 +62,8 @@ pub(crate) struct Guest {
     pub(crate) credentials: Credentials,
     /// Language of the pages.
     pub(crate) language: Language,
-    zone: TimeZone,
+    /// Time zone of all times.
+    pub(crate) zone: TimeZone,
     theme: String,
     /// Path and query that were asked for.
     pub(crate) here: String,
@@ -304,6 +305,11 @@ impl Page {
     /// The time alone when it is today, the date as well otherwise.
     pub(crate) fn short_time(&self, at: &Timestamp) -> String {
         moments::short_time(*at, self.now, &self.zone, self.language)
+    }
+
+    /// Name of the reader's time zone.
+    pub(crate) fn zone_name(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").to_owned()
     }
 
     /// How long ago, or how far ahead: `3 min ago`.
