@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
 
 mod a_policy_of_the_group_wins_and_its_lock_holds;
+mod browser;
 mod certificates;
 mod many_event_types_are_edited_at_once_or_not_at_all;
 mod override_for_one_event_type;
@@ -22,6 +23,7 @@ mod an_event_becomes_an_e_mail_and_the_ledger_proves_it;
 mod an_event_becomes_an_sms_at_the_gateway;
 mod an_event_starts_an_executable;
 mod an_operator_retries_cancels_and_resends;
+mod an_override_is_told_what_it_inherits;
 mod bad_events_are_refused_with_field_pointers;
 mod certificate_bombs_are_refused;
 mod crash_limit_holds_over_senders_restarts_outage_and_clock;
