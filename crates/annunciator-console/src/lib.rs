@@ -21,6 +21,8 @@ mod refusal;
 
 mod pages;
 
+mod settings_form;
+
 mod hardening;
 
 use std::sync::Arc;

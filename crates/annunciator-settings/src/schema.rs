@@ -1,5 +1,7 @@
 //! Definitions into a JSON schema and into a page of the reference.
 //!
+//! Out: a schema that validators understand; members that begin with `x-` say what a form needs
+//! beyond that: the kind by name, the words of a choice with their meaning, units and conditions.
 //! Standard: JSON Schema 2020-12, as OpenAPI 3.1 uses it.
 
 use std::fmt::Write as _;
@@ -7,7 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::definition::{Definition, Kind};
-use crate::rules::Format;
+use crate::rules::{Format, Place};
 use crate::value::either;
 
 /// The schema of one layer of a group and of its merge patch: every setting may be absent, `null`
@@ -46,8 +48,9 @@ fn allow_null(schema: &mut Value) {
 
 fn object_schema(definitions: impl IntoIterator<Item = &'static Definition>) -> Value {
     let mut properties = serde_json::Map::new();
-    let mut required = Vec::new();
+    let (mut required, mut order) = (Vec::new(), Vec::new());
     for definition in definitions {
+        order.push(definition.key);
         let mut schema = kind_schema(&definition.kind());
         schema["description"] = definition.doc().into();
         match (definition.default)() {
@@ -57,6 +60,7 @@ fn object_schema(definitions: impl IntoIterator<Item = &'static Definition>) -> 
         if definition.is_secret() {
             schema["writeOnly"] = true.into();
         }
+        hint_rules(&mut schema, definition);
         properties.insert(definition.key.to_owned(), schema);
     }
     json!({
@@ -64,10 +68,66 @@ fn object_schema(definitions: impl IntoIterator<Item = &'static Definition>) -> 
         "properties": properties,
         "required": required,
         "additionalProperties": false,
+        "x-order": order,
     })
 }
 
+/// What a form needs to know of a setting's rules.
+fn hint_rules(schema: &mut Value, definition: &Definition) {
+    if let Some((key, value)) = definition.only_when() {
+        schema["x-only-when"] = json!([key, value]);
+    }
+    if let Some(unit) = definition.unit() {
+        schema["x-unit"] = unit.into();
+    }
+    if definition.leads_unit() {
+        schema["x-leads-unit"] = true.into();
+    }
+    if definition.binds_secrets() {
+        schema["x-binds-secrets"] = true.into();
+    }
+    match definition.place() {
+        Place::Anywhere => {}
+        Place::ServerOnly => schema["x-place"] = "server".into(),
+        Place::OverrideOnly => schema["x-place"] = "override".into(),
+    }
+}
+
 fn kind_schema(kind: &Kind) -> Value {
+    let mut schema = plain_schema(kind);
+    schema["x-kind"] = match kind {
+        Kind::Bool => "bool",
+        Kind::Integer { .. } => "integer",
+        Kind::Text { .. } => "text",
+        Kind::Secret { .. } => "secret",
+        Kind::Choice(_) => "choice",
+        Kind::List { .. } => "list",
+        Kind::Severities => "severities",
+        Kind::Scalars { .. } => "scalars",
+        Kind::Object(_) => "object",
+        Kind::Optional(_) => "optional",
+    }
+    .into();
+    match kind {
+        Kind::Integer { measure, .. } if !measure.is_empty() => {
+            schema["x-measure"] = (*measure).into();
+        }
+        Kind::Text { format, .. } => schema["x-format"] = format.as_str().into(),
+        Kind::Choice(choices) => {
+            let choices = choices.iter().map(|one| json!({"word": one.value, "doc": one.doc()}));
+            schema["x-choices"] = choices.collect();
+        }
+        Kind::List { of, is_separable, .. } => {
+            schema["x-of"] = kind_schema(of);
+            schema["x-separable"] = (*is_separable).into();
+        }
+        Kind::Optional(of) => schema["x-of"] = kind_schema(of),
+        _ => {}
+    }
+    schema
+}
+
+fn plain_schema(kind: &Kind) -> Value {
     match kind {
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Integer { min, max, .. } => {
@@ -82,7 +142,7 @@ fn kind_schema(kind: &Kind) -> Value {
             json!({"type": "string", "enum": words})
         }
         Kind::List { of, items_max, is_separable } => {
-            let list = json!({"type": "array", "items": kind_schema(of), "maxItems": items_max});
+            let list = json!({"type": "array", "items": plain_schema(of), "maxItems": items_max});
             if *is_separable { json!({"anyOf": [list, {"type": "string"}]}) } else { list }
         }
         Kind::Severities => json!({"anyOf": [
@@ -105,7 +165,7 @@ fn kind_schema(kind: &Kind) -> Value {
         }
         Kind::Object(fields) => object_schema(fields.iter()),
         Kind::Optional(of) => {
-            json!({"anyOf": [{"type": "string", "const": "none"}, kind_schema(of)]})
+            json!({"anyOf": [{"type": "string", "const": "none"}, plain_schema(of)]})
         }
     }
 }

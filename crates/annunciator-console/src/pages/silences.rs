@@ -99,7 +99,10 @@ async fn new(visitor: Visitor) -> Result<Response, Stop> {
 
 async fn create(visitor: Visitor, posted: Form) -> Result<Response, Stop> {
     let form = SilenceForm::of_posted(&posted);
-    match visitor.try_send(Method::POST, "/api/v1/silences", &form.request(true, &visitor.guest.zone)).await {
+    match visitor
+        .try_send(Method::POST, "/api/v1/silences", &form.request(true, &visitor.guest.zone))
+        .await
+    {
         Ok(reply) => saved(&visitor, &reply, "silence-created"),
         Err(refusal) => {
             let errors = Errors::of(&visitor.guest, refusal)?;
@@ -114,8 +117,11 @@ fn saved(visitor: &Visitor, reply: &crate::api::Reply, notice: &str) -> Result<R
     if saved.warnings.is_empty() {
         return Ok(lead_to(&visitor.guest, &format!("/silences?notice={notice}")));
     }
-    let mut form =
-        FormPage::new(visitor, SilenceForm::of_silence(&saved.silence, &visitor.guest.zone), Errors::default());
+    let mut form = FormPage::new(
+        visitor,
+        SilenceForm::of_silence(&saved.silence, &visitor.guest.zone),
+        Errors::default(),
+    );
     form.page.title = visitor.guest.language.say("silences-edit");
     form.warnings = saved.warnings.into_iter().map(|warning| warning.detail).collect();
     form.id.clone_from(&saved.silence.id);
@@ -125,7 +131,11 @@ fn saved(visitor: &Visitor, reply: &crate::api::Reply, notice: &str) -> Result<R
 
 async fn edit(visitor: Visitor, id: Path<String>) -> Result<Response, Stop> {
     let silence: SilenceView = visitor.get(&path_of(&id.0)).await?;
-    let mut form = FormPage::new(&visitor, SilenceForm::of_silence(&silence, &visitor.guest.zone), Errors::default());
+    let mut form = FormPage::new(
+        &visitor,
+        SilenceForm::of_silence(&silence, &visitor.guest.zone),
+        Errors::default(),
+    );
     form.page = visitor.page("silences-edit", "silences");
     form.id = id.0;
     form.silence = Some(silence);
@@ -134,7 +144,10 @@ async fn edit(visitor: Visitor, id: Path<String>) -> Result<Response, Stop> {
 
 async fn change(visitor: Visitor, id: Path<String>, posted: Form) -> Result<Response, Stop> {
     let form = SilenceForm::of_posted(&posted);
-    match visitor.try_send(Method::PATCH, &path_of(&id.0), &form.request(false, &visitor.guest.zone)).await {
+    match visitor
+        .try_send(Method::PATCH, &path_of(&id.0), &form.request(false, &visitor.guest.zone))
+        .await
+    {
         Ok(reply) => saved(&visitor, &reply, "saved"),
         Err(refusal) => {
             let errors = Errors::of(&visitor.guest, refusal)?;

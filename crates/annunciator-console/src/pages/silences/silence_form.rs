@@ -256,10 +256,7 @@ mod tests {
             (request["duration_s"].clone(), request["ends_at"].clone())
         };
         assert_eq!(end("duration=3600", true), (json!(3600), Value::Null));
-        assert_eq!(
-            end("duration=&ends_at=2026-12-01T03:00", false),
-            (Value::Null, Value::Null)
-        );
+        assert_eq!(end("duration=&ends_at=2026-12-01T03:00", false), (Value::Null, Value::Null));
         let until = end("duration=until&ends_at=2026-12-01T03:00", false);
         assert_eq!(until, (Value::Null, json!("2026-12-01T00:00:00.000Z")));
     }
