@@ -103,7 +103,8 @@ pub struct EventTypeView {
     pub storage_term_days: u32,
     /// Where the storage term comes from.
     pub storage_term_origin: crate::OriginView,
-    /// Which channels notify about such an event of that severity, when it names no device.
+    /// Which channels notify about such an event of that severity, when it names no device but the
+    /// one that was asked for.
     pub channels: Vec<EventTypeChannelView>,
     /// How many overrides there are for this type alone, of all owners.
     pub override_count: usize,
@@ -118,6 +119,8 @@ pub struct EventTypeChannelView {
     pub on: bool,
     /// Why, or why not.
     pub reason: String,
+    /// Who says so.
+    pub origin: crate::OriginView,
 }
 
 /// The known event types.

@@ -40,11 +40,11 @@ pub use operation::{
     TokenView,
 };
 pub use overrides::{
-    ApplicationSettingsList, ApplicationSettingsView, ConsultedLayerView, DeviceGroupInput,
-    DeviceGroupList, DeviceGroupView, DeviceOwnerInput, EffectiveChannelView, EffectiveRequest,
-    EffectiveSettingView, EffectiveView, EntryView, OriginView, OverrideChange, OverrideList,
-    OverridesSaved, OwnerInput, OwnerView, PolicyInput, PolicyList, PolicyView, StorageTermView,
-    TargetInput,
+    ApplicationSettingsList, ApplicationSettingsView, BeneathInput, ConsultedLayerView,
+    DeviceGroupInput, DeviceGroupList, DeviceGroupView, DeviceOwnerInput, EffectiveChannelView,
+    EffectiveRequest, EffectiveSettingView, EffectiveView, EntryView, OriginView, OverrideChange,
+    OverrideList, OverridesSaved, OwnerInput, OwnerView, PolicyInput, PolicyList, PolicyView,
+    StorageTermView, TargetInput,
 };
 pub use problem::{FieldError, Problem};
 pub use settings::{

@@ -77,6 +77,11 @@ pub struct OverrideChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub change: Option<Map<String, Value>>,
+    /// Other conditions for these overrides; an empty list takes them away. Secrets are then to be
+    /// given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub conditions: Option<Value>,
     /// Instead of a change: clears these overrides, so that what is farther holds again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub use_administration_server_settings: bool,
@@ -242,6 +247,19 @@ pub struct EffectiveRequest {
     pub group: Option<String>,
     /// Parameters, for conditions.
     pub parameters: std::collections::BTreeMap<String, ParameterInput>,
+    /// Leaves out this override and all that are nearer: what is answered is what it inherits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beneath: Option<BeneathInput>,
+}
+
+/// An override, which need not be there, under which is looked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BeneathInput {
+    /// Whose it is.
+    pub owner: OwnerInput,
+    /// For which events.
+    pub target: TargetInput,
 }
 
 /// What holds for such an event, and where it comes from.

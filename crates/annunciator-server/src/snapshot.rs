@@ -127,6 +127,12 @@ impl Snapshot {
     pub fn holding(&self, event: &Event) -> Holding {
         let scope = self.index.scope_of(event);
         let layers = self.index.layers_for(&scope, Evidence::Event(event));
+        self.holding_under(scope, layers)
+    }
+
+    /// What holds under these layers alone.
+    #[must_use]
+    pub fn holding_under(&self, scope: Scope, layers: Vec<LayerNumber>) -> Holding {
         let profile = |channel| self.profiles.profile(channel, &layers);
         let profiles = (0..self.profiles.channels().len()).map(profile).collect();
         Holding { scope, layers, profiles }

@@ -12,12 +12,13 @@ use annunciator_api_types::{
     EventTypeView, FieldError, OriginView, StorageTermView,
 };
 use annunciator_core::{Application, DecisionKind, Device, Event, EventUid, Severity, Timestamp};
-use annunciator_planner::{LayerNumber, Selector, Standing};
+use annunciator_planner::{LayerNumber, Selector, Standing, Switch};
 use annunciator_settings::{Origin, Resolved};
 use annunciator_store::EventTypeRow;
 use serde_json::Value;
 
 use super::AdminError;
+use super::beneath::Place;
 use crate::intake;
 use crate::shared::Shared;
 use crate::snapshot::{Holding, Snapshot};
@@ -29,9 +30,16 @@ use crate::upkeep::RetentionSettings;
 /// [`AdminError::Invalid`] for what no event could be.
 pub async fn show(shared: &Shared, request: EffectiveRequest) -> Result<EffectiveView, AdminError> {
     let row = find_type(shared, &request.application, &request.event_type).await?;
-    let event = event_of(shared, request, row.as_ref())?;
     let snapshot = shared.settings.current();
-    let holding = snapshot.holding(&event);
+    let place = request.beneath.as_ref();
+    let place = place.map(|input| Place::read(input, &request.application, &snapshot));
+    let place = place.transpose().map_err(AdminError::Invalid)?;
+    let event = event_of(shared, request, row.as_ref())?;
+    let mut holding = snapshot.holding(&event);
+    if let Some(place) = place {
+        place.keep_beneath(&mut holding.layers, &snapshot);
+        holding = snapshot.holding_under(holding.scope, holding.layers);
+    }
     let own_days = row.and_then(|row| row.storage_term_days);
     let channels = 0..snapshot.channels().len();
     Ok(EffectiveView {
@@ -218,11 +226,11 @@ fn term_of_severity(
     }
 }
 
-/// The known event types, and what holds for each.
+/// The known event types, and what holds for each, on a device of that name and group.
 ///
 /// # Errors
 /// What the store answers.
-pub async fn event_types(shared: &Shared) -> Result<EventTypeList, AdminError> {
+pub async fn event_types(shared: &Shared, device: Device) -> Result<EventTypeList, AdminError> {
     let rows = shared.store.event_types().await?;
     let snapshot = shared.settings.current();
     let mut counts = HashMap::<(&str, &str), usize>::new();
@@ -232,12 +240,21 @@ pub async fn event_types(shared: &Shared) -> Result<EventTypeList, AdminError> {
         }
     }
     let view = |row: EventTypeRow| {
-        let event = event_of_type(&row);
+        let event = event_of_type(&row, &device);
         let holding = snapshot.holding(&event);
         let term = storage_term(&snapshot, &holding.layers, row.severity, row.storage_term_days);
         let channels = holding.profiles.iter().map(|profile| {
             let (on, reason) = profile.switch.decide(row.severity);
-            EventTypeChannelView { channel: profile.channel.as_str().to_owned(), on, reason }
+            let origin = match &profile.switch {
+                Switch::Layer { origin, .. } => origin_view(origin),
+                Switch::About(_) => origin_view(&Origin::Server),
+            };
+            EventTypeChannelView {
+                channel: profile.channel.as_str().to_owned(),
+                on,
+                reason,
+                origin,
+            }
         });
         let count = counts.get(&(row.application.as_str(), row.event_type.as_str()));
         EventTypeView {
@@ -255,8 +272,8 @@ pub async fn event_types(shared: &Shared) -> Result<EventTypeList, AdminError> {
     Ok(EventTypeList { event_types: rows.into_iter().map(view).collect() })
 }
 
-/// An event of a type, as it was last seen, without a device.
-fn event_of_type(row: &EventTypeRow) -> Event {
+/// An event of a type, as it was last seen, on a device.
+fn event_of_type(row: &EventTypeRow, device: &Device) -> Event {
     Event {
         uid: EventUid::from_parts(0, [0; 10]),
         id: String::new(),
@@ -264,7 +281,7 @@ fn event_of_type(row: &EventTypeRow) -> Event {
         type_name: row.type_name.clone(),
         severity: row.severity,
         application: Application { name: row.application.clone(), version: String::new() },
-        device: Device::default(),
+        device: device.clone(),
         task: String::new(),
         description: String::new(),
         occurred_at: Timestamp(0),

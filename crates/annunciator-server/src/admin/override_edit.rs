@@ -34,6 +34,8 @@ pub(super) struct Order {
     targets: Vec<Target>,
     /// The merge patch; nothing to clear.
     change: Option<Map<String, Value>>,
+    /// Other conditions, an empty list for none.
+    conditions: Option<Value>,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Order {
                 let pointer = "/use_administration_server_settings";
                 errors.push(FieldError::new(pointer, "conflict", detail));
             }
-            (None, false) => {
+            (None, false) if request.conditions.is_none() => {
                 let detail = "must be given: what to set; or clear the overrides with \
                               `use_administration_server_settings`";
                 errors.push(FieldError::new("/change", "required", detail));
@@ -74,9 +76,12 @@ impl Order {
             _ => {}
         }
         errors.extend(request.change.iter().flat_map(find_unknown_names));
+        errors.extend(request.conditions.iter().flat_map(check_conditions));
         errors.truncate(PROBLEMS_MAX);
+        let (conditions, clears) = (request.conditions, request.use_administration_server_settings);
+        let change = (!clears).then(|| request.change.unwrap_or_default());
         match owner {
-            Some(owner) if errors.is_empty() => Ok(Self { owner, targets, change: request.change }),
+            Some(owner) if errors.is_empty() => Ok(Self { owner, targets, change, conditions }),
             _ => Err(errors),
         }
     }
@@ -157,7 +162,10 @@ impl Order {
             let at = known.get(&target.key).copied();
             let before = at.and_then(|at| rows[at].0.take());
             let before = before.unwrap_or_else(|| self.new_row(target));
-            let after = self.change.as_ref().and_then(|change| lay_over(before, change));
+            let mut after = self.change.as_ref().and_then(|change| lay_over(before, change));
+            if let (Some(row), Some(conditions)) = (&mut after, &self.conditions) {
+                row["conditions"] = conditions.clone();
+            }
             match at {
                 Some(at) => rows[at] = (after, Some(position)),
                 None => rows.push((after, Some(position))),
@@ -173,6 +181,11 @@ impl Order {
         }
         row.into()
     }
+}
+
+fn check_conditions(conditions: &Value) -> Vec<FieldError> {
+    let row = Map::from_iter([("conditions".to_owned(), conditions.clone())]);
+    read_target(&row).err().unwrap_or_default()
 }
 
 /// Names of a merge patch that no entry knows. What is cleared must exist too.
@@ -279,7 +292,8 @@ fn take_list(list: &mut Value) -> Vec<Value> {
     }
 }
 
-fn read_owner(
+/// The owner that an input means.
+pub(super) fn read_owner(
     input: &OwnerInput,
     application: Option<&String>,
     configuration: &Configuration,

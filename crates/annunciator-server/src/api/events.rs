@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use annunciator_api_types::{AcceptedEvents, EventDetail, EventInput, EventList, EventTypeList};
+use annunciator_core::Device;
 use annunciator_store::{Accepted, EventFilter};
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -208,11 +209,30 @@ pub(super) async fn show_event(
     }))
 }
 
+/// Where events of the listed types would happen.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventTypeParams {
+    /// Name of the device.
+    device: Option<String>,
+    /// Path of the device's group.
+    group: Option<String>,
+}
+
 /// List the known event types, and what holds for each.
 #[utoipa::path(
-    get, path = "/api/v1/event-types", tag = "events",
+    get, path = "/api/v1/event-types", tag = "events", params(EventTypeParams),
     responses((status = 200, description = "By application and code", body = EventTypeList), Problems)
 )]
-pub(super) async fn list_event_types(state: State<Arc<Shared>>) -> Answer<EventTypeList> {
-    Ok(Json(effective::event_types(&state.0).await?))
+pub(super) async fn list_event_types(
+    state: State<Arc<Shared>>,
+    params: Params<EventTypeParams>,
+) -> Answer<EventTypeList> {
+    let EventTypeParams { device, group } = params.0;
+    let device = Device {
+        name: device.unwrap_or_default(),
+        group: group.unwrap_or_default(),
+        ..Device::default()
+    };
+    Ok(Json(effective::event_types(&state.0, device).await?))
 }

@@ -379,9 +379,14 @@ impl Document for TestMessageRequest {
 impl Document for OverrideChange {
     fn fields(path: &[&str]) -> &'static [&'static str] {
         match path {
-            [] => {
-                &["owner", "application", "targets", "change", "use_administration_server_settings"]
-            }
+            [] => &[
+                "owner",
+                "application",
+                "targets",
+                "change",
+                "conditions",
+                "use_administration_server_settings",
+            ],
             ["owner"] => &["event_configuration", "policy", "application_settings"],
             ["owner", "application_settings"] => &["device"],
             ["targets"] => &["type", "severity", "conditions"],
@@ -424,7 +429,10 @@ impl Document for EffectiveRequest {
     const REQUIRED: &'static [&'static str] = &["application", "type"];
     fn fields(path: &[&str]) -> &'static [&'static str] {
         match path {
-            [] => &["application", "type", "severity", "device", "group", "parameters"],
+            [] => &["application", "type", "severity", "device", "group", "parameters", "beneath"],
+            ["beneath"] => &["owner", "target"],
+            ["beneath", "target"] => &["type", "severity", "conditions"],
+            ["beneath", below @ ..] => <OverrideChange as Document>::fields(below),
             _ => &[],
         }
     }

@@ -54,6 +54,7 @@ pub(crate) async fn run(args: EffectiveArgs) -> Result<ExitCode> {
         device: args.device,
         group: args.group,
         parameters: args.parameters.into_iter().collect(),
+        beneath: None,
     };
     let call = Call::json(Method::POST, "/api/v1/effective", &request)?;
     let view: EffectiveView = client.call(call).await?;
