@@ -24,3 +24,5 @@ pub(crate) use sheet::{Sheet, Standing};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod words_tests;
