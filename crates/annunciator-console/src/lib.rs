@@ -28,6 +28,8 @@ mod hardening;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 
 /// What all pages have in common.
@@ -46,11 +48,15 @@ pub fn router(api: Router) -> Router {
         .layer(CompressionLayer::new().gzip(true))
         .layer(axum::extract::DefaultBodyLimit::max(form::FORM_BYTES_MAX))
         .with_state(console);
-    // What the API knows by path is its own; the first segment tells.
-    Router::new()
-        .route_service("/api", api.clone())
-        .route_service("/api/{*rest}", api.clone())
-        .route_service("/-/{*rest}", api.clone())
-        .route_service("/metrics", api)
-        .fallback_service(pages)
+    // No routes with a wildcard: its parameter would be one more of the API's own.
+    Router::new().fallback_service(tower::service_fn(move |request: Request| {
+        let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
+        router.oneshot(request)
+    }))
+}
+
+/// What the API knows by path is its own; the first segment tells.
+fn is_of_api(path: &str) -> bool {
+    let first = path.strip_prefix('/').and_then(|path| path.split('/').next());
+    matches!(first, Some("api" | "-" | "metrics"))
 }
