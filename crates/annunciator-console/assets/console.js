@@ -19,7 +19,8 @@
 
   const toast = (text, tone = "") => {
     const place = document.getElementById("toasts");
-    if (!place || !text) return;
+    // Parts that refresh themselves would say the same again and again.
+    if (!place || !text || [...place.children].some((note) => note.textContent === text)) return;
     const note = document.createElement("div");
     note.className = `toast ${tone}`;
     note.textContent = text;

@@ -1,11 +1,15 @@
-//! Pages of the area `system`.
+//! The server itself: its audit log, its store, its backups.
+
+mod audit;
+mod difference;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
 
 use crate::Console;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
-    Router::new()
+    Router::new().route("/audit", get(audit::audit))
 }
