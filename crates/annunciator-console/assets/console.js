@@ -76,7 +76,23 @@
     if (!leaving && guarded().length) event.preventDefault();
   });
 
+  // data-length-of="ID": how long that field's text is, as a meter and in words. Length is what makes
+  // a password strong; nothing else is looked at.
+  const measure = (field) => {
+    if (!field.id) return;
+    for (const part of all(`[data-length-of="${CSS.escape(field.id)}"]`)) {
+      const [length, { least, missing, good, strong, strongFrom }] = [[...field.value].length, part.dataset];
+      const [meter, note] = [part.querySelector("meter"), part.querySelector("[role=status]")];
+      part.dataset.hint ??= note.textContent;
+      meter.value = length;
+      if (length === 0) note.textContent = part.dataset.hint;
+      else if (length < least) note.textContent = missing.replace("{left}", least - length);
+      else note.textContent = length < strongFrom ? good : strong;
+    }
+  };
+
   const prepare = (root) => {
+    remember(root);
     for (const form of all("form", root)) {
       arrange(form);
       if ("guard" in form.dataset && !pictures.has(form)) {
@@ -93,6 +109,7 @@
   document.addEventListener("input", (event) => {
     const form = event.target.form;
     if (form) { arrange(form); mark(form); }
+    measure(event.target);
   });
   document.addEventListener("change", (event) => {
     const field = event.target;
@@ -279,13 +296,59 @@
     }
   });
 
+  // data-merge: rows that a part asks for again and again are put in by their ids: new ones where
+  // they belong, changed ones in place, all others stay as they are. While somebody points at a row,
+  // or works in one, nothing is put in above it; the element that data-merge names counts what waits.
+  const sources = new WeakMap();
+  const remember = (root) => {
+    const places = all("[data-merge]", root);
+    if (root instanceof Element && root.matches("[data-merge]")) places.push(root);
+    for (const place of places) for (const row of place.children) if (!sources.has(row)) sources.set(row, row.outerHTML);
+  };
+  const merge = (place, html) => {
+    const coming = document.createElement("template");
+    coming.innerHTML = html;
+    const rows = [...coming.content.children].filter((row) => row.id);
+    const held = document.getElementById(place.dataset.merge);
+    const isRead = held && (place.matches(":hover") || place.contains(document.activeElement));
+    let [next, waiting] = [null, 0];
+    for (const row of [...rows].reverse()) {
+      const known = document.getElementById(row.id);
+      const source = row.outerHTML;
+      if (!known) {
+        if (isRead && next !== null) { waiting += 1; continue; }
+        row.classList.add("is-new");
+        place.insertBefore(row, next ?? (held ? place.firstElementChild : null));
+      } else if (sources.get(known) !== source && !known.contains(document.activeElement)) {
+        const open = all("details", known).map((part) => part.open);
+        all("details", row).forEach((part, at) => { part.open = open[at] ?? false; });
+        known.replaceWith(row);
+      }
+      next = document.getElementById(row.id);
+      if (next === row) { sources.set(row, source); window.htmx?.process(row); }
+    }
+    const ids = new Set(rows.map((row) => row.id));
+    for (const row of [...place.children]) if (!isRead && !ids.has(row.id)) row.remove();
+    if (held) {
+      held.hidden = waiting === 0;
+      held.textContent = waiting ? `${held.dataset.held} ${waiting}` : "";
+    }
+  };
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, xhr } = event.detail;
+    if (!("merge" in target.dataset) || event.detail.isError) return;
+    event.detail.swapOverride = "none";
+    merge(target, xhr.responseText);
+  });
+
   document.addEventListener("htmx:afterSettle", (event) => { prepare(event.target); countSelection(); });
   document.addEventListener("htmx:sendError", () => toast(words("failed"), "bad"));
   // Parts that refresh themselves rest while a dialog is open, rows are ticked or the page is hidden.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const part = event.target;
     if (!("live" in part.dataset)) return;
-    const busy = document.hidden || part.querySelector("input:checked[data-row-select], details[open]") || document.querySelector("dialog[open]");
+    const open = "merge" in part.dataset ? "input:checked[data-row-select]" : "input:checked[data-row-select], details[open]";
+    const busy = document.hidden || part.querySelector(open) || document.querySelector("dialog[open]");
     if (busy) event.preventDefault();
   });
 

@@ -8,11 +8,14 @@ mod event_configuration;
 mod events;
 mod first_start;
 mod ledger;
+mod listing;
 mod people;
+mod saved_views;
 mod settings;
 mod sign_in;
 mod silences;
 mod system;
+mod tone;
 
 use std::sync::Arc;
 
@@ -27,6 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .merge(dashboard::routes())
         .merge(events::routes())
         .merge(ledger::routes())
+        .merge(saved_views::routes())
         .merge(silences::routes())
         .merge(settings::routes())
         .merge(event_configuration::routes())

@@ -1,11 +1,190 @@
-//! Pages of the area `ledger`.
+//! Deliveries as a list: filtered as one types, retried, cancelled and sent again by the handful.
+
+mod attempt;
+mod counts;
+mod delivery;
+mod notification;
+mod operation;
+
+pub(super) use attempt::{advice, speaker};
+pub(super) use delivery::again;
 
 use std::sync::Arc;
 
+use annunciator_api_types::{FailureView, RecipientView};
+use annunciator_core::Timestamp;
+use askama::Template;
 use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
 
+use super::listing::{List, Listing};
+use super::saved_views::SavedViews;
+use super::{listing, tone};
 use crate::Console;
+use crate::form::Form;
+use crate::page::{Page, Visitor, show};
+use crate::refusal::Stop;
+use operation::Done;
+
+/// The list.
+pub(super) static LIST: List = List {
+    name: "ledger",
+    path: "/ledger",
+    api: "/api/v1/deliveries",
+    filters: &[
+        "q",
+        "state",
+        "severity",
+        "channel",
+        "recipient",
+        "application",
+        "event_type",
+        "device",
+        "lane",
+        "event",
+        "notification",
+    ],
+};
+/// Filters that are not always in sight.
+const MORE: &[&str] = &["recipient", "application", "event_type", "device", "lane"];
+/// Filters that other pages lead to, and that have no field.
+const LED: &[&str] = &["event", "notification"];
+/// States of a delivery, in the order of the tabs.
+const STATES: [&str; 5] = ["queued", "in_flight", "delivered", "failed", "cancelled"];
+/// Longest failure in a list. Unit: characters.
+const FAILURE_CHARS_MAX: usize = 120;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new()
+        .route("/ledger", get(list).post(operate))
+        .route("/ledger/tail", get(tail))
+        .merge(counts::routes())
+        .merge(delivery::routes())
+        .merge(notification::routes())
+}
+
+/// A page of deliveries as the API answers it.
+#[derive(Debug, Deserialize)]
+struct Found {
+    deliveries: Vec<Listed>,
+    next: Option<String>,
+    searched_until: Option<Timestamp>,
+}
+
+/// What a row shows of a delivery.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Listed {
+    id: String,
+    event: String,
+    channel: String,
+    recipient: Option<RecipientView>,
+    subject: String,
+    severity: String,
+    event_type: String,
+    type_name: String,
+    device: String,
+    relay: String,
+    state: String,
+    possibly_duplicated: bool,
+    created_at: Option<Timestamp>,
+    due_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    attempts: u32,
+    last_failure: Option<FailureView>,
+    waiting_for: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "ledger.html")]
+struct LedgerPage {
+    page: Page,
+    listing: Listing,
+    views: SavedViews,
+    found: Found,
+    done: Option<Done>,
+}
+
+#[derive(Template)]
+#[template(path = "ledger.html", block = "results")]
+struct LedgerPart {
+    page: Page,
+    listing: Listing,
+    views: SavedViews,
+    found: Found,
+    done: Option<Done>,
+}
+
+#[derive(Template)]
+#[template(path = "ledger/rows.html")]
+struct LedgerRows {
+    page: Page,
+    found: Found,
+}
+
+async fn list(visitor: Visitor) -> Result<Response, Stop> {
+    answer(&visitor, None).await
+}
+
+/// Does to the ticked rows what was asked, and shows the list with what came of it.
+async fn operate(visitor: Visitor, form: Form) -> Result<Response, Stop> {
+    let done = operation::operate(&visitor, form.text("operation"), &form.all("delivery")).await?;
+    answer(&visitor, Some(done)).await
+}
+
+async fn answer(visitor: &Visitor, done: Option<Done>) -> Result<Response, Stop> {
+    let page = visitor.page("nav-ledger", "ledger");
+    let listing = Listing::of(&LIST, &page);
+    let found: Found = visitor.get(&listing.api(page.now)).await?;
+    let views = SavedViews::of(visitor, "ledger").await;
+    if !visitor.guest.is_partial {
+        return Ok(show(&LedgerPage { page, listing, views, found, done }));
+    }
+    let here = listing.here();
+    let part = LedgerPart { page, listing, views, found, done };
+    Ok(listing::with_address(show(&part), &here))
+}
+
+/// The newest rows, for a list that is live.
+async fn tail(visitor: Visitor) -> Result<Response, Stop> {
+    let page = visitor.page("nav-ledger", "ledger");
+    let listing = Listing::of(&LIST, &page);
+    let found: Found = visitor.get(&listing.api(page.now)).await?;
+    Ok(show(&LedgerRows { page, found }))
+}
+
+/// A failure in short words: reply code, or the status, and how it begins.
+fn short(failure: &FailureView) -> String {
+    let code = failure.code.map_or_else(String::new, |code| format!("{code} "));
+    let mut words: String = failure.diagnostic.chars().take(FAILURE_CHARS_MAX).collect();
+    if words.len() < failure.diagnostic.len() {
+        words.push('…');
+    }
+    // Servers repeat their code in their words.
+    if words.starts_with(code.trim_end()) { words } else { format!("{code}{words}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_shortly_and_its_code_once() {
+        let check = |code: Option<u16>, diagnostic: &str, expected: &str| {
+            let failure = FailureView {
+                stage: "rcpt_to".to_owned(),
+                scope: "delivery".to_owned(),
+                code,
+                status: "5.1.1".to_owned(),
+                diagnostic: diagnostic.to_owned(),
+            };
+            assert_eq!(short(&failure), expected);
+        };
+        check(Some(550), "550 5.1.1 no such user", "550 5.1.1 no such user");
+        check(Some(550), "no such user", "550 no such user");
+        check(None, "connection refused", "connection refused");
+        check(None, &"é".repeat(121), &format!("{}…", "é".repeat(120)));
+    }
 }
