@@ -83,6 +83,25 @@ impl Api {
         Err(refusal_of(path, head.status, &head.headers, &body))
     }
 
+    /// Calls as this visitor; the body of a good answer as it comes.
+    pub(crate) async fn stream(
+        &self,
+        visitor: &Credentials,
+        method: Method,
+        path: &str,
+        accept: Option<&'static str>,
+        body: Option<Vec<u8>>,
+    ) -> Result<Body, Refusal> {
+        let answer = self.open(visitor, method, path, accept, body).await;
+        let (head, body) = answer.into_parts();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        let read = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = read.map_err(|error| Refusal::Broken(format!("{path}: {error}")))?.to_bytes();
+        Err(refusal_of(path, head.status, &head.headers, &body))
+    }
+
     /// Reads.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
@@ -143,6 +162,11 @@ impl Credentials {
         // The path that matched was the page's.
         extensions.remove::<MatchedPath>();
         Self { headers, extensions }
+    }
+
+    /// A header that is passed on.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// For the headers that only one operation asks for, such as `If-Match`.

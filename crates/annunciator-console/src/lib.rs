@@ -22,6 +22,7 @@ mod refusal;
 mod pages;
 
 mod settings_form;
+mod test_stream;
 
 mod hardening;
 
@@ -29,12 +30,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use hyper::http::Extensions;
+use hyper::{HeaderMap, StatusCode, Version};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _};
 
 /// What all pages have in common.
 pub(crate) struct Console {
     api: api::Api,
+}
+
+/// Compression collects what it is given: not where a page is told piece by piece.
+fn is_collected(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    !headers.contains_key(test_stream::UNBUFFERED)
 }
 
 /// API and console in one router: paths of the API go to it, all others are pages.
@@ -45,7 +54,11 @@ pub fn router(api: Router) -> Router {
         .merge(assets::routes())
         .fallback(refusal::unknown_page)
         .layer(axum::middleware::map_response(hardening::harden))
-        .layer(CompressionLayer::new().gzip(true))
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .compress_when(DefaultPredicate::new().and(is_collected)),
+        )
         .layer(axum::extract::DefaultBodyLimit::max(form::FORM_BYTES_MAX))
         .with_state(console);
     // No routes with a wildcard: its parameter would be one more of the API's own.

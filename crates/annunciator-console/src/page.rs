@@ -67,8 +67,10 @@ pub(crate) struct Guest {
     theme: String,
     /// Path and query that were asked for.
     pub(crate) here: String,
-    /// The page on which an htmx request was made, or [`Self::here`].
+    /// The page on which a form was sent or an htmx request made, or [`Self::here`].
     pub(crate) came_from: String,
+    /// Whether something is to be changed.
+    pub(crate) is_change: bool,
     /// Whether htmx asks for a part of a page.
     pub(crate) is_partial: bool,
 }
@@ -85,8 +87,9 @@ impl FromRequestParts<Arc<Console>> for Guest {
             .and_then(Language::of_tag)
             .unwrap_or_else(|| Language::accepted(text("accept-language").unwrap_or_default()));
         let here = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let current =
-            text("hx-current-url").and_then(|url| url.split_once("://")?.1.split_once('/'));
+        let is_change = !parts.method.is_safe();
+        let current = text("hx-current-url").or(text("referer").filter(|_| is_change));
+        let current = current.and_then(|url| url.split_once("://")?.1.split_once('/'));
         let came_from = current.map_or_else(|| here.clone(), |(_, path)| format!("/{path}"));
         Ok(Self {
             console: Arc::clone(console),
@@ -95,6 +98,7 @@ impl FromRequestParts<Arc<Console>> for Guest {
             zone: moments::zone(cookie(&parts.headers, ZONE_COOKIE).unwrap_or_default()),
             theme: cookie(&parts.headers, THEME_COOKIE).unwrap_or("auto").to_owned(),
             came_from,
+            is_change,
             is_partial: text("hx-request").is_some() && text("hx-boosted").is_none(),
             here,
         })

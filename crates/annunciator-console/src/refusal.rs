@@ -53,7 +53,8 @@ impl Stop {
         let (problem, after) = match refusal {
             Refusal::NotSignedIn(_) => {
                 let next = escape(&guest.came_from);
-                return Self(lead_to(guest, &format!("/sign-in?next={next}")));
+                let ended = if guest.is_change { "&ended=1" } else { "" };
+                return Self(lead_to(guest, &format!("/sign-in?next={next}{ended}")));
             }
             Refusal::Problem(problem, after) => (problem, after),
             Refusal::Broken(reason) => {

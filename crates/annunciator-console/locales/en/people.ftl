@@ -1,1 +1,113 @@
-# Words of the area `people`.
+# Users, roles, API tokens.
+people-users = Users
+people-user = User
+people-users-lead = Who may sign in, and what they may do.
+people-user-add = Add user
+people-name = Name
+people-name-hint = Letters, digits, and . - _ @
+people-full-name = Full name
+people-email = E-mail
+people-role = Role
+people-state = State
+people-active = Active
+people-blocked = Blocked
+people-invited = No password yet
+people-last-sign-in = Last sign-in
+people-sessions = Sessions
+people-created = Created
+people-own = this is you
+people-way = How they sign in the first time
+people-way-link = With a one-time link
+people-way-link-hint = You hand it over; the user chooses a password. It holds for 24 hours.
+people-way-password = With a password that you choose now
+people-new-password = New password
+people-roles-see = What roles may do
+people-user-facts = User
+
+people-link-title = One-time link
+people-link-lead = With it { $name } sets a password and is signed in.
+people-link-once = Copy the link now: it is shown this one time. It works once, within 24 hours.
+people-link-done = I have copied it
+
+people-access = Access
+people-link-new = New one-time link
+people-link-new-lead = For a forgotten password. The password in force holds until the link is used.
+people-link-new-button = Make link
+people-password-set = Set password
+people-password-set-lead = All sessions of the user end.
+people-password-set-button = Set password
+people-sign-out = Sign out everywhere
+people-sign-out-lead = { $count ->
+    [0] There are no sessions now.
+    [one] Ends { $count } session.
+   *[other] Ends { $count } sessions.
+}
+people-sign-out-button = Sign out
+people-block = Block
+people-block-lead = Sessions end, and signing in is refused until the user is unblocked.
+people-block-button = Block
+people-block-confirm = Block { $name }? All their sessions end.
+people-unblock = Unblock
+people-unblock-lead = The user may sign in again with the same password.
+people-unblock-button = Unblock
+people-delete = Delete
+people-delete-lead = The user, their sessions and saved views. The audit log keeps what they did.
+people-delete-confirm = Delete { $name }?
+
+people-roles-title = Roles
+people-roles-lead = What each role may do. Users and tokens have one role.
+people-roles-built-in = The four built-in roles stay as they are. A change of a role of yours holds at once for everybody who has it.
+people-role-add = Add role
+people-role-name-hint = Such as On-call; it cannot be changed later.
+people-role-lead = A change holds at once for all of them.
+people-role-used = Users: { $users }, tokens: { $tokens }
+people-role-taken = There is a role of this name already.
+people-role-nameless = Give the role a name.
+people-role-refused = The role was not added.
+people-role-delete-confirm = Delete the role { $name }?
+people-right = Right
+people-rights-events = Events
+people-rights-delivery = Delivery
+people-rights-settings = Settings
+people-rights-administration = Administration
+people-rights-other = Other
+people-right-submit-events = Hand in events
+people-right-read-events = Read events
+people-right-explain = Ask why an event is told or not
+people-right-read-ledger = Read the ledger
+people-right-operate-deliveries = Retry, cancel and resend deliveries
+people-right-read-silences = Read silences
+people-right-manage-silences = Make, change and end silences
+people-right-read-settings = Read settings
+people-right-change-settings = Change settings
+people-right-send-test-message = Send test messages
+people-right-manage-certificates = Manage certificates
+people-right-read-status = See the state of the server
+people-right-read-audit = Read the audit log
+people-right-manage-tokens = Manage API tokens
+people-right-manage-users = Manage users and roles
+people-right-manage-backups = Make and download backups
+
+people-tokens-lead = Programs prove with a token who they are: sources that hand in events, scripts, monitoring.
+people-tokens-empty = No tokens yet
+people-tokens-empty-lead = A source needs a token with the role Ingest to hand in events.
+people-token-add = Make token
+people-token-name-hint = What it is for, such as backup-server.
+people-token-role-hint = Ingest hands in events and nothing else.
+people-token-last-day = Last day
+people-token-last-day-hint = Empty: it does not end by itself.
+people-token-day-wrong = must be a day such as 2027-01-31
+people-token-refused = The token was not made.
+people-token-used = Last used
+people-token-ends = Ends
+people-token-delete = Delete { $name }
+people-token-delete-confirm = Delete the token { $name }? Whatever uses it is refused at once.
+people-token-made = The token is made
+people-token-once = Copy the token now: it is shown this one time.
+people-token-try = Try it
+people-token-done = I have copied it
+
+notice-user-blocked = The user is blocked.
+notice-user-unblocked = The user may sign in again.
+notice-user-signed-out = All sessions of the user have ended.
+notice-password-set = The password is set. All sessions of the user have ended.

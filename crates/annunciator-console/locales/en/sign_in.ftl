@@ -1,7 +1,161 @@
-# Signing in, the first start, one's own account.
+# Signing in, the first start, the guided set-up, one's own account, test messages.
 sign-in-title = Sign in
 sign-in-user = User name
 sign-in-password = Password
 sign-in-button = Sign in
 sign-in-show = Show
 sign-in-forgot = Forgotten the password? An administrator can make a new link, and `annunciator user link NAME` on the server always can.
+sign-in-wrong = The user name or the password is wrong.
+sign-in-wait = { $count ->
+    [one] Too many wrong tries. Try again in { $count } second.
+   *[other] Too many wrong tries. Try again in { $count } seconds.
+}
+sign-in-ended = Your session has ended. Sign in to go on where you were; what you had just sent was not saved.
+
+password-hint = 12 characters or more; a few words do well.
+password-missing = Characters still missing: { "{" }left{ "}" }
+password-good = Long enough
+password-strong = Strong
+
+first-start-title = Create the system administrator
+first-start-lead = This is the first start. The system administrator may do everything; more users can be added later.
+first-start-more = Full name and e-mail
+first-start-email-hint = The first test message goes there.
+first-start-button = Create and sign in
+first-start-where = This server has no administrator yet. To make one, you need a one-time key that only somebody with access to the server can see:
+first-start-where-log = Open the link that `annunciator serve` prints at its start; with systemd it is in the journal. Each start makes a new one.
+first-start-where-command = Or make the administrator on the server itself:
+first-start-key-refused = This key does not hold: it belongs to an earlier start, or a part of the link is missing.
+first-start-made = The system administrator has been made already.
+
+welcome-title = Welcome
+welcome-lead = Choose a password. You are signed in at once, and this link ends.
+welcome-button = Set password and sign in
+welcome-refused = This link does not hold any more.
+welcome-refused-where = A link works once and for 24 hours. Ask an administrator for a new one, or make it on the server with `annunciator user link NAME`.
+
+guide-steps = Steps of the set-up
+guide-step-relay = Relay
+guide-step-test = Test message
+guide-step-recipients = Recipients
+guide-step-done = Done
+guide-save-next = Save and go on
+guide-next = Next step
+guide-back = Back
+guide-skip = Skip
+guide-leave = Leave the set-up
+guide-finish = To the dashboard
+
+guide-relay-title = Which relay takes the mail?
+guide-relay-lead = Annunciator hands its mail to a mail server of yours. Everything can be changed later under Notification delivery.
+guide-presets = Kind of relay
+guide-preset-any = Any relay
+guide-preset-postfix = Postfix and the like
+guide-preset-exchange-onpremises = Exchange Server
+guide-preset-microsoft-365 = Microsoft 365
+guide-preset-google = Gmail
+guide-preset-google-relay = Workspace relay
+guide-preset-amazon-ses = Amazon SES
+guide-preset-old-tls10 = Old TLS
+guide-servers = Server
+guide-port = Port
+guide-port-is = port { $port }
+guide-port-hint = Usually 25 or 587; 465 with TLS from the beginning.
+guide-tls-if-supported = TLS when the server offers it
+guide-tls-required = TLS required, certificate verified
+guide-tls-implicit = TLS from the beginning (port 465)
+guide-tls-off = No TLS
+guide-auth = The relay asks for a user name and a password
+guide-password-kept = A password is saved. Leave this empty to keep it.
+guide-sender = Sender address
+guide-sender-hint = The address that messages come from, such as annunciator@example.org. The relay must accept it.
+guide-question-region = Region
+guide-question-tenant = Directory (tenant)
+guide-question-oauth-client-id = Client id
+guide-question-oauth-client-secret = Client secret
+guide-question-oauth-refresh-token = Refresh token
+
+guide-test-title = Does a message arrive?
+guide-test-lead = A test message takes the way of a real one. You see each stage as it happens, and what to do where it fails.
+guide-test-to = Send it to
+guide-test-button = Send test message
+guide-test-before = The stages appear here.
+
+guide-recipients-title = Who is told, and about what?
+guide-recipients-lead = These hold for all events. Single event types, groups and policies can differ later, under Event configuration.
+guide-recipients = Recipients
+guide-recipients-hint = E-mail addresses with ; between them.
+guide-about = Send mail about
+guide-about-hint = An event that is not told about is kept in the list of events all the same.
+guide-about-all = everything
+guide-about-configured = only where the event configuration says so
+
+guide-done-title = What happens now
+guide-done-lead = Annunciator is ready: every event that is handed in and is grave enough is mailed, and the ledger proves it.
+guide-done-incomplete = Something is still missing before mail can go out.
+guide-now = Your set-up
+guide-missing = Not set yet
+guide-hand-in = Hand in the first event
+guide-hand-in-lead = Sources hand in events over HTTP with a token. This one may hand in events and nothing else.
+guide-token = Name of the token
+guide-token-name = first-source
+guide-token-button = Make the token
+guide-token-once = Copy this line now: the token in it is shown this one time. Run it in a terminal, and a message arrives.
+guide-watch = Watch events arrive
+guide-more = Other ways and all fields:
+
+account-title = Your account
+account-no-user = You are not signed in as a user, so there is nothing to set here.
+account-profile = Profile
+account-language = Language
+account-as-browser = As the browser
+account-zone = Time zone
+account-zone-browser = As the browser: { $zone }
+account-zone-hint = All times in the console are shown in it. Empty: as the browser says.
+account-theme = Theme
+account-password = Password
+account-password-lead = Your other sessions end when you change it.
+account-current = Current password
+account-password-button = Change password
+account-sessions = Your sessions
+account-everywhere = Sign out everywhere
+account-everywhere-confirm = Sign out everywhere, here too?
+account-browser = Browser
+account-address = Address
+account-began = Signed in
+account-used = Last used
+account-this = this one
+account-end = End
+account-end-one = End the session of { $browser }
+
+test-stages = Stages
+test-ok = OK
+test-failed = Failed
+test-advice = What to do:
+test-good = The relay took the message
+test-bad = The message did not go out
+test-reply = The relay's reply:
+test-stdout = Output
+test-stderr = Error output
+test-dialogue = SMTP dialogue
+test-stage-settings = Settings
+test-stage-resolve = Name resolution
+test-stage-connect = Connection
+test-stage-greeting = Greeting
+test-stage-hello = EHLO
+test-stage-tls = TLS
+test-stage-auth = Authentication
+test-stage-mail-from = Sender
+test-stage-rcpt-to = Recipient
+test-stage-data = Beginning of the message
+test-stage-data-end = Message
+test-stage-prepare = Preparation
+test-stage-run = Run
+test-outcome-delivered = accepted
+test-outcome-would-be-accepted = would be accepted
+test-outcome-transient-failure = refused for now
+test-outcome-permanent-failure = refused
+test-outcome-uncertain = uncertain
+
+notice-password-changed = The password is changed. Your other sessions have ended.
+notice-session-ended = The session has ended.

@@ -32,7 +32,16 @@ struct SignIn {
     page: Page,
     user: String,
     next: String,
+    /// Whether a session ended under what somebody was doing.
+    has_ended: bool,
     errors: Errors,
+}
+
+impl SignIn {
+    fn of(guest: &Guest, next: String) -> Self {
+        let page = guest.page("sign-in-title");
+        Self { page, user: String::new(), next, has_ended: false, errors: Errors::default() }
+    }
 }
 
 /// A path of this console; never another site.
@@ -42,13 +51,9 @@ pub(super) fn local(next: &str) -> &str {
     if is_local { next } else { "/" }
 }
 
-fn next_of(guest: &Guest) -> String {
-    let query = guest.here.split_once('?').map_or("", |(_, query)| query);
-    local(Form::parse(query.as_bytes()).text("next")).to_owned()
-}
-
 async fn form(guest: Guest) -> Result<Response, Stop> {
-    let next = next_of(&guest);
+    let query = Form::parse(guest.here.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let next = local(query.text("next")).to_owned();
     if guest.try_get::<serde_json::Value>("/api/v1/session").await.is_ok() {
         return Ok(lead_to(&guest, &next));
     }
@@ -56,27 +61,37 @@ async fn form(guest: Guest) -> Result<Response, Stop> {
     if setup["needed"] == true {
         return Ok(lead_to(&guest, "/setup"));
     }
-    let page = guest.page("sign-in-title");
-    Ok(show(&SignIn { page, user: String::new(), next, errors: Errors::default() }))
+    let mut page = SignIn::of(&guest, next);
+    page.has_ended = query.has("ended");
+    Ok(show(&page))
 }
 
 async fn sign_in(guest: Guest, form: Form) -> Result<Response, Stop> {
     let (user, next) = (form.trimmed("user").to_owned(), local(form.text("next")).to_owned());
     let body = json!({ "user": user, "password": form.text("password") });
-    match guest.try_send(Method::POST, "/api/v1/session", &body).await {
-        Ok(reply) => Ok(with_cookies(lead_to(&guest, &next), &reply.headers)),
-        Err(Refusal::NotSignedIn(problem)) => {
-            let summary = problem.detail.unwrap_or(problem.title);
-            let errors = Errors { summary, fields: vec![] };
-            let page = guest.page("sign-in-title");
-            Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &SignIn { page, user, next, errors }))
+    let refusal = match guest.try_send(Method::POST, "/api/v1/session", &body).await {
+        Ok(reply) => return Ok(with_cookies(lead_to(&guest, &next), &reply.headers)),
+        Err(refusal) => refusal,
+    };
+    let mut page = SignIn::of(&guest, next);
+    page.user = user;
+    let mut wait = None;
+    page.errors = match refusal {
+        Refusal::NotSignedIn(_) => told(page.page.t("sign-in-wrong")),
+        Refusal::Problem(problem, Some(seconds)) if problem.status == 429 => {
+            wait = Some(seconds);
+            told(page.page.t1("sign-in-wait", "count", seconds))
         }
-        Err(refusal) => {
-            let errors = Errors::of(&guest, refusal)?;
-            let page = guest.page("sign-in-title");
-            Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &SignIn { page, user, next, errors }))
-        }
-    }
+        refusal => Errors::of(&guest, refusal)?,
+    };
+    let Some(seconds) = wait else { return Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)) };
+    let mut response = show_as(StatusCode::TOO_MANY_REQUESTS, &page);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    Ok(response)
+}
+
+fn told(summary: String) -> Errors {
+    Errors { summary, fields: vec![] }
 }
 
 async fn sign_out(guest: Guest) -> Result<Response, Stop> {
