@@ -65,6 +65,8 @@ pub(crate) struct Guest {
     /// Time zone of all times.
     pub(crate) zone: TimeZone,
     theme: String,
+    /// Who is signed in, as far as that was asked: for the menu around a refusal.
+    session: Option<Session>,
     /// Path and query that were asked for.
     pub(crate) here: String,
     /// The page on which a form was sent or an htmx request made, or [`Self::here`].
@@ -97,6 +99,7 @@ impl FromRequestParts<Arc<Console>> for Guest {
             language,
             zone: moments::zone(cookie(&parts.headers, ZONE_COOKIE).unwrap_or_default()),
             theme: cookie(&parts.headers, THEME_COOKIE).unwrap_or("auto").to_owned(),
+            session: None,
             came_from,
             is_change,
             is_partial: text("hx-request").is_some() && text("hx-boosted").is_none(),
@@ -134,7 +137,7 @@ impl Guest {
         Page {
             title: self.language.say(title_key),
             section: "",
-            session: None,
+            session: self.session.clone(),
             language: self.language,
             zone: self.zone.clone(),
             theme: self.theme.clone(),
@@ -171,6 +174,7 @@ impl FromRequestParts<Arc<Console>> for Visitor {
                 if !session.theme.is_empty() {
                     guest.theme.clone_from(&session.theme);
                 }
+                guest.session = Some(session.clone());
                 Ok(Self { guest, session })
             }
             Err(refusal) => Err(Stop::of(&guest, refusal).into_response()),
@@ -220,7 +224,6 @@ impl Visitor {
         let mut page = self.guest.page(title_key);
         page.section = section;
         page.notice = notice_of(&self.guest.here, self.guest.language);
-        page.session = Some(self.session.clone());
         page
     }
 
