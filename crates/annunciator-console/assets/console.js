@@ -28,8 +28,9 @@
     setTimeout(() => note.remove(), 6000);
   };
 
-  // data-shown-when="name=value|value; name=value": shown while all hold. A field that is not shown
-  // is disabled, so that it is not posted, unless data-keep says that it is to be.
+  // data-shown-when="name=value|value; name=value || name=value": shown while all of one alternative
+  // hold. A field that is not shown is disabled, so that it is not posted, unless data-keep says that
+  // it is to be. The class not-yet keeps from sight what the server knows to be hidden at first.
   const valueOf = (form, name) => {
     const fields = [...form.elements].filter((field) => field.name === name && !field.matches("[type=hidden]"));
     const boxes = fields.filter((field) => field.type === "checkbox");
@@ -49,8 +50,10 @@
   };
   const arrange = (form) => {
     for (const part of all("[data-shown-when]", form)) {
-      const shown = part.dataset.shownWhen.split(";").every((one) => holds(form, one.trim()));
+      const shown = part.dataset.shownWhen.split("||")
+        .some((all) => all.split(";").every((one) => holds(form, one.trim())));
       part.hidden = !shown;
+      part.classList.remove("not-yet");
       if (!("keep" in part.dataset)) {
         for (const field of all("input, select, textarea", part)) field.disabled = !shown || "locked" in field.dataset;
       }

@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value};
 
+use super::control::text_of;
 use super::definition::{Kind, Setting};
 use crate::form::Form;
 
@@ -35,6 +36,32 @@ pub(crate) fn read(setting: &Setting, form: &Form) -> Option<Value> {
             let text = form.trimmed(&name);
             Some(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
         }
+    }
+}
+
+/// The pairs that a form would hold for this value: what [`read`] reads as it.
+pub(crate) fn pairs(setting: &Setting, value: &Value) -> Vec<(String, String)> {
+    let name = setting.name();
+    let on = |is_on: bool| is_on.then(|| (name.clone(), "on".to_owned()));
+    let seen = ("seen".to_owned(), name.clone());
+    match (&setting.kind, value) {
+        (Kind::Bool, value) => std::iter::once(seen).chain(on(*value == true)).collect(),
+        (Kind::Severities, Value::Array(words)) => {
+            let severity = |word: &Value| {
+                (format!("{name}.severity"), word.as_str().unwrap_or_default().to_owned())
+            };
+            let mode = (name.clone(), "some".to_owned());
+            std::iter::once(mode).chain(words.iter().map(severity)).collect()
+        }
+        (Kind::Optional(_) | Kind::Object(_), value) => {
+            let fields = setting.fields();
+            let inner = fields.iter().filter_map(|field| {
+                let key = field.key.rsplit('.').next().unwrap_or_default();
+                Some(pairs(field, value.get(key)?))
+            });
+            std::iter::once(seen).chain(on(value.is_object())).chain(inner.flatten()).collect()
+        }
+        (_, value) => vec![(name, text_of(setting, value))],
     }
 }
 

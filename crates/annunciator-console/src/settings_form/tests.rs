@@ -182,3 +182,26 @@ fn a_field_tells_its_default_and_the_way_back() {
     assert_eq!(locked.field("port", Language::English).unwrap().reset, None);
     assert!(locked.changes(&form("email.port=1")).is_empty());
 }
+
+#[test]
+fn what_a_form_holds_for_a_value_is_read_as_that_value() {
+    let sheet = sheet(json!({}));
+    for (key, value) in [
+        ("port", json!(587)),
+        ("mx_lookup", json!(true)),
+        ("mx_lookup", json!(false)),
+        ("subject", json!("a\nb")),
+        ("auth", json!("password")),
+        ("recipients", json!(["a@x", "\"b;c\"@x"])),
+        ("waits", json!([1, 2, 3])),
+        ("notify_about", json!(["failure"])),
+        ("notify_about", json!([])),
+        ("notify_about", json!("configured")),
+        ("limit", json!("none")),
+        ("limit", json!({"count": 5, "per": "channel"})),
+    ] {
+        let setting = sheet.setting(key).unwrap();
+        let form = Form(pairs(setting, &value));
+        assert_eq!(read(setting, &form), Some(value), "{key}");
+    }
+}
