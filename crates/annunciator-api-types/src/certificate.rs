@@ -137,7 +137,7 @@ pub struct CertificateList {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeyDownloadRequest {
-    /// Who asks proves it again: over HTTP the text of the token in use; over the owner's socket
+    /// Who asks proves it again: a user by the password, a token by its text; over the owner's socket
     /// nothing is needed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub credential: String,

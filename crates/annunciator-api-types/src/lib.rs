@@ -14,6 +14,7 @@ mod problem;
 mod settings;
 mod silence;
 mod template;
+mod user;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
@@ -59,4 +60,10 @@ pub use silence::{
 pub use template::{
     JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
     TextLength,
+};
+pub use user::{
+    KeySignInRequest, NewUserRequest, PasswordChange, PasswordSet, PreferencesPatch, RightView,
+    RoleInput, RoleList, RoleView, SavedViewInput, SavedViewList, SavedViewView, SessionLine,
+    SessionList, SessionView, SetupRequest, SetupView, SignInRequest, UserList, UserPatch,
+    UserSaved, UserView,
 };

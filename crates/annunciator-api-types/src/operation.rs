@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{ExpiryView, FailureView, LimitView, RouteView, TlsView};
 
-/// What a token may do (spec 10.2).
+/// A built-in role (spec 10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -34,6 +34,12 @@ impl Role {
             Self::Ingest => "ingest",
         }
     }
+
+    /// The built-in role of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
 }
 
 /// Asks for a new API token.
@@ -42,8 +48,8 @@ impl Role {
 pub struct NewTokenRequest {
     /// Name, 1 to 100 characters.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
+    /// What it may do: a built-in role or one of yours.
+    pub role: String,
     /// When it ends; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -66,8 +72,8 @@ pub struct TokenView {
     pub id: String,
     /// Name.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
+    /// What it may do: a built-in role or one of yours.
+    pub role: String,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

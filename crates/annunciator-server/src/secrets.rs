@@ -53,6 +53,8 @@ pub struct Sealer {
     cipher: XChaCha20Poly1305,
     /// Makes the nonces of documents.
     nonce_key: PKey<Private>,
+    /// Makes marks.
+    mark_key: PKey<Private>,
 }
 
 impl Sealer {
@@ -87,8 +89,10 @@ impl Sealer {
             .ok_or_else(|| error("must hold 64 hexadecimal digits and nothing else".to_owned()))?;
         let cipher = XChaCha20Poly1305::new_from_slice(&key)
             .map_err(|_| error("the key has a wrong length".to_owned()))?;
-        let nonce_key = make_nonce_key(&key).map_err(|e| error(e.to_string()))?;
-        Ok(Self { cipher, nonce_key })
+        let derive = |purpose: &[u8]| derive_key(&key, purpose).map_err(|e| error(e.to_string()));
+        let nonce_key = derive(b"annunciator: nonces of sealed secrets in documents")?;
+        let mark_key = derive(b"annunciator: marks")?;
+        Ok(Self { cipher, nonce_key, mark_key })
     }
 
     /// Seals a secret that belongs to `place`, such as `server/email/password`.
@@ -160,6 +164,20 @@ impl Sealer {
         self.cipher.decrypt(&XNonce::from(nonce), payload).ok()
     }
 
+    /// A mark that only this server makes for these octets and this purpose.
+    #[must_use]
+    pub fn mark(&self, purpose: &str, octets: &[u8]) -> [u8; 32] {
+        let sign = || -> Result<Vec<u8>, ErrorStack> {
+            let mut signer = Signer::new(MessageDigest::sha256(), &self.mark_key)?;
+            signer.update(&purpose.len().to_be_bytes())?;
+            signer.update(purpose.as_bytes())?;
+            signer.update(octets)?;
+            signer.sign_to_vec()
+        };
+        let digest = sign().expect("a keyed digest of a short text");
+        digest.try_into().expect("SHA-256 gives 32 octets")
+    }
+
     /// A nonce that only the same text at the same place has.
     fn nonce_for(&self, place: &str, padded: &[u8]) -> Result<[u8; NONCE_BYTES], ErrorStack> {
         let mut signer = Signer::new(MessageDigest::sha256(), &self.nonce_key)?;
@@ -171,11 +189,11 @@ impl Sealer {
     }
 }
 
-/// A key of its own for nonces, made of the key of the file.
-fn make_nonce_key(key: &[u8]) -> Result<PKey<Private>, ErrorStack> {
+/// A key of its own for a purpose, made of the key of the file.
+fn derive_key(key: &[u8], purpose: &[u8]) -> Result<PKey<Private>, ErrorStack> {
     let file_key = PKey::hmac(key)?;
     let mut signer = Signer::new(MessageDigest::sha256(), &file_key)?;
-    signer.update(b"annunciator: nonces of sealed secrets in documents")?;
+    signer.update(purpose)?;
     PKey::hmac(&Zeroizing::new(signer.sign_to_vec()?))
 }
 
@@ -207,7 +225,7 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
     text
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use annunciator_core::{Clock, Timestamp};
 use annunciator_store::Store;
 
-use crate::admin::key_download::WrongProofs;
 use crate::certificates::CertificateShelf;
 use crate::dispatcher::Dispatcher;
 use crate::ids::IdSource;
@@ -13,10 +12,15 @@ use crate::lifecycle::Tasks;
 use crate::limit_clock::HeldClock;
 use crate::metrics::Metrics;
 use crate::own_events::OwnEvents;
+use crate::passwords::Passwords;
 use crate::planner_task::PlannerInbox;
+use crate::roles::RoleBook;
 use crate::secrets::Sealer;
+use crate::session_book::SessionBook;
+use crate::setup_key::SetupKey;
 use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
+use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
 
 /// Shared by intake, planner task, dispatcher, admin and API.
@@ -39,8 +43,16 @@ pub struct Shared {
     pub silences: SilenceBook,
     /// API tokens.
     pub tokens: TokenBook,
-    /// Wrong proofs of who asked for a key.
-    pub wrong_proofs: WrongProofs,
+    /// Roles.
+    pub roles: RoleBook,
+    /// Sessions of users.
+    pub sessions: SessionBook,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Wrong tries of passwords, keys and proofs.
+    pub throttle: Throttle,
+    /// The key that makes the first administrator.
+    pub setup: SetupKey,
     /// The way of own events into the inbox.
     pub own_events: OwnEvents,
     /// The way to the planner.

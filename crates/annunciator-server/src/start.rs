@@ -18,8 +18,8 @@ use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
-use crate::admin::key_download::WrongProofs;
 use crate::admin::{self, AdminError};
 use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
@@ -30,11 +30,16 @@ use crate::keeper::StoreKeeper;
 use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
 use crate::own_events::OwnEvents;
+use crate::passwords::{PasswordError, Passwords};
 use crate::planner_task::{self, PlannerInbox};
+use crate::roles::RoleBook;
 use crate::secrets::Sealer;
+use crate::session_book::{SessionBook, alive, make_secret};
+use crate::setup_key::SetupKey;
 use crate::shared::Shared;
 use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
+use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
 use crate::{expiry_watch, http, limit_clock, limit_summary, upkeep};
 
@@ -122,6 +127,9 @@ pub enum StartError {
     /// The saved settings, or those of the bootstrap, cannot be used.
     #[error("the settings cannot be used: {}", list(.0))]
     Settings(Vec<FieldError>),
+    /// The system gives no memory or no random numbers.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// A token of the bootstrap cannot be used.
     #[error("a token of the bootstrap cannot be used: {0}")]
     Token(String),
@@ -146,6 +154,8 @@ impl From<AdminError> for StartError {
 pub struct RunningServer {
     shared: Arc<Shared>,
     address: SocketAddr,
+    scheme: &'static str,
+    setup_key: Option<Zeroizing<String>>,
     socket_path: PathBuf,
     stop_listening: CancellationToken,
     stop_planning: CancellationToken,
@@ -176,6 +186,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let address = listener
         .local_addr()
         .map_err(|e| listen_error(&config.listen.to_string(), &e.to_string()))?;
+    let setup_key = begin_setup(&shared).await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let socket_path = config.data_dir.join(SOCKET_NAME);
     let socket = http::open_socket(&socket_path)
         .map_err(|e| listen_error(&socket_path.display().to_string(), &e.to_string()))?;
@@ -193,7 +205,25 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     warn_of_silence(&shared);
     shared.ready.store(!config.wait_for_bootstrap, Ordering::Release);
     tracing::info!(%address, data_dir = %config.data_dir.display(), "listening");
-    Ok(RunningServer { shared, address, socket_path, stop_listening, stop_planning })
+    Ok(RunningServer {
+        shared,
+        address,
+        scheme,
+        setup_key,
+        socket_path,
+        stop_listening,
+        stop_planning,
+    })
+}
+
+/// A one-time key for the first administrator, while there is no user.
+async fn begin_setup(shared: &Shared) -> Result<Option<Zeroizing<String>>, StartError> {
+    if !shared.store.users(alive(shared.clock.now())).await?.is_empty() {
+        return Ok(None);
+    }
+    let key = make_secret().map_err(|error| PasswordError::Failed(error.to_string()))?;
+    shared.setup.begin(&key);
+    Ok(Some(key))
 }
 
 /// A server that can tell nobody must not look healthy in its log.
@@ -232,6 +262,7 @@ async fn assemble(
         executables: Arc::new(executables(config)),
     });
     let tokens = TokenBook::load(store.as_ref()).await?;
+    let roles = RoleBook::load(store.as_ref()).await?;
     let silences = SilenceBook::load(store.as_ref(), clock.now()).await?;
     let (tasks, metrics) = (Tasks::default(), Metrics::default());
     let held = limit_clock::start(store.as_ref(), clock.as_ref()).await?;
@@ -256,7 +287,11 @@ async fn assemble(
         certificates: CertificateShelf::default(),
         silences,
         tokens,
-        wrong_proofs: WrongProofs::default(),
+        roles,
+        sessions: SessionBook::default(),
+        passwords: Passwords::new()?,
+        throttle: Throttle::default(),
+        setup: SetupKey::default(),
         own_events,
         planner,
         dispatcher,
@@ -316,6 +351,30 @@ impl RunningServer {
         self.address
     }
 
+    /// Where the console is; while there is no user, the link that makes the administrator. It
+    /// holds a one-time key: show it to the owner alone.
+    #[must_use]
+    pub fn console_link(&self) -> Zeroizing<String> {
+        let RunningServer { address, scheme, .. } = self;
+        let port = address.port();
+        let host = if address.ip().is_unspecified() {
+            format!("{}:{port}", host_name())
+        } else {
+            address.to_string()
+        };
+        let key = self.setup_key.as_ref().filter(|_| self.shared.setup.is_needed());
+        Zeroizing::new(match key {
+            Some(key) => format!("{scheme}://{host}/setup?key={}", key.as_str()),
+            None => format!("{scheme}://{host}/"),
+        })
+    }
+
+    /// Whether the administrator is still to be made.
+    #[must_use]
+    pub fn needs_setup(&self) -> bool {
+        self.shared.setup.is_needed()
+    }
+
     /// The owner-only socket.
     #[must_use]
     pub fn socket_path(&self) -> &Path {
@@ -335,7 +394,7 @@ impl RunningServer {
                 .insert_known(
                     shared.store.as_ref(),
                     &token.name,
-                    token.role,
+                    token.role.as_str(),
                     &token.token,
                     "bootstrap",
                     now,
@@ -372,6 +431,7 @@ impl RunningServer {
         }
         let used = shared.tokens.take_used();
         let _ = shared.store.touch_tokens(used).await;
+        let _ = shared.sessions.tend(shared.store.as_ref(), shared.clock.now()).await;
         shared.store.close().await;
         let _ = std::fs::remove_file(&self.socket_path);
         tracing::info!("stopped");

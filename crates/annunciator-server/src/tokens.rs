@@ -2,7 +2,7 @@
 //!
 //! In: token records of the store; the `Authorization` text of a request.
 //! Out: an [`Identity`]; new tokens, shown once; when tokens were last used.
-//! Knows nothing of: HTTP, what a role may do (see `api::rights`).
+//! Knows nothing of: HTTP, what a role may do (see `roles.rs`).
 //! Failure: a token that is unknown, wrong or past its end gives nothing, without saying which.
 //!
 //! A token is `ann_<id>_<secret>`. Only the SHA-256 of the secret is kept: it has 256 random bits,
@@ -12,11 +12,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use annunciator_api_types::{FieldError, NewToken, NewTokenRequest, Role, TokenView};
+use annunciator_api_types::{FieldError, NewToken, NewTokenRequest, TokenView};
 use annunciator_core::Timestamp;
 use annunciator_store::{NewAudit, Store, StoreError, TokenRecord};
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
+
+use crate::identity::{Credential, Identity};
 
 /// Most tokens.
 pub const TOKENS_MAX: usize = 1_000;
@@ -32,17 +34,6 @@ const PREFIX: &str = "ann_";
 const MINUTE_MS: i64 = 60_000;
 /// Stands for "never" in the time of last use.
 const NEVER: i64 = i64::MIN;
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// For the audit log, such as `token ops-1` or `local root`.
-    pub name: String,
-    /// Id of the token; owner of idempotency keys.
-    pub token_id: String,
-    /// What it may do.
-    pub role: Role,
-}
 
 /// Why a token was not made.
 #[derive(Debug, thiserror::Error)]
@@ -86,11 +77,7 @@ impl TokenBook {
     pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let mut entries = Entries::new();
         for record in store.tokens().await? {
-            let Some(role) = role_of(&record.role) else {
-                tracing::warn!(token.id = %record.id, role = %record.role, "Token with an unknown role is left out");
-                continue;
-            };
-            entries.insert(record.id.clone(), Arc::new(Entry::new(record, role)));
+            entries.insert(record.id.clone(), Arc::new(Entry::new(record)));
         }
         Ok(Self { entries: ArcSwap::from_pointee(entries), changing: Mutex::new(()) })
     }
@@ -129,7 +116,7 @@ impl TokenBook {
         let record = TokenRecord {
             id,
             name: request.name.clone(),
-            role: request.role.as_str().to_owned(),
+            role: request.role.clone(),
             secret_sha256: sha256_of(&secret),
             created_at: now,
             created_by: author.to_owned(),
@@ -137,9 +124,9 @@ impl TokenBook {
             last_used_at: None,
         };
         let token = format!("{PREFIX}{}_{secret}", record.id);
-        let view = view(&record, request.role, None);
+        let view = view(&record, None);
         let _changing = self.changing.lock().await;
-        self.insert(store, record, request.role, now).await?;
+        self.insert(store, record, now).await?;
         Ok(NewToken { token, record: view })
     }
 
@@ -151,7 +138,7 @@ impl TokenBook {
         &self,
         store: &dyn Store,
         name: &str,
-        role: Role,
+        role: &str,
         token: &str,
         author: &str,
         now: Timestamp,
@@ -174,14 +161,14 @@ impl TokenBook {
         let record = TokenRecord {
             id: id.to_owned(),
             name: name.to_owned(),
-            role: role.as_str().to_owned(),
+            role: role.to_owned(),
             secret_sha256,
             created_at: now,
             created_by: author.to_owned(),
             expires_at: None,
             last_used_at: None,
         };
-        self.insert(store, record, role, now).await?;
+        self.insert(store, record, now).await?;
         Ok(true)
     }
 
@@ -205,6 +192,12 @@ impl TokenBook {
         entries.remove(id);
         self.entries.store(Arc::new(entries));
         Ok(deleted)
+    }
+
+    /// How many tokens have a role.
+    #[must_use]
+    pub fn count_of_role(&self, role: &str) -> usize {
+        self.entries.load().values().filter(|entry| entry.record.role == role).count()
     }
 
     /// All tokens, oldest first.
@@ -236,7 +229,6 @@ impl TokenBook {
         &self,
         store: &dyn Store,
         record: TokenRecord,
-        role: Role,
         now: Timestamp,
     ) -> Result<(), TokenError> {
         let mut errors = Vec::new();
@@ -264,16 +256,20 @@ impl TokenBook {
         let note = audit("token.create", &record.id, detail.to_string(), &record.created_by, now);
         store.insert_token(record.clone(), note).await?;
         let mut entries = Entries::clone(&self.entries.load());
-        entries.insert(record.id.clone(), Arc::new(Entry::new(record, role)));
+        entries.insert(record.id.clone(), Arc::new(Entry::new(record)));
         self.entries.store(Arc::new(entries));
         Ok(())
     }
 }
 
 impl Entry {
-    fn new(record: TokenRecord, role: Role) -> Self {
-        let identity =
-            Identity { name: format!("token {}", record.name), token_id: record.id.clone(), role };
+    fn new(record: TokenRecord) -> Self {
+        let identity = Identity {
+            name: format!("token {}", record.name),
+            owner: record.id.clone(),
+            role: record.role.clone(),
+            credential: Credential::Token(record.id.clone()),
+        };
         let last_used_ms = record.last_used_at.map_or(NEVER, |at| at.0);
         Self {
             record,
@@ -287,15 +283,15 @@ impl Entry {
         let recent = self.used_ms.load(Ordering::Relaxed);
         let last = recent.max(self.last_used_ms.load(Ordering::Relaxed));
         let at = (last != NEVER).then(|| Timestamp(last - last.rem_euclid(MINUTE_MS)));
-        view(&self.record, self.identity.role, at)
+        view(&self.record, at)
     }
 }
 
-fn view(record: &TokenRecord, role: Role, last_used_at: Option<Timestamp>) -> TokenView {
+fn view(record: &TokenRecord, last_used_at: Option<Timestamp>) -> TokenView {
     TokenView {
         id: record.id.clone(),
         name: record.name.clone(),
-        role,
+        role: record.role.clone(),
         created_at: record.created_at,
         created_by: record.created_by.clone(),
         expires_at: record.expires_at,
@@ -313,10 +309,6 @@ fn audit(action: &str, target: &str, detail: String, author: &str, at: Timestamp
     }
 }
 
-fn role_of(word: &str) -> Option<Role> {
-    Role::ALL.into_iter().find(|role| role.as_str() == word)
-}
-
 /// Id and secret of a token's text.
 fn split(token: &str) -> Option<(&str, &str)> {
     if token.len() > TOKEN_BYTES_MAX {
@@ -329,7 +321,7 @@ fn split(token: &str) -> Option<(&str, &str)> {
     (is_id && is_secret).then_some((id, secret))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -340,7 +332,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The hash that is stored. Not the one-shot function: in OpenSSL 3 that looks the algorithm up
 /// anew at each call, which would be a hundredth of the work for an event.
-fn sha256_of(secret: &str) -> [u8; 32] {
+pub(crate) fn sha256_of(secret: &str) -> [u8; 32] {
     let mut hasher = openssl::sha::Sha256::new();
     hasher.update(secret.as_bytes());
     hasher.finish()
@@ -364,7 +356,7 @@ mod tests {
             expires_at,
             last_used_at: None,
         };
-        let entry = Arc::new(Entry::new(record, Role::Operator));
+        let entry = Arc::new(Entry::new(record));
         TokenBook {
             entries: ArcSwap::from_pointee(Entries::from([(id.to_owned(), entry)])),
             changing: Mutex::new(()),
@@ -393,8 +385,8 @@ mod tests {
     fn an_identity_names_its_token() {
         let identity = book(None).authenticate(TOKEN, Timestamp(0)).unwrap();
         assert_eq!(identity.name, "token ops-1");
-        assert_eq!(identity.token_id, "boot-1");
-        assert_eq!(identity.role, Role::Operator);
+        assert_eq!(identity.owner, "boot-1");
+        assert_eq!(identity.role, "operator");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What happens by itself now and then: retention, token use, the reserve, silences that are over.
+//! What happens by itself now and then: retention, use of tokens and sessions, the reserve, silences that are over.
 //!
 //! Standard: spec 2.4.
 
@@ -51,6 +51,9 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             && let Err(error) = shared.store.touch_tokens(used).await
         {
             tracing::warn!(%error, "cannot note when tokens were used");
+        }
+        if let Err(error) = shared.sessions.tend(shared.store.as_ref(), shared.clock.now()).await {
+            tracing::warn!(%error, "cannot note when sessions were used");
         }
         tend_silences(&shared).await;
         tokio::select! {

@@ -14,8 +14,11 @@ mod ledger;
 mod limits;
 mod queue;
 mod records;
+mod roles;
+mod saved_views;
 mod silences;
 pub mod sqlite;
+mod users;
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -41,14 +44,20 @@ pub use records::{
     AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, REVISIONS_MAX, Retained,
     RetentionRule, SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
 };
+pub use roles::{ROLES_MAX, RoleDeletion, RoleRecord, Roles};
+pub use saved_views::{SavedView, SavedViews, VIEWS_PER_USER_MAX};
 pub use silences::{SILENCES_ENDED_MAX, SILENCES_MAX, SilenceFilter, SilenceRecord, Silences};
+pub use users::{
+    ADMINISTRATOR, Alive, Ending, OneTimeKey, SESSIONS_PER_USER_MAX, SessionRecord, USERS_MAX,
+    UserChange, UserOutcome, UserRecord, Users,
+};
 
 /// Result of every call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
-pub trait Store: Limits + Silences + Send + Sync + 'static {
+pub trait Store: Limits + Silences + Users + Roles + SavedViews + Send + Sync + 'static {
     // ---- inbox -----------------------------------------------------------------------------
 
     /// Takes responsibility for a batch of events, all or none (spec 2.5).

@@ -4,60 +4,17 @@
 //! Failure: a wrong proof is refused, audited and slowed down; nothing is given without its line
 //! in the audit log.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use annunciator_api_types::{FieldError, KeyDownloadRequest};
 use annunciator_certificates::{CertificateObject, PASSWORD_BYTES_MAX};
-use annunciator_core::Timestamp;
 use annunciator_store::NewAudit;
 use openssl::pkey::PKey;
 use openssl::symm::Cipher;
 use zeroize::Zeroizing;
 
-use super::{AdminError, certificates};
+use super::{AdminError, certificates, sign_in};
+use crate::identity::{Credential, Identity};
 use crate::shared::Shared;
-
-/// Wrong proofs after which a caller waits.
-const WRONG_MAX: u32 = 5;
-/// How long it waits. Unit: milliseconds.
-const WAIT_MS: i64 = 900_000;
-/// Most callers that are remembered.
-const CALLERS_MAX: usize = 1_000;
-
-/// Who asks, as far as the connection tells.
-pub enum Asker<'a> {
-    /// Over the owner's socket: the system vouches for them.
-    Local,
-    /// Over the network, with the token of this id.
-    Token(&'a str),
-}
-
-/// Wrong proofs of late, by token.
-#[derive(Default)]
-pub struct WrongProofs(Mutex<HashMap<String, (u32, Timestamp)>>);
-
-impl WrongProofs {
-    fn is_waiting(&self, token: &str, now: Timestamp) -> bool {
-        let wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong
-            .get(token)
-            .is_some_and(|(count, last)| *count >= WRONG_MAX && now.ms_since(*last) < WAIT_MS)
-    }
-
-    fn note(&self, token: &str, now: Timestamp) {
-        let mut wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.retain(|_, (_, last)| now.ms_since(*last) < WAIT_MS);
-        if wrong.len() < CALLERS_MAX || wrong.contains_key(token) {
-            let entry = wrong.entry(token.to_owned()).or_insert((0, now));
-            *entry = (entry.0 + 1, now);
-        }
-    }
-
-    fn forget(&self, token: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
-    }
-}
+use crate::throttle::Counter;
 
 /// Gives the key.
 ///
@@ -68,15 +25,14 @@ pub async fn run(
     shared: &Shared,
     id: &str,
     request: KeyDownloadRequest,
-    asker: Asker<'_>,
-    author: &str,
+    caller: &Identity,
 ) -> Result<Zeroizing<String>, AdminError> {
     let entry = certificates::find(shared, id)?;
     let credential = Zeroizing::new(request.credential);
     let password = Zeroizing::new(request.export_password);
     let note = |action: &str| NewAudit {
         at: shared.clock.now(),
-        author: author.to_owned(),
+        author: caller.name.clone(),
         action: action.to_owned(),
         target: id.to_owned(),
         detail: serde_json::json!({
@@ -89,7 +45,7 @@ pub async fn run(
         let error = FieldError::new("/export_password", "too_long", words);
         return Err(AdminError::Invalid(vec![error]));
     }
-    if let Err(error) = check_proof(shared, &asker, &credential) {
+    if let Err(error) = check_proof(shared, caller, &credential).await {
         shared.store.note(note("certificate.download_key.refused")).await?;
         return Err(error);
     }
@@ -111,27 +67,37 @@ pub async fn run(
     Ok(pem)
 }
 
-fn check_proof(shared: &Shared, asker: &Asker<'_>, credential: &str) -> Result<(), AdminError> {
-    let Asker::Token(token) = *asker else { return Ok(()) };
-    let now = shared.clock.now();
-    if shared.wrong_proofs.is_waiting(token, now) {
-        let words = "Too many wrong credentials: try again in 15 minutes.";
-        return Err(AdminError::Throttled(words.to_owned()));
-    }
-    let proven = shared.tokens.authenticate(credential, now);
-    if proven.is_some_and(|identity| identity.token_id == token) {
-        shared.wrong_proofs.forget(token);
+async fn check_proof(
+    shared: &Shared,
+    caller: &Identity,
+    credential: &str,
+) -> Result<(), AdminError> {
+    // A form that was not filled in is no guess.
+    let is_proven = match &caller.credential {
+        Credential::Local => true,
+        _ if credential.is_empty() => false,
+        Credential::Session { user, .. } => sign_in::is_proven(shared, user, credential).await?,
+        Credential::Token(id) => is_token_shown(shared, id, credential)?,
+    };
+    if is_proven {
         return Ok(());
     }
-    // An empty one is a form that was not filled in, not a guess.
-    if !credential.is_empty() {
-        shared.wrong_proofs.note(token, now);
-    }
     Err(AdminError::Forbidden(
-        "A key is given only to who proves again who they are: give the text of the token in use \
-         as `credential`, or ask over the owner's socket on the server itself."
+        "A key is given only to who proves again who they are: give your password, or the text of \
+         the token in use, as `credential`; or ask over the owner's socket on the server itself."
             .to_owned(),
     ))
+}
+
+fn is_token_shown(shared: &Shared, id: &str, credential: &str) -> Result<bool, AdminError> {
+    let counters = [Counter::Proof(id.to_owned())];
+    sign_in::begin(shared, &counters)?;
+    let shown = shared.tokens.authenticate(credential, shared.clock.now());
+    let is_shown = shown.is_some_and(|shown| shown.owner == id);
+    if is_shown {
+        shared.throttle.succeed(&counters);
+    }
+    Ok(is_shown)
 }
 
 fn to_pem(key: &[u8], password: &str) -> Option<Zeroizing<String>> {
@@ -142,25 +108,4 @@ fn to_pem(key: &[u8], password: &str) -> Option<Zeroizing<String>> {
         key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), password.as_bytes())
     };
     String::from_utf8(pem.ok()?).ok().map(Zeroizing::new)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn five_wrong_proofs_make_a_caller_wait() {
-        let wrong = WrongProofs::default();
-        let now = Timestamp(0);
-        for count in 1..=WRONG_MAX {
-            assert!(!wrong.is_waiting("a", now), "before the {count}th");
-            wrong.note("a", now);
-        }
-        assert!(wrong.is_waiting("a", Timestamp(WAIT_MS - 1)));
-        assert!(!wrong.is_waiting("b", now), "others do not wait");
-        assert!(!wrong.is_waiting("a", Timestamp(WAIT_MS)));
-        wrong.note("a", Timestamp(WAIT_MS));
-        assert!(!wrong.is_waiting("a", Timestamp(WAIT_MS)), "the count begins anew");
-        wrong.forget("a");
-    }
 }

@@ -16,13 +16,18 @@ pub mod policies;
 pub mod presets;
 pub mod preview;
 pub mod replay;
+pub mod roles;
+pub mod saved_views;
 pub mod send_test;
+pub mod sessions;
 pub mod settings;
 pub mod settings_code;
+pub mod sign_in;
 pub mod silences;
 pub mod status;
 pub mod templates;
 pub mod tokens;
+pub mod users;
 
 use annunciator_api_types::FieldError;
 use annunciator_store::StoreError;
@@ -42,9 +47,15 @@ pub enum AdminError {
     /// The caller: they may not, or have not proven who they are.
     #[error("{0}")]
     Forbidden(String),
-    /// The caller: they must wait.
+    /// The caller: they have not shown who they are.
     #[error("{0}")]
-    Throttled(String),
+    Unauthenticated(String),
+    /// The caller: they must wait.
+    #[error("too many wrong tries: try again in {wait_s} s")]
+    Throttled {
+        /// How long. Unit: seconds.
+        wait_s: u16,
+    },
     /// Nobody: later it may work.
     #[error("{0}")]
     Unavailable(String),

@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of: HTTP; how tokens are kept (see `crate::tokens`).
 
-use annunciator_api_types::{NewToken, NewTokenRequest, TokenView};
+use annunciator_api_types::{FieldError, NewToken, NewTokenRequest, TokenView};
 
-use super::AdminError;
+use super::{AdminError, users};
+use crate::identity::Identity;
 use crate::shared::Shared;
 use crate::tokens::TokenError;
 
@@ -17,14 +18,22 @@ pub fn list(shared: &Shared) -> Vec<TokenView> {
 /// Makes a token.
 ///
 /// # Errors
-/// A bad name, an end that has passed, too many tokens.
+/// A bad name, no such role or one that may do more than the caller's, an end that has passed, too
+/// many tokens.
 pub async fn create(
     shared: &Shared,
     request: &NewTokenRequest,
-    author: &str,
+    caller: &Identity,
 ) -> Result<NewToken, AdminError> {
     let now = shared.clock.now();
-    let made = shared.tokens.create(shared.store.as_ref(), request, author, now).await;
+    // A role that is being deleted must not be given away meanwhile.
+    let _steady = shared.roles.steady().await;
+    if shared.roles.find(&request.role).is_none() {
+        let detail = "is no role: see the list of roles, or make it first";
+        return Err(AdminError::Invalid(vec![FieldError::new("/role", "unknown", detail)]));
+    }
+    users::check_reach(shared, caller, &request.role)?;
+    let made = shared.tokens.create(shared.store.as_ref(), request, &caller.name, now).await;
     made.map_err(|error| match error {
         TokenError::Invalid(errors) => AdminError::Invalid(errors),
         TokenError::Conflict(detail) => AdminError::Conflict(detail),

@@ -14,10 +14,9 @@ use hyper::header::{self, HeaderValue};
 use super::body::{JsonBody, UPLOAD_BYTES_MAX};
 use super::document::Problems;
 use super::error::ApiError;
-use super::rights::Peer;
 use super::{Answer, Caller};
 use crate::admin::certificates;
-use crate::admin::key_download::{self, Asker};
+use crate::admin::key_download;
 use crate::shared::Shared;
 
 /// Media type of PEM.
@@ -115,8 +114,8 @@ pub(super) async fn download_certificate(
 
 /// Download the key of an object, as PKCS#8 in PEM; audited.
 ///
-/// Over HTTP the caller gives the text of the token in use again as `credential`; over the owner's
-/// socket the system vouches for the caller. With `export_password` the copy is encrypted.
+/// Over HTTP the caller gives the own password, or the text of the token in use, again as
+/// `credential`; over the owner's socket the system vouches for the caller. With `export_password` the copy is encrypted.
 #[utoipa::path(
     post, path = "/api/v1/certificates/{id}/key", tag = "certificates",
     params(("id" = String, Path, description = "Id of the object")),
@@ -129,15 +128,10 @@ pub(super) async fn download_certificate(
 pub(super) async fn download_key(
     state: State<Arc<Shared>>,
     caller: Caller,
-    peer: Peer,
     id: Path<String>,
     body: JsonBody<KeyDownloadRequest>,
 ) -> Result<Response, ApiError> {
-    let asker = match &peer {
-        Peer::Local(_) => Asker::Local,
-        Peer::Network { .. } => Asker::Token(&caller.0.token_id),
-    };
-    let pem = key_download::run(&state.0, &id.0, body.0, asker, caller.author()).await?;
+    let pem = key_download::run(&state.0, &id.0, body.0, caller.identity()).await?;
     Ok(as_pem(pem.to_string()))
 }
 

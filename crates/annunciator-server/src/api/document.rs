@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annunciator_api_types::{Problem, Role};
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, explain, health, notifications, overrides, policies,
-    settings, settings_code, silences, status, test_message, tokens,
+    roles, saved_views, sessions, settings, settings_code, sign_in, silences, status, test_message,
+    tokens, users,
 };
 use crate::shared::Shared;
 
@@ -45,26 +46,33 @@ pub(super) enum Problems {
         (name = "silences", description = "Time-bounded mutes"),
         (name = "certificates", description = "Certificate objects: authorities, client certificates, signing keys"),
         (name = "tokens", description = "API tokens"),
+        (name = "session", description = "Signing in and out, one's own preferences, sessions and views"),
+        (name = "users", description = "Users and roles"),
         (name = "server", description = "State of the server")
     ),
     components(schemas(Problem)),
-    security(("bearer" = [])),
-    modifiers(&Bearer)
+    security(("bearer" = []), ("session" = [])),
+    modifiers(&Ways)
 )]
 struct Head;
 
-/// Names the way of authentication.
-struct Bearer;
+/// Names the ways of authentication.
+struct Ways;
 
-impl Modify for Bearer {
+impl Modify for Ways {
     fn modify(&self, document: &mut Document) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("An API token, `ann_…`. Needed on loopback too."));
-        document
-            .components
-            .get_or_insert_with(Components::new)
-            .add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let session = ApiKeyValue::with_description(
+            "annunciator_session",
+            "A user's session; over TLS `__Host-annunciator_session`. Requests that change \
+             something need an `Origin` equal to `Host`, or `Sec-Fetch-Site: same-origin`.",
+        );
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
+        components.add_security_scheme("session", session);
     }
 }
 
@@ -115,12 +123,38 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(certificates::download_key))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
+        .merge(people())
         .routes(routes!(audit::list_audit))
         .routes(routes!(status::show_status))
         .routes(routes!(health::show_openapi))
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))
         .routes(routes!(health::show_ready))
+}
+
+/// Users, roles, sessions and what is theirs.
+fn people() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_in::show_setup, sign_in::set_up))
+        .routes(routes!(
+            sign_in::sign_in,
+            sessions::show_session,
+            sessions::change_preferences,
+            sessions::sign_out
+        ))
+        .routes(routes!(sign_in::use_key))
+        .routes(routes!(sign_in::change_password))
+        .routes(routes!(sessions::list_sessions, sessions::end_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(users::list_users, users::create_user))
+        .routes(routes!(users::show_user, users::change_user, users::delete_user))
+        .routes(routes!(users::give_key))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::sign_out_user))
+        .routes(routes!(roles::list_roles))
+        .routes(routes!(roles::put_role, roles::delete_role))
+        .routes(routes!(saved_views::list_views))
+        .routes(routes!(saved_views::put_view, saved_views::delete_view))
 }
 
 /// The OpenAPI document as JSON: the same text every time, with a line break at its end.
@@ -158,10 +192,12 @@ fn operation_of<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Oper
 fn who(access: Access) -> String {
     match access {
         Access::Open => "Open to everybody.".to_owned(),
+        Access::Anybody => "Every user and token.".to_owned(),
+        Access::User => "Users who have signed in.".to_owned(),
         Access::OpenOnLoopback(right) | Access::Needs(right) => {
             let roles = Role::ALL.into_iter().filter(|role| may(*role, right));
             let names: Vec<&str> = roles.map(Role::as_str).collect();
-            format!("Roles: {}.", names.join(", "))
+            format!("Roles: {}; and roles with `{}`.", names.join(", "), right.as_str())
         }
     }
 }

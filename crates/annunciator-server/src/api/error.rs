@@ -21,8 +21,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 const RETRY_AFTER_S: u16 = 1;
 /// When to come back when somebody must make room. Unit: seconds.
 const RETRY_AFTER_FULL_S: u16 = 30;
-/// When to come back after too many wrong credentials. Unit: seconds.
-const RETRY_AFTER_THROTTLED_S: u16 = 900;
+/// How clients prove who they are.
+const CHALLENGE: &str = "Bearer realm=\"annunciator\"";
 
 /// A refused request: the problem and the headers that go with it.
 #[derive(Debug, Clone)]
@@ -109,17 +109,32 @@ impl ApiError {
                 "The token is not known, or its time has ended.",
             )
         } else {
-            ("Bearer realm=\"annunciator\"", "Send a token: `Authorization: Bearer …`.")
+            (CHALLENGE, "Sign in, or send a token: `Authorization: Bearer …`.")
         };
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A token is needed")
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Who asks is not known")
             .detail(detail)
             .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// A session's cookie that is of no use any more.
+    #[must_use]
+    pub fn session_ended() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Who asks is not known")
+            .detail("The session has ended: sign in again.")
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))
+    }
+
+    /// A browser was led here by another site.
+    #[must_use]
+    pub fn cross_site(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "cross-site", "The request comes from elsewhere")
+            .detail(detail)
     }
 
     /// The role lacks the right.
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The token may not do this").detail(detail)
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed").detail(detail)
     }
 
     /// The body is longer than what is taken here. The connection ends: the rest is not read.
@@ -225,10 +240,17 @@ impl From<AdminError> for ApiError {
                     .detail(detail)
             }
             AdminError::Forbidden(detail) => Self::forbidden(detail),
-            AdminError::Throttled(detail) => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many tries")
+            AdminError::Unauthenticated(detail) => {
+                let challenge = HeaderValue::from_static(CHALLENGE);
+                Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Signing in failed")
                     .detail(detail)
-                    .header(header::RETRY_AFTER, RETRY_AFTER_THROTTLED_S.into())
+                    .header(header::WWW_AUTHENTICATE, challenge)
+            }
+            AdminError::Throttled { wait_s } => {
+                let unit = if wait_s == 1 { "second" } else { "seconds" };
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many wrong tries")
+                    .detail(format!("Try again in {wait_s} {unit}."))
+                    .header(header::RETRY_AFTER, wait_s.into())
             }
             AdminError::Unavailable(detail) => Self::unavailable(detail),
             AdminError::Store(error) => error.into(),

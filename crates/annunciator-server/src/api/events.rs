@@ -94,7 +94,8 @@ async fn take<B>(
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
-    let identity = authorize(shared, peer, headers, SUBMIT_EVENTS)?
+    let identity = authorize(shared, peer, &Method::POST, headers, SUBMIT_EVENTS)
+        .await?
         .ok_or_else(|| ApiError::unauthenticated(false))?;
     if query.is_some_and(|query| !query.is_empty()) {
         return Err(ApiError::malformed("This operation has no query parameters."));
@@ -107,7 +108,7 @@ where
         idempotency_key: headers.get("idempotency-key").map(HeaderValue::as_bytes),
     };
     let batch = posted::read(said, &body.bytes)?;
-    let idempotency = posted::idempotency(said, &identity.token_id, &body.bytes)?;
+    let idempotency = posted::idempotency(said, &identity.owner, &body.bytes)?;
     Ok(intake::accept(shared, batch, idempotency).await?)
 }
 

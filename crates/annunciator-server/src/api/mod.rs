@@ -16,19 +16,26 @@ pub mod views;
 
 mod audit;
 mod certificates;
+mod cookies;
 mod deliveries;
 mod events;
 mod explain;
 mod health;
 mod notifications;
+mod origin;
 mod overrides;
 mod policies;
+mod roles;
+mod saved_views;
+mod sessions;
 mod settings;
 mod settings_code;
+mod sign_in;
 mod silences;
 mod status;
 mod test_message;
 mod tokens;
+mod users;
 
 mod document;
 
@@ -42,12 +49,14 @@ use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{self, HeaderValue};
+use hyper::http::Extensions;
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
 
+use crate::identity::{Credential, Identity};
 use crate::shared::Shared;
-use crate::tokens::Identity;
 use error::{ApiError, PROBLEM_JSON};
-use rights::Peer;
+use rights::{Peer, Right};
 
 pub use document::openapi_json;
 pub use events::{is_submission, submit};
@@ -63,7 +72,7 @@ pub fn router(shared: &Arc<Shared>) -> Router {
 
 /// Lets in who may, and makes a problem of every refusal that is none yet.
 async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
-    match admit(&shared, &request) {
+    match admit(&shared, request.method(), request.extensions(), request.headers()).await {
         Err(refusal) => return refusal.into_response(),
         Ok(None) => {}
         Ok(Some(identity)) => {
@@ -80,11 +89,16 @@ async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Ne
     response
 }
 
-fn admit(shared: &Shared, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
-    let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
-    let operation = rights::operation(request.method().as_str(), path.as_str())?;
-    let peer = request.extensions().get::<Peer>().ok_or_else(ApiError::internal)?;
-    rights::authorize(shared, peer, request.headers(), operation.access)
+async fn admit(
+    shared: &Shared,
+    method: &Method,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<Identity>>, ApiError> {
+    let Some(path) = extensions.get::<MatchedPath>() else { return Ok(None) };
+    let operation = rights::operation(method.as_str(), path.as_str())?;
+    let peer = extensions.get::<Peer>().ok_or_else(ApiError::internal)?;
+    rights::authorize(shared, peer, method, headers, operation.access).await
 }
 
 /// Who calls; the guard has let it in.
@@ -95,6 +109,16 @@ impl Caller {
     /// The name for the audit log.
     fn author(&self) -> &str {
         &self.0.name
+    }
+
+    /// Whether its role has a right.
+    fn has(&self, shared: &Shared, right: Right) -> bool {
+        shared.roles.rights_of(&self.0.role).have(right)
+    }
+
+    /// Who it is.
+    fn identity(&self) -> &Identity {
+        &self.0
     }
 }
 
@@ -111,6 +135,26 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::internal)
+    }
+}
+
+/// A user who has signed in; the guard has let them in.
+#[derive(Debug, Clone)]
+struct SignedInUser {
+    /// Name.
+    user: String,
+    /// The session of the request.
+    sha256: [u8; 32],
+}
+
+impl<S: Sync> FromRequestParts<S> for SignedInUser {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Caller::from_request_parts(parts, state).await?.0.credential.clone() {
+            Credential::Session { user, sha256 } => Ok(Self { user, sha256 }),
+            Credential::Local | Credential::Token(_) => Err(ApiError::unauthenticated(false)),
+        }
     }
 }
 

@@ -1,117 +1,22 @@
-//! Who may do what: the one table of operations and the one table of roles.
+//! Who may do what: the one table of operations, and who somebody is.
 //!
-//! In: method, path and identity of a request. Out: let in, or the refusal.
-//! Knows nothing of: what the operations do.
-//! Standard: RFC 6750 (bearer tokens).
+//! In: method, path and headers of a request, and where it came from. Out: let in, or the refusal.
+//! Knows nothing of: what the operations do, which role has which right (see `roles.rs`).
+//! Standard: RFC 6750 (bearer tokens), RFC 6265 (cookies).
 //!
 //! An operation that is not in [`OPERATIONS`] cannot be called: a route without a row is refused.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use annunciator_api_types::Role;
-use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Method};
 
 use super::error::ApiError;
+use super::{cookies, origin};
+use crate::identity::{Credential, Identity};
+pub use crate::roles::{Right, built_in, may};
 use crate::shared::Shared;
-use crate::tokens::Identity;
-
-/// What somebody may be allowed to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Right {
-    /// Hand in events.
-    SubmitEvents,
-    /// Read events and event types.
-    ReadEvents,
-    /// Read notifications, deliveries and attempts.
-    ReadLedger,
-    /// Retry, cancel and resend deliveries.
-    OperateDeliveries,
-    /// Read the state of the server and its metrics.
-    ReadStatus,
-    /// Read settings, preview templates.
-    ReadSettings,
-    /// Ask what is decided about an event, and why.
-    Explain,
-    /// Change settings.
-    ChangeSettings,
-    /// Send a test message.
-    SendTestMessage,
-    /// Read silences and preview matchers.
-    ReadSilences,
-    /// Make, change and end silences.
-    ManageSilences,
-    /// Upload, show, replace, delete and download certificate objects.
-    ManageCertificates,
-    /// List, make and delete tokens.
-    ManageTokens,
-    /// Read the audit log.
-    ReadAudit,
-}
-
-impl Right {
-    /// All rights.
-    pub const ALL: [Self; 14] = [
-        Self::SubmitEvents,
-        Self::ReadEvents,
-        Self::ReadLedger,
-        Self::OperateDeliveries,
-        Self::ReadStatus,
-        Self::ReadSettings,
-        Self::Explain,
-        Self::ChangeSettings,
-        Self::SendTestMessage,
-        Self::ReadSilences,
-        Self::ManageSilences,
-        Self::ManageCertificates,
-        Self::ManageTokens,
-        Self::ReadAudit,
-    ];
-
-    /// The right in words: "may not …".
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::SubmitEvents => "hand in events",
-            Self::ReadEvents => "read events",
-            Self::ReadLedger => "read the ledger",
-            Self::OperateDeliveries => "retry, cancel or resend deliveries",
-            Self::ReadStatus => "read the state of the server",
-            Self::ReadSettings => "read settings",
-            Self::Explain => "ask why an event is told or not",
-            Self::ChangeSettings => "change settings",
-            Self::SendTestMessage => "send a test message",
-            Self::ReadSilences => "read silences",
-            Self::ManageSilences => "make, change or end silences",
-            Self::ManageCertificates => "manage certificates",
-            Self::ManageTokens => "manage tokens",
-            Self::ReadAudit => "read the audit log",
-        }
-    }
-}
-
-/// Whether a role has a right (spec 10.2).
-#[must_use]
-pub fn may(role: Role, right: Right) -> bool {
-    match role {
-        Role::Administrator => true,
-        Role::Operator => matches!(
-            right,
-            Right::ReadEvents
-                | Right::ReadLedger
-                | Right::OperateDeliveries
-                | Right::Explain
-                | Right::ReadStatus
-                | Right::ReadSilences
-                | Right::ManageSilences
-        ),
-        Role::Viewer => matches!(
-            right,
-            Right::ReadEvents | Right::ReadLedger | Right::ReadStatus | Right::ReadSilences
-        ),
-        Role::Ingest => matches!(right, Right::SubmitEvents),
-    }
-}
 
 /// What an operation asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +27,10 @@ pub enum Access {
     OpenOnLoopback(Right),
     /// This right.
     Needs(Right),
+    /// To be somebody, whoever it is.
+    Anybody,
+    /// To be a user who has signed in.
+    User,
 }
 
 /// One operation of the API.
@@ -143,7 +52,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 59] = [
+pub const OPERATIONS: [Operation; 84] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -201,6 +110,31 @@ pub const OPERATIONS: [Operation; 59] = [
     row("GET", "/api/v1/tokens", Access::Needs(Right::ManageTokens)),
     row("POST", "/api/v1/tokens", Access::Needs(Right::ManageTokens)),
     row("DELETE", "/api/v1/tokens/{id}", Access::Needs(Right::ManageTokens)),
+    row("GET", "/api/v1/setup", Access::Open),
+    row("POST", "/api/v1/setup", Access::Open),
+    row("POST", "/api/v1/session", Access::Open),
+    row("GET", "/api/v1/session", Access::Anybody),
+    row("PATCH", "/api/v1/session", Access::User),
+    row("DELETE", "/api/v1/session", Access::User),
+    row("POST", "/api/v1/session/key", Access::Open),
+    row("POST", "/api/v1/session/password", Access::User),
+    row("GET", "/api/v1/sessions", Access::User),
+    row("DELETE", "/api/v1/sessions", Access::User),
+    row("DELETE", "/api/v1/sessions/{id}", Access::User),
+    row("GET", "/api/v1/users", Access::Needs(Right::ManageUsers)),
+    row("POST", "/api/v1/users", Access::Needs(Right::ManageUsers)),
+    row("GET", "/api/v1/users/{name}", Access::Needs(Right::ManageUsers)),
+    row("PATCH", "/api/v1/users/{name}", Access::Needs(Right::ManageUsers)),
+    row("DELETE", "/api/v1/users/{name}", Access::Needs(Right::ManageUsers)),
+    row("POST", "/api/v1/users/{name}/key", Access::Needs(Right::ManageUsers)),
+    row("POST", "/api/v1/users/{name}/password", Access::Needs(Right::ManageUsers)),
+    row("POST", "/api/v1/users/{name}/sign-out", Access::Needs(Right::ManageUsers)),
+    row("GET", "/api/v1/roles", Access::Needs(Right::ManageUsers)),
+    row("PUT", "/api/v1/roles/{name}", Access::Needs(Right::ManageUsers)),
+    row("DELETE", "/api/v1/roles/{name}", Access::Needs(Right::ManageUsers)),
+    row("GET", "/api/v1/views", Access::User),
+    row("PUT", "/api/v1/views/{page}/{name}", Access::User),
+    row("DELETE", "/api/v1/views/{page}/{name}", Access::User),
     row("GET", "/api/v1/audit", Access::Needs(Right::ReadAudit)),
     row("GET", "/api/v1/status", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/openapi.json", Access::Open),
@@ -232,45 +166,98 @@ pub fn operation(method: &str, path: &str) -> Result<&'static Operation, ApiErro
 pub enum Peer {
     /// A TCP connection.
     Network {
+        /// Its other end.
+        address: IpAddr,
         /// Whether it came over loopback.
         is_loopback: bool,
+        /// Whether it is encrypted.
+        is_tls: bool,
     },
     /// The Unix socket: identity by peer credentials.
     Local(Arc<Identity>),
 }
 
+impl Peer {
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Network { is_tls: true, .. })
+    }
+
+    /// The other end; none over the Unix socket.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Network { address, .. } => Some(*address),
+            Self::Local(_) => None,
+        }
+    }
+}
+
 /// Lets a request in, with the identity of its caller when it needs one.
 ///
 /// # Errors
-/// 401 without a token in force, 403 when its role lacks the right.
-pub fn authorize(
+/// 401 without a token or session in force, 403 when its role lacks the right, or when a browser
+/// was led here by another site.
+pub async fn authorize(
     shared: &Shared,
     peer: &Peer,
+    method: &Method,
     headers: &HeaderMap,
     access: Access,
 ) -> Result<Option<Arc<Identity>>, ApiError> {
-    let right = match (access, peer) {
-        (Access::Open, _) | (Access::OpenOnLoopback(_), Peer::Network { is_loopback: true }) => {
+    match (access, peer) {
+        (Access::Open, Peer::Network { .. }) => {
+            // Nobody is signed in, or made administrator, by another site.
+            origin::check_if_said(method, headers)?;
             return Ok(None);
         }
-        (Access::OpenOnLoopback(right) | Access::Needs(right), _) => right,
-    };
-    let identity = match peer {
-        Peer::Local(identity) => Arc::clone(identity),
-        Peer::Network { .. } => {
-            let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
-            let now = shared.clock.now();
-            bearer
-                .and_then(|bearer| shared.tokens.authenticate(bearer, now))
-                .ok_or_else(|| ApiError::unauthenticated(bearer.is_some()))?
+        (Access::Open, Peer::Local(_))
+        | (Access::OpenOnLoopback(_), Peer::Network { is_loopback: true, .. }) => return Ok(None),
+        _ => {}
+    }
+    let identity = identify(shared, peer, method, headers).await?;
+    let right = match access {
+        Access::Open | Access::Anybody => return Ok(Some(identity)),
+        Access::User if matches!(identity.credential, Credential::Session { .. }) => {
+            return Ok(Some(identity));
         }
+        Access::User => {
+            let words = "This is about a user: sign in with a user name and a password.";
+            return Err(ApiError::forbidden(words));
+        }
+        Access::OpenOnLoopback(right) | Access::Needs(right) => right,
     };
-    if may(identity.role, right) {
+    if shared.roles.rights_of(&identity.role).have(right) {
         Ok(Some(identity))
     } else {
-        let (role, words) = (identity.role.as_str(), right.words());
+        let (role, words) = (&identity.role, right.words());
         Err(ApiError::forbidden(format!("The role {role} may not {words}.")))
     }
+}
+
+/// Who asks: the owner's socket goes first, then a token, then a session.
+async fn identify(
+    shared: &Shared,
+    peer: &Peer,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Arc<Identity>, ApiError> {
+    if let Peer::Local(identity) = peer {
+        return Ok(Arc::clone(identity));
+    }
+    let now = shared.clock.now();
+    if let Some(bearer) = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())) {
+        let found = shared.tokens.authenticate(bearer, now);
+        return found.ok_or_else(|| ApiError::unauthenticated(true));
+    }
+    let cookie = cookies::session(headers, peer.is_tls());
+    let cookie = cookie.ok_or_else(|| ApiError::unauthenticated(false))?;
+    // Browsers send cookies by themselves, whoever made them send the request.
+    origin::check(method, headers)?;
+    let found = shared.sessions.find(shared.store.as_ref(), &cookie, now).await?;
+    let (session, user) = found.ok_or_else(ApiError::session_ended)?;
+    Ok(Arc::new(Identity::of_user(&user.name, &user.role, session.sha256)))
 }
 
 /// The token of an `Authorization` header.

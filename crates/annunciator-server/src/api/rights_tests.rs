@@ -2,88 +2,129 @@
 
 use std::collections::HashSet;
 
+use annunciator_api_types::Role;
+
 use super::*;
 
-/// Which roles may call an operation: administrator, operator, viewer, ingest.
-fn callers(operation: &Operation) -> Option<[bool; 4]> {
+/// Which callers an operation has: nobody in particular, or administrator, operator, viewer, ingest;
+/// and whether it is for users alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Callers {
+    All,
+    Of([bool; 4]),
+    Anybody,
+    Users,
+}
+
+fn callers(operation: &Operation) -> Callers {
     match operation.access {
-        Access::Open => None,
+        Access::Open => Callers::All,
+        Access::Anybody => Callers::Anybody,
+        Access::User => Callers::Users,
         Access::OpenOnLoopback(right) | Access::Needs(right) => {
-            Some(Role::ALL.map(|role| may(role, right)))
+            Callers::Of(Role::ALL.map(|role| may(role, right)))
         }
     }
 }
 
+const ADMINISTRATOR: Callers = Callers::Of([true, false, false, false]);
+const OPERATOR: Callers = Callers::Of([true, true, false, false]);
+const VIEWER: Callers = Callers::Of([true, true, true, false]);
+const INGEST: Callers = Callers::Of([true, false, false, true]);
+
+/// Who may call what.
+const EXPECTED: &[(&str, Callers)] = &[
+    ("POST /api/v1/events", INGEST),
+    ("GET /api/v1/events", VIEWER),
+    ("GET /api/v1/events/{id}", VIEWER),
+    ("GET /api/v1/event-types", VIEWER),
+    ("GET /api/v1/deliveries", VIEWER),
+    ("POST /api/v1/deliveries/retry", OPERATOR),
+    ("POST /api/v1/deliveries/cancel", OPERATOR),
+    ("GET /api/v1/deliveries/{id}", VIEWER),
+    ("POST /api/v1/deliveries/{id}/resend", OPERATOR),
+    ("GET /api/v1/notifications/{id}", VIEWER),
+    ("GET /api/v1/notifications/{id}/message", VIEWER),
+    ("GET /api/v1/settings", ADMINISTRATOR),
+    ("PATCH /api/v1/settings", ADMINISTRATOR),
+    ("GET /api/v1/settings/definitions", ADMINISTRATOR),
+    ("GET /api/v1/settings/presets", ADMINISTRATOR),
+    ("GET /api/v1/settings/templates", ADMINISTRATOR),
+    ("GET /api/v1/settings/history", ADMINISTRATOR),
+    ("POST /api/v1/settings/preview", ADMINISTRATOR),
+    ("GET /api/v1/overrides", ADMINISTRATOR),
+    ("PATCH /api/v1/overrides", ADMINISTRATOR),
+    ("GET /api/v1/application-settings", ADMINISTRATOR),
+    ("DELETE /api/v1/application-settings/{application}/{device}", ADMINISTRATOR),
+    ("POST /api/v1/effective", ADMINISTRATOR),
+    ("GET /api/v1/policies", ADMINISTRATOR),
+    ("GET /api/v1/policies/{name}", ADMINISTRATOR),
+    ("PUT /api/v1/policies/{name}", ADMINISTRATOR),
+    ("DELETE /api/v1/policies/{name}", ADMINISTRATOR),
+    ("GET /api/v1/device-groups", ADMINISTRATOR),
+    ("POST /api/v1/device-groups", ADMINISTRATOR),
+    ("DELETE /api/v1/device-groups/{path}", ADMINISTRATOR),
+    ("POST /api/v1/explain", OPERATOR),
+    ("POST /api/v1/replay", ADMINISTRATOR),
+    ("GET /api/v1/settings/document", ADMINISTRATOR),
+    ("PUT /api/v1/settings/document", ADMINISTRATOR),
+    ("GET /api/v1/settings/revisions/{revision}", ADMINISTRATOR),
+    ("POST /api/v1/settings/rollback", ADMINISTRATOR),
+    ("POST /api/v1/test-message", ADMINISTRATOR),
+    ("GET /api/v1/silences", VIEWER),
+    ("POST /api/v1/silences", OPERATOR),
+    ("POST /api/v1/silences/preview", VIEWER),
+    ("GET /api/v1/silences/{id}", VIEWER),
+    ("PATCH /api/v1/silences/{id}", OPERATOR),
+    ("POST /api/v1/silences/{id}/end", OPERATOR),
+    ("GET /api/v1/certificates", ADMINISTRATOR),
+    ("POST /api/v1/certificates", ADMINISTRATOR),
+    ("GET /api/v1/certificates/{id}", ADMINISTRATOR),
+    ("PUT /api/v1/certificates/{id}", ADMINISTRATOR),
+    ("DELETE /api/v1/certificates/{id}", ADMINISTRATOR),
+    ("GET /api/v1/certificates/{id}/pem", ADMINISTRATOR),
+    ("POST /api/v1/certificates/{id}/key", ADMINISTRATOR),
+    ("GET /api/v1/tokens", ADMINISTRATOR),
+    ("POST /api/v1/tokens", ADMINISTRATOR),
+    ("DELETE /api/v1/tokens/{id}", ADMINISTRATOR),
+    ("GET /api/v1/setup", Callers::All),
+    ("POST /api/v1/setup", Callers::All),
+    ("POST /api/v1/session", Callers::All),
+    ("GET /api/v1/session", Callers::Anybody),
+    ("PATCH /api/v1/session", Callers::Users),
+    ("DELETE /api/v1/session", Callers::Users),
+    ("POST /api/v1/session/key", Callers::All),
+    ("POST /api/v1/session/password", Callers::Users),
+    ("GET /api/v1/sessions", Callers::Users),
+    ("DELETE /api/v1/sessions", Callers::Users),
+    ("DELETE /api/v1/sessions/{id}", Callers::Users),
+    ("GET /api/v1/users", ADMINISTRATOR),
+    ("POST /api/v1/users", ADMINISTRATOR),
+    ("GET /api/v1/users/{name}", ADMINISTRATOR),
+    ("PATCH /api/v1/users/{name}", ADMINISTRATOR),
+    ("DELETE /api/v1/users/{name}", ADMINISTRATOR),
+    ("POST /api/v1/users/{name}/key", ADMINISTRATOR),
+    ("POST /api/v1/users/{name}/password", ADMINISTRATOR),
+    ("POST /api/v1/users/{name}/sign-out", ADMINISTRATOR),
+    ("GET /api/v1/roles", ADMINISTRATOR),
+    ("PUT /api/v1/roles/{name}", ADMINISTRATOR),
+    ("DELETE /api/v1/roles/{name}", ADMINISTRATOR),
+    ("GET /api/v1/views", Callers::Users),
+    ("PUT /api/v1/views/{page}/{name}", Callers::Users),
+    ("DELETE /api/v1/views/{page}/{name}", Callers::Users),
+    ("GET /api/v1/audit", ADMINISTRATOR),
+    ("GET /api/v1/status", VIEWER),
+    ("GET /api/v1/openapi.json", Callers::All),
+    ("GET /metrics", VIEWER),
+    ("GET /-/healthy", Callers::All),
+    ("GET /-/ready", Callers::All),
+];
+
 #[test]
 fn every_operation_is_for_the_roles_of_this_table() {
-    const ADMINISTRATOR: Option<[bool; 4]> = Some([true, false, false, false]);
-    const OPERATOR: Option<[bool; 4]> = Some([true, true, false, false]);
-    const VIEWER: Option<[bool; 4]> = Some([true, true, true, false]);
-    const INGEST: Option<[bool; 4]> = Some([true, false, false, true]);
-    let expected = [
-        ("POST /api/v1/events", INGEST),
-        ("GET /api/v1/events", VIEWER),
-        ("GET /api/v1/events/{id}", VIEWER),
-        ("GET /api/v1/event-types", VIEWER),
-        ("GET /api/v1/deliveries", VIEWER),
-        ("POST /api/v1/deliveries/retry", OPERATOR),
-        ("POST /api/v1/deliveries/cancel", OPERATOR),
-        ("GET /api/v1/deliveries/{id}", VIEWER),
-        ("POST /api/v1/deliveries/{id}/resend", OPERATOR),
-        ("GET /api/v1/notifications/{id}", VIEWER),
-        ("GET /api/v1/notifications/{id}/message", VIEWER),
-        ("GET /api/v1/settings", ADMINISTRATOR),
-        ("PATCH /api/v1/settings", ADMINISTRATOR),
-        ("GET /api/v1/settings/definitions", ADMINISTRATOR),
-        ("GET /api/v1/settings/presets", ADMINISTRATOR),
-        ("GET /api/v1/settings/templates", ADMINISTRATOR),
-        ("GET /api/v1/settings/history", ADMINISTRATOR),
-        ("POST /api/v1/settings/preview", ADMINISTRATOR),
-        ("GET /api/v1/overrides", ADMINISTRATOR),
-        ("PATCH /api/v1/overrides", ADMINISTRATOR),
-        ("GET /api/v1/application-settings", ADMINISTRATOR),
-        ("DELETE /api/v1/application-settings/{application}/{device}", ADMINISTRATOR),
-        ("POST /api/v1/effective", ADMINISTRATOR),
-        ("GET /api/v1/policies", ADMINISTRATOR),
-        ("GET /api/v1/policies/{name}", ADMINISTRATOR),
-        ("PUT /api/v1/policies/{name}", ADMINISTRATOR),
-        ("DELETE /api/v1/policies/{name}", ADMINISTRATOR),
-        ("GET /api/v1/device-groups", ADMINISTRATOR),
-        ("POST /api/v1/device-groups", ADMINISTRATOR),
-        ("DELETE /api/v1/device-groups/{path}", ADMINISTRATOR),
-        ("POST /api/v1/explain", OPERATOR),
-        ("POST /api/v1/replay", ADMINISTRATOR),
-        ("GET /api/v1/settings/document", ADMINISTRATOR),
-        ("PUT /api/v1/settings/document", ADMINISTRATOR),
-        ("GET /api/v1/settings/revisions/{revision}", ADMINISTRATOR),
-        ("POST /api/v1/settings/rollback", ADMINISTRATOR),
-        ("POST /api/v1/test-message", ADMINISTRATOR),
-        ("GET /api/v1/silences", VIEWER),
-        ("POST /api/v1/silences", OPERATOR),
-        ("POST /api/v1/silences/preview", VIEWER),
-        ("GET /api/v1/silences/{id}", VIEWER),
-        ("PATCH /api/v1/silences/{id}", OPERATOR),
-        ("POST /api/v1/silences/{id}/end", OPERATOR),
-        ("GET /api/v1/certificates", ADMINISTRATOR),
-        ("POST /api/v1/certificates", ADMINISTRATOR),
-        ("GET /api/v1/certificates/{id}", ADMINISTRATOR),
-        ("PUT /api/v1/certificates/{id}", ADMINISTRATOR),
-        ("DELETE /api/v1/certificates/{id}", ADMINISTRATOR),
-        ("GET /api/v1/certificates/{id}/pem", ADMINISTRATOR),
-        ("POST /api/v1/certificates/{id}/key", ADMINISTRATOR),
-        ("GET /api/v1/tokens", ADMINISTRATOR),
-        ("POST /api/v1/tokens", ADMINISTRATOR),
-        ("DELETE /api/v1/tokens/{id}", ADMINISTRATOR),
-        ("GET /api/v1/audit", ADMINISTRATOR),
-        ("GET /api/v1/status", VIEWER),
-        ("GET /api/v1/openapi.json", None),
-        ("GET /metrics", VIEWER),
-        ("GET /-/healthy", None),
-        ("GET /-/ready", None),
-    ];
     let found = OPERATIONS.map(|row| (format!("{} {}", row.method, row.path), callers(&row)));
     let found = found.each_ref().map(|(name, callers)| (name.as_str(), *callers));
-    assert_eq!(found, expected);
+    assert_eq!(found, EXPECTED);
 }
 
 #[test]
@@ -91,11 +132,11 @@ fn every_right_is_needed_somewhere_and_has_words() {
     let needed: HashSet<Right> = OPERATIONS
         .iter()
         .filter_map(|row| match row.access {
-            Access::Open => None,
+            Access::Open | Access::Anybody | Access::User => None,
             Access::OpenOnLoopback(right) | Access::Needs(right) => Some(right),
         })
         .collect();
-    for right in Right::ALL {
+    for right in Right::ALL.iter().copied() {
         assert!(needed.contains(&right), "{right:?} is needed nowhere");
         assert!(may(Role::Administrator, right), "{right:?}");
         assert!(!right.words().is_empty());

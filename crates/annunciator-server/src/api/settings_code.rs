@@ -17,7 +17,7 @@ use super::body::{JsonBody, SETTINGS_BYTES_MAX};
 use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, Params};
-use super::rights::{Right, may};
+use super::rights::Right;
 use super::settings::{expected_revision, read_comment, with_revision};
 use super::{Answer, Caller, RequestHeaders};
 use crate::admin::AdminError;
@@ -61,7 +61,7 @@ pub(super) async fn export_document(
     let word = conversion.word("secrets", params.0.secrets.as_ref(), &words);
     conversion.finish()?;
     let secrets = if word.as_deref() == Some("sealed") { Secrets::Sealed } else { Secrets::Masked };
-    if secrets == Secrets::Sealed && !may(caller.0.role, Right::ChangeSettings) {
+    if secrets == Secrets::Sealed && !caller.has(&state.0, Right::ChangeSettings) {
         let words = "Sealed secrets are given to those who may change settings.";
         return Err(ApiError::forbidden(words));
     }

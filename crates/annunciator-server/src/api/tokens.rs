@@ -33,7 +33,7 @@ pub(super) async fn create_token(
     caller: Caller,
     body: JsonBody<NewTokenRequest>,
 ) -> Result<(StatusCode, Json<NewToken>), ApiError> {
-    let made = tokens::create(&state.0, &body.0, caller.author()).await?;
+    let made = tokens::create(&state.0, &body.0, caller.identity()).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annunciator_api_types::Role;
+use annunciator_store::ADMINISTRATOR;
 use openssl::ssl::{Ssl, SslAcceptor};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::timeout;
@@ -23,9 +23,9 @@ use tokio_util::task::TaskTracker;
 use super::connection::{self, DRAIN_MAX, Entrance, Pages};
 use super::seats::{Bounds, Seat, Seats};
 use crate::api::rights::Peer;
+use crate::identity::{Credential, Identity};
 use crate::intake::{INTAKES, Intake};
 use crate::shared::Shared;
-use crate::tokens::Identity;
 
 /// Connections over TCP.
 const TCP_BOUNDS: Bounds = Bounds { in_all: 1_024, per_address: 256 };
@@ -106,7 +106,9 @@ pub async fn serve(
             }
             continue;
         };
-        let peer = Peer::Network { is_loopback: address.ip().to_canonical().is_loopback() };
+        let address = address.ip().to_canonical();
+        let is_loopback = address.is_loopback();
+        let peer = Peer::Network { address, is_loopback, is_tls: tls.is_some() };
         let entrance = Arc::clone(&reception.entrance);
         let (tls, stop) = (tls.clone(), stop.clone());
         reception.tasks.spawn(serve_stream(stream, tls, entrance, peer, seat, stop));
@@ -213,8 +215,9 @@ fn local_identity(stream: &UnixStream) -> Option<Identity> {
     let user = if uid == 0 { "root".to_owned() } else { uid.to_string() };
     Some(Identity {
         name: format!("local {user}"),
-        token_id: format!("local:{uid}"),
-        role: Role::Administrator,
+        owner: format!("local:{uid}"),
+        role: ADMINISTRATOR.to_owned(),
+        credential: Credential::Local,
     })
 }
 

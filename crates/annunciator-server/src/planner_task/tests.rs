@@ -7,7 +7,6 @@ use annunciator_store::{Accept, EventRow, Store};
 use annunciator_planner::Circumstances;
 
 use super::*;
-use crate::admin::key_download::WrongProofs;
 use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
@@ -55,7 +54,11 @@ pub(crate) async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         tokens: TokenBook::load(store.as_ref()).await.expect("there are none"),
         certificates: CertificateShelf::default(),
         silences: SilenceBook::default(),
-        wrong_proofs: WrongProofs::default(),
+        roles: crate::roles::RoleBook::default(),
+        sessions: crate::session_book::SessionBook::default(),
+        passwords: crate::passwords::Passwords::new().unwrap(),
+        throttle: crate::throttle::Throttle::default(),
+        setup: crate::setup_key::SetupKey::default(),
         own_events: OwnEvents::new(store.clone(), ids.clone(), planner.clone()),
         sealer: Arc::new(Sealer::open(&folder.join("key")).expect("a key is made")),
         store,

@@ -21,6 +21,7 @@ mod plans;
 mod readers;
 mod records;
 mod retention;
+mod roles;
 mod room;
 mod rows;
 mod schema;
@@ -28,6 +29,9 @@ mod session;
 mod settlement;
 mod silences;
 mod slots;
+mod user_sessions;
+mod users;
+mod users_face;
 mod writer;
 
 #[cfg(test)]

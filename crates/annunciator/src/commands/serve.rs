@@ -81,6 +81,10 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     }
     let (listen, version) = (server.address(), env!("CARGO_PKG_VERSION"));
     tracing::info!(%listen, socket = %server.socket_path().display(), version, "ready");
+    if server.needs_setup() {
+        let link = server.console_link();
+        tracing::info!(link = link.as_str(), "There is no user yet: open this link once");
+    }
     tell_service_manager(NotifyState::Ready);
     let is_good = wait(&server, &mut signals, &args, &level).await;
     tell_service_manager(NotifyState::Stopping);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use annunciator_api_types::{NewToken, NewTokenRequest, Role, TokenList};
+use annunciator_api_types::{NewToken, NewTokenRequest, TokenList};
 use annunciator_core::Timestamp;
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -30,9 +30,9 @@ enum TokenCommand {
         name: String,
         /// What it may do: administrator (everything), operator (read events and ledger; retry,
         /// cancel, resend; silences; explain), viewer (read events and ledger), ingest (hand in events,
-        /// nothing else)
-        #[arg(long, value_parser = parse_role)]
-        role: Role,
+        /// nothing else), or a role of yours (see `role list`)
+        #[arg(long)]
+        role: String,
         /// When it ends: a time, a date, or how long it lasts (90d) [default: never]
         #[arg(long, value_name = "TIME", value_parser = moment::parse_to_come)]
         expires_at: Option<Timestamp>,
@@ -54,14 +54,6 @@ enum TokenCommand {
     },
 }
 
-fn parse_role(text: &str) -> Result<Role, String> {
-    let found = Role::ALL.into_iter().find(|role| role.as_str() == text);
-    found.ok_or_else(|| {
-        let names = Role::ALL.map(Role::as_str);
-        format!("it must be one of {}", names.join(", "))
-    })
-}
-
 /// Runs `token`.
 pub(crate) async fn run(args: TokenArgs) -> Result<ExitCode> {
     let client = Client::new(&args.connect)?;
@@ -80,7 +72,7 @@ async fn create(client: &Client, request: NewTokenRequest, quiet: bool) -> Resul
         output::print_line(&made.token);
         return Ok(ExitCode::SUCCESS);
     }
-    let (role, name) = (made.record.role.as_str(), &made.record.name);
+    let (role, name) = (&made.record.role, &made.record.name);
     let rows = [
         vec![Cell::toned("token", Tone::Faint), Cell::toned(&made.token, Tone::Accent)],
         vec![Cell::toned("id", Tone::Faint), Cell::from(&made.record.id)],
@@ -113,7 +105,7 @@ async fn list(client: &Client, json: bool) -> Result<ExitCode> {
             vec![
                 Cell::from(&token.id),
                 Cell::from(&token.name),
-                Cell::from(token.role.as_str()),
+                Cell::from(&token.role),
                 Cell::from(moment::short(token.created_at, &zone)),
                 Cell::from(&token.created_by),
                 Cell::toned(&time(token.expires_at, "never"), tone),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use annunciator_api_types::{
     AcceptedEvents, DeliveryDetail, DeliveryList, DeliveryView, EventInput, NewToken,
-    NewTokenRequest, Role,
+    NewTokenRequest,
 };
 use annunciator_server::{RunningServer, ServerConfig};
 use anyhow::{Context, Result, bail};
@@ -125,8 +125,11 @@ impl<'f> Stage<'f> {
             "notify_about": "all",
         }});
         save(&owner, settings).await?;
-        let request =
-            NewTokenRequest { name: "demo".to_owned(), role: Role::Ingest, expires_at: None };
+        let request = NewTokenRequest {
+            name: "demo".to_owned(),
+            role: "ingest".to_owned(),
+            expires_at: None,
+        };
         let token: NewToken = owner.post("/api/v1/tokens", &request).await?;
         let source = Client::for_url(&format!("http://{}", server.address()), &token.token)?;
         let token = token.token;
@@ -161,6 +164,7 @@ impl<'f> Stage<'f> {
         let api = format!("http://{}", self.server.address());
         let page = format!("http://127.0.0.1:{}/", self.page_port);
         let config = self.folder.config_file();
+        let console = self.server.console_link();
         let places = show::Places {
             api: &api,
             page: &page,
@@ -168,6 +172,7 @@ impl<'f> Stage<'f> {
             folder: self.folder.path(),
             config: &config,
             token: &self.token,
+            console: &console,
         };
         show::opening(self.paint, &places);
         let events = samples::events();

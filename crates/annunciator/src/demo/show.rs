@@ -29,11 +29,13 @@ pub(super) struct Places<'a> {
     pub(super) config: &'a Path,
     /// A token that may hand in events.
     pub(super) token: &'a str,
+    /// The console; while there is no user, the link that makes the administrator.
+    pub(super) console: &'a str,
 }
 
 /// The opening.
 pub(super) fn opening(paint: Paint, places: &Places<'_>) {
-    let Places { api, page, relay_port, folder, .. } = places;
+    let Places { api, page, relay_port, folder, console, .. } = places;
     print_line(&format!("\n{}\n", paint.strong("Annunciator: events in, mail out, and a ledger")));
     let relay = format!("127.0.0.1:{relay_port} (catches everything, sends nothing)");
     let folder = folder.display().to_string();
@@ -41,6 +43,7 @@ pub(super) fn opening(paint: Paint, places: &Places<'_>) {
     {
         print_line(&format!("  {} {value}", paint.faint(&format!("{name:<8}"))));
     }
+    print_line(&format!("\n{} {}", paint.strong("Console:"), paint.paint(Tone::Accent, console)));
 }
 
 /// A heading.

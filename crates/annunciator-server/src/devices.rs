@@ -1,0 +1,55 @@
+//! Device cookies: proof that a browser has signed in as a user before.
+//!
+//! In: a user's name. Out: a text for the browser to keep, and later whether it is one of ours.
+//! Standard: OWASP "Slow Down Online Guessing Attacks with Device Cookies".
+//! It gives no right; it names the user by a keyed hash only.
+
+use crate::secrets::Sealer;
+use crate::tokens::hex;
+
+/// Number of a device.
+pub type DeviceNumber = [u8; 16];
+
+/// A text for a browser that has signed in as this user, and the device's number.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub fn make(sealer: &Sealer, user: &str) -> Result<(String, DeviceNumber), getrandom::Error> {
+    let mut number = DeviceNumber::default();
+    getrandom::fill(&mut number)?;
+    Ok((format!("{}.{}", hex(&number), hex(&mark(sealer, &number, user))), number))
+}
+
+/// The number of the device, if the text was made for this user.
+#[must_use]
+pub fn read(sealer: &Sealer, text: &str, user: &str) -> Option<DeviceNumber> {
+    let (number, shown) = text.split_once('.')?;
+    let number = DeviceNumber::try_from(crate::secrets::from_hex(number)?).ok()?;
+    let shown = crate::secrets::from_hex(shown)?;
+    let expected = mark(sealer, &number, user);
+    (shown.len() == expected.len() && openssl::memcmp::eq(&shown, &expected)).then_some(number)
+}
+
+fn mark(sealer: &Sealer, number: &DeviceNumber, user: &str) -> [u8; 32] {
+    sealer.mark("device", &[number, user.to_ascii_lowercase().as_bytes()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_known_for_its_user_and_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealer = |name: &str| Sealer::open(&folder.path().join(name)).unwrap();
+        let (ours, theirs) = (sealer("a"), sealer("b"));
+        let (text, number) = make(&ours, "Anna").unwrap();
+        assert!(!text.to_lowercase().contains("anna"));
+        assert_eq!(read(&ours, &text, "anna"), Some(number));
+        assert_eq!(read(&ours, &text, "boris"), None);
+        assert_eq!(read(&theirs, &text, "anna"), None);
+        for broken in ["", ".", "ab.cd", &text[1..], &text[..text.len() - 1], &format!("{text}0")] {
+            assert_eq!(read(&ours, broken, "anna"), None, "{broken}");
+        }
+    }
+}
