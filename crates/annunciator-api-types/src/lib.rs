@@ -36,8 +36,8 @@ pub use ledger::{
 pub use limit::LimitView;
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
-    StageView, StatusView, TestMessageRequest, TestMessageResult, TestRecipientResult, TokenList,
-    TokenView,
+    StageView, StatusView, TestMessageLine, TestMessageRequest, TestMessageResult,
+    TestRecipientResult, TokenList, TokenView,
 };
 pub use overrides::{
     ApplicationSettingsList, ApplicationSettingsView, ConsultedLayerView, DeviceGroupInput,

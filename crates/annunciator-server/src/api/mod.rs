@@ -125,6 +125,19 @@ impl<S: Sync> FromRequestParts<S> for RequestHeaders {
     }
 }
 
+/// Media type of JSON values, one per line.
+const NDJSON: &str = "application/x-ndjson";
+
+/// Whether a request names this media type among those that it takes (RFC 9110 section 12.5.1).
+fn accepts(headers: &hyper::HeaderMap, media_type: &str) -> bool {
+    let fields = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = fields.flat_map(|field| field.split(','));
+    ranges.any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(media_type)
+    })
+}
+
 /// Headers that every answer carries: nothing is guessed, nothing is kept by caches.
 pub fn harden(response: &mut Response) {
     let headers = response.headers_mut();
