@@ -24,6 +24,7 @@ mod retention;
 mod room;
 mod rows;
 mod schema;
+mod search;
 mod session;
 mod settlement;
 mod silences;
@@ -237,7 +238,9 @@ impl Store for SqliteStore {
     }
 
     async fn events(&self, filter: EventFilter, page: Page) -> Result<Paged<EventRow>> {
-        let ask = move |connection: &Connection| events::events(connection, &filter, &page);
+        let ask = move |connection: &Connection| {
+            events::events(connection, &filter, &page, search::Budget::PAGE)
+        };
         self.shared.readers.ask(ask).await
     }
 
@@ -277,7 +280,7 @@ impl Store for SqliteStore {
             None
         };
         let ask = move |connection: &Connection| {
-            deliveries::deliveries(connection, &filter, &page, flights)
+            deliveries::deliveries(connection, &filter, &page, flights, search::Budget::PAGE)
         };
         self.shared.readers.ask(ask).await
     }

@@ -127,12 +127,18 @@ struct ListArgs {
     /// Only of this event type
     #[arg(long = "type", value_name = "CODE")]
     event_type: Option<String>,
-    /// Only of this severity
-    #[arg(long, value_parser = PossibleValuesParser::new(SEVERITIES))]
-    severity: Option<String>,
+    /// Only of this severity, or these: failure,critical
+    #[arg(long, value_parser = PossibleValuesParser::new(SEVERITIES), value_delimiter = ',')]
+    severity: Vec<String>,
     /// Only of this device
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
+    /// Only of devices in this group
+    #[arg(long, value_name = "PATH")]
+    group: Option<String>,
+    /// Only where this was decided for one of the channels
+    #[arg(long, value_parser = ["notified", "limited", "silenced", "off", "incomplete"])]
+    decision: Option<String>,
     /// Only in this state
     #[arg(long, value_parser = ["accepted", "planned", "parked"])]
     state: Option<String>,
@@ -251,8 +257,10 @@ async fn list(client: &Client, args: &ListArgs) -> Result<ExitCode> {
     let query = Query::new("/api/v1/events")
         .with_some("application", args.application.as_ref())
         .with_some("type", args.event_type.as_ref())
-        .with_some("severity", args.severity.as_ref())
+        .with_some("severity", Some(args.severity.join(",")).filter(|it| !it.is_empty()))
         .with_some("device", args.device.as_ref())
+        .with_some("group", args.group.as_ref())
+        .with_some("decision", args.decision.as_ref())
         .with_some("state", args.state.as_ref())
         .with_some("q", args.query.as_ref())
         .with_some("since", args.since)
