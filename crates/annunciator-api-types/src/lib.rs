@@ -13,6 +13,7 @@ mod overrides;
 mod problem;
 mod settings;
 mod silence;
+mod statistics;
 mod template;
 
 pub use certificate::{
@@ -56,6 +57,7 @@ pub use silence::{
     MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,
     SilenceView,
 };
+pub use statistics::{SeriesView, StatisticsView};
 pub use template::{
     JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
     TextLength,

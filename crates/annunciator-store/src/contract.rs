@@ -4,6 +4,7 @@
 //! Time is a value here: no check waits.
 
 mod certificates;
+mod figures;
 mod inbox;
 mod ledger;
 mod limits;
@@ -71,6 +72,8 @@ pub const PROMISES: &[Promise] = promises![
     ledger::deliveries_page_newest_first_without_holes,
     ledger::a_foreign_cursor_is_refused,
     ledger::what_is_not_there_is_none,
+    figures::figures_count_what_was_committed,
+    figures::figures_are_summed_over_steps_and_forgotten_in_time,
     records::settings_are_revisions_and_conflicts_are_seen,
     records::the_oldest_revisions_go_beyond_the_bound,
     records::tokens_come_and_go_with_their_audit_lines,

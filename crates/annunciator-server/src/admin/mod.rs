@@ -19,6 +19,7 @@ pub mod send_test;
 pub mod settings;
 pub mod settings_code;
 pub mod silences;
+pub mod statistics;
 pub mod status;
 pub mod templates;
 pub mod tokens;

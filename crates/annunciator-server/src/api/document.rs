@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, explain, health, notifications, overrides, policies,
-    settings, settings_code, silences, status, test_message, tokens,
+    settings, settings_code, silences, statistics, status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -117,6 +117,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(tokens::delete_token))
         .routes(routes!(audit::list_audit))
         .routes(routes!(status::show_status))
+        .routes(routes!(statistics::show_statistics))
         .routes(routes!(health::show_openapi))
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))

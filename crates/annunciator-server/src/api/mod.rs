@@ -26,6 +26,7 @@ mod policies;
 mod settings;
 mod settings_code;
 mod silences;
+mod statistics;
 mod status;
 mod test_message;
 mod tokens;

@@ -143,7 +143,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 59] = [
+pub const OPERATIONS: [Operation; 60] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
@@ -203,6 +203,7 @@ pub const OPERATIONS: [Operation; 59] = [
     row("DELETE", "/api/v1/tokens/{id}", Access::Needs(Right::ManageTokens)),
     row("GET", "/api/v1/audit", Access::Needs(Right::ReadAudit)),
     row("GET", "/api/v1/status", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/statistics", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/openapi.json", Access::Open),
     row("GET", "/metrics", Access::OpenOnLoopback(Right::ReadStatus)),
     row("GET", "/-/healthy", Access::Open),

@@ -76,6 +76,7 @@ fn every_operation_is_for_the_roles_of_this_table() {
         ("DELETE /api/v1/tokens/{id}", ADMINISTRATOR),
         ("GET /api/v1/audit", ADMINISTRATOR),
         ("GET /api/v1/status", VIEWER),
+        ("GET /api/v1/statistics", VIEWER),
         ("GET /api/v1/openapi.json", None),
         ("GET /metrics", VIEWER),
         ("GET /-/healthy", None),

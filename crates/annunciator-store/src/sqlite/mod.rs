@@ -11,6 +11,7 @@ mod claims;
 mod deliveries;
 mod events;
 mod fault;
+mod figures;
 mod group;
 mod history;
 mod inbox;
@@ -54,10 +55,10 @@ use self::session::Session;
 use self::writer::Shared;
 use crate::{
     Accept, Acceptance, AuditEntry, CertificateRecord, ClaimAsk, ClaimedOrder, Claims,
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, KeptText, NewAudit, Operated,
-    Page, Paged, PlanCommit, PlannedNotification, QueueCounts, Requeue, Result, Retained,
-    RetentionRule, SavedSettings, SettingsChange, SettingsSave, Settlement, Store, StoreError,
-    StoreHealth, TokenRecord,
+    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, FigureAsk, FigureRow,
+    KeptText, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification, QueueCounts,
+    Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
+    Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
 
 /// A store in a folder of its own.
@@ -291,6 +292,10 @@ impl Store for SqliteStore {
 
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>> {
         self.read(move |connection| deliveries::attempts_of(connection, id)).await
+    }
+
+    async fn figures(&self, ask: FigureAsk) -> Result<Vec<FigureRow>> {
+        self.read(move |connection| figures::figures(connection, ask)).await
     }
 
     async fn settings(&self, layer: &str) -> Result<Option<SavedSettings>> {

@@ -16,7 +16,8 @@ use crate::contract::samples::{
     first_page, in_flight, is_stale, planned, queued, settlement, time_of,
 };
 use crate::{
-    ClaimAsk, DeliveryFilter, EventFilter, Page, SilenceFilter, Silences as _, Store, StoreError,
+    ClaimAsk, DeliveryFilter, EventFilter, FigureAsk, Page, SilenceFilter, Silences as _, Store,
+    StoreError,
 };
 
 fn folder() -> tempfile::TempDir {
@@ -192,7 +193,7 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 7, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 8, "a new step needs a test from the old files");
 }
 
 #[tokio::test]
@@ -214,6 +215,8 @@ async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
         let kept = crate::KeptText { text: "x".to_owned(), saved_at: START };
         store.keep("a", kept.clone()).await.unwrap();
         assert_eq!(store.kept("a").await.unwrap(), Some(kept));
+        let ask = FigureAsk { since: Timestamp(0), until: START, step_ms: crate::BUCKET_MS };
+        assert_eq!(store.figures(ask).await.unwrap(), []);
         let page = Page { after: None, count_max: 1 };
         assert_eq!(store.silences(SilenceFilter::default(), page).await.unwrap().rows, []);
         store.close().await;

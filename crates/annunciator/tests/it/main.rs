@@ -33,6 +33,7 @@ mod event_text_cannot_inject;
 mod event_text_reaches_an_sms_unchanged_and_inert;
 mod every_route_of_the_document_answers;
 mod explain_says_what_the_planner_decides;
+mod figures_say_what_happened_over_a_restart;
 mod fuzz_corpora_are_replayed;
 mod limit_is_per_interval;
 mod mail_is_in_the_readers_language_and_time;
