@@ -70,6 +70,7 @@ pub const PROMISES: &[Promise] = promises![
     ledger::delivery_filters_find_what_they_say,
     ledger::deliveries_are_found_by_their_event_and_by_any_text,
     ledger::deliveries_page_newest_first_without_holes,
+    ledger::a_list_says_whether_it_is_longer,
     ledger::a_foreign_cursor_is_refused,
     ledger::what_is_not_there_is_none,
     figures::figures_count_what_was_committed,

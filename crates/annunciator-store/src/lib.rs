@@ -129,6 +129,10 @@ pub trait Store: Limits + Silences + Send + Sync + 'static {
     async fn notification(&self, id: NotificationId) -> Result<Option<Notification>>;
     /// Deliveries, newest first.
     async fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Result<Paged<DeliveryRow>>;
+    /// Whether the list of events is longer than this.
+    async fn events_exceed(&self, filter: EventFilter, count: usize) -> Result<bool>;
+    /// Whether the list of deliveries is longer than this.
+    async fn deliveries_exceed(&self, filter: DeliveryFilter, count: usize) -> Result<bool>;
     /// One delivery.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>>;
     /// Attempts of a delivery, first to last, at most 10,000.

@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, explain, health, notifications, overrides, policies,
-    settings, settings_code, silences, statistics, status, test_message, tokens,
+    audit, certificates, deliveries, events, explain, export, health, notifications, overrides,
+    policies, settings, settings_code, silences, statistics, status, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -73,8 +73,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(events::list_events, events::submit_events))
         .routes(routes!(events::show_event))
+        .routes(routes!(export::export_events))
         .routes(routes!(events::list_event_types))
         .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(export::export_deliveries))
         .routes(routes!(deliveries::retry_deliveries))
         .routes(routes!(deliveries::cancel_deliveries))
         .routes(routes!(deliveries::show_delivery))
@@ -116,6 +118,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(export::export_audit))
         .routes(routes!(status::show_status))
         .routes(routes!(statistics::show_statistics))
         .routes(routes!(health::show_openapi))

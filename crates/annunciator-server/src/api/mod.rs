@@ -11,6 +11,8 @@ pub mod error;
 pub mod rights;
 
 mod body;
+mod csv;
+mod export_rows;
 mod query;
 pub mod views;
 
@@ -19,6 +21,7 @@ mod certificates;
 mod deliveries;
 mod events;
 mod explain;
+mod export;
 mod health;
 mod notifications;
 mod overrides;

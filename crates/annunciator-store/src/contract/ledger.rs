@@ -231,6 +231,28 @@ pub(super) async fn deliveries_page_newest_first_without_holes(store: &dyn Store
     assert_eq!((rest.rows.len(), rest.next), (1, None));
 }
 
+pub(super) async fn a_list_says_whether_it_is_longer(store: &dyn Store) {
+    one_of_each(store).await;
+    let flying = || DeliveryFilter { state: Some("in_flight".to_owned()), ..Default::default() };
+    let none = || EventFilter { text: Some("nowhere".to_owned()), ..EventFilter::default() };
+    for (count, all, in_flight, events) in [
+        (0, true, true, true),
+        (1, true, true, true),
+        (2, true, false, true),
+        (4, true, false, true),
+        (5, true, false, false),
+        (6, false, false, false),
+    ] {
+        let longer = store.deliveries_exceed(DeliveryFilter::default(), count).await;
+        assert_eq!(longer.expect("read"), all, "{count} deliveries");
+        let longer = store.deliveries_exceed(flying(), count).await;
+        assert_eq!(longer.expect("read"), in_flight, "{count} in flight");
+        let longer = store.events_exceed(EventFilter::default(), count).await;
+        assert_eq!(longer.expect("read"), events, "{count} events");
+        assert!(!store.events_exceed(none(), count).await.expect("read"), "{count} of none");
+    }
+}
+
 pub(super) async fn a_foreign_cursor_is_refused(store: &dyn Store) {
     for text in ["", "1", "zzzzzzzzzzzzzzzz", "ffffffffffffffff", "0'; DROP TABLE e"] {
         let page = || Page { after: Some(text.to_owned()), count_max: 10 };

@@ -106,18 +106,8 @@ pub(super) fn deliveries(
     flights: Option<Vec<i64>>,
     budget: Budget,
 ) -> Result<Paged<DeliveryRow>> {
-    let sqlite = |error: rusqlite::Error| store_error(&error);
     let after = cursor_of(page)?;
-    let path = path_of(connection, filter, flights).map_err(sqlite)?;
-    let found = match path {
-        Path::Nothing => Ok(Found { keys: Vec::new(), next: None, searched_until: None }),
-        Path::Keys(keys) => among(connection, &keys, filter, after, count_of(page)),
-        Path::Rare(number) => {
-            let index = format!("d.state <> 1 AND d.state <> 2 AND d.state = {number} AND");
-            walk(connection, &index, filter, after, count_of(page), budget)
-        }
-        Path::Walk => walk(connection, "", filter, after, count_of(page), budget),
-    };
+    let found = find(connection, filter, flights, (after, count_of(page)), budget);
     let listed = found.and_then(|found| {
         let text = format!(
             "SELECT {DELIVERY_COLUMNS}, {BESIDE} FROM deliveries d {JOINS} WHERE d.key = ?1"
@@ -131,7 +121,26 @@ pub(super) fn deliveries(
         let next = found.next.map(to_cursor);
         Ok(Paged { rows, next, searched_until: found.searched_until })
     });
-    listed.map_err(sqlite)
+    listed.map_err(|error| store_error(&error))
+}
+
+/// The keys of a list, behind `after` and at most so many.
+pub(super) fn find(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+    flights: Option<Vec<i64>>,
+    (after, count_max): (i64, usize),
+    budget: Budget,
+) -> rusqlite::Result<Found> {
+    match path_of(connection, filter, flights)? {
+        Path::Nothing => Ok(Found { keys: Vec::new(), next: None, searched_until: None }),
+        Path::Keys(keys) => among(connection, &keys, filter, after, count_max),
+        Path::Rare(number) => {
+            let index = format!("d.state <> 1 AND d.state <> 2 AND d.state = {number} AND");
+            walk(connection, &index, filter, after, count_max, budget)
+        }
+        Path::Walk => walk(connection, "", filter, after, count_max, budget),
+    }
 }
 
 fn conditions_of(filter: &DeliveryFilter) -> Conditions {

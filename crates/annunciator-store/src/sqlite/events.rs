@@ -12,7 +12,7 @@ use super::rows::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, NOTIFICATION_COLUMNS, event_of, from_json, keys_of,
     notification_of, severity_of,
 };
-use super::search::{Budget, Conditions, Needle, Search};
+use super::search::{Budget, Conditions, Found, Needle, Search};
 use crate::{EventFilter, EventRow, EventState, EventTypeRow, Page, Paged, Result, StoreError};
 
 /// Most rows of one page.
@@ -69,16 +69,38 @@ pub(super) fn events(
     page: &Page,
     budget: Budget,
 ) -> Result<Paged<EventRow>> {
-    let mut after = cursor_of(page)?;
-    if let Some(until) = filter.until {
-        let end = first_key_since(connection, until.plus_ms(DISORDER_MS));
-        after = after.min(end.map_err(|error| store_error(&error))?);
-    }
+    let after = cursor_of(page)?;
+    let found = find(connection, filter, (after, count_of(page)), budget);
+    let listed = found.and_then(|found| {
+        let text = format!(
+            "SELECT {EVENT_COLUMNS}, {STATE_COLUMNS} FROM events e {STATE_JOINS} WHERE e.key = ?1"
+        );
+        let mut select = connection.prepare_cached(&text)?;
+        let mut rows = Vec::with_capacity(found.keys.len());
+        for key in &found.keys {
+            // One that was removed meanwhile is not listed.
+            rows.extend(select.query_row([key], event_row).optional()?);
+        }
+        let next = found.next.map(to_cursor);
+        Ok(Paged { rows, next, searched_until: found.searched_until })
+    });
+    listed.map_err(|error| store_error(&error))
+}
+
+/// The keys of a list, behind `after` and at most so many.
+pub(super) fn find(
+    connection: &Connection,
+    filter: &EventFilter,
+    (after, count_max): (i64, usize),
+    budget: Budget,
+) -> rusqlite::Result<Found> {
+    let end = filter.until.map(|until| first_key_since(connection, until.plus_ms(DISORDER_MS)));
+    let after = end.transpose()?.map_or(after, |end| after.min(end));
     let (from, key) = match filter.state.as_deref() {
         Some("accepted") => ("inbox w CROSS JOIN events e ON e.key = w.event", "w.event"),
         Some("parked") => ("parked w CROSS JOIN events e ON e.key = w.event", "w.event"),
         Some("planned") => ("plans w CROSS JOIN events e ON e.key = w.event", "w.event"),
-        Some(_) => return Ok(Paged { rows: Vec::new(), next: None, searched_until: None }),
+        Some(_) => return Ok(Found { keys: Vec::new(), next: None, searched_until: None }),
         None => ("events e", "e.key"),
     };
     let conditions = conditions_of(filter);
@@ -94,22 +116,9 @@ pub(super) fn events(
         values: conditions.values_with([after]),
         needle,
         ends_before: filter.since.map_or(Timestamp(i64::MIN), |at| at.plus_ms(-DISORDER_MS)),
-        count_max: count_of(page),
+        count_max,
     };
-    let listed = search.run(connection, budget).and_then(|found| {
-        let text = format!(
-            "SELECT {EVENT_COLUMNS}, {STATE_COLUMNS} FROM events e {STATE_JOINS} WHERE e.key = ?1"
-        );
-        let mut select = connection.prepare_cached(&text)?;
-        let mut rows = Vec::with_capacity(found.keys.len());
-        for key in &found.keys {
-            // One that was removed meanwhile is not listed.
-            rows.extend(select.query_row([key], event_row).optional()?);
-        }
-        let next = found.next.map(to_cursor);
-        Ok(Paged { rows, next, searched_until: found.searched_until })
-    });
-    listed.map_err(|error| store_error(&error))
+    search.run(connection, budget)
 }
 
 /// A key before which, but for disorder, all events of an earlier time are: found by halving.

@@ -169,6 +169,38 @@ impl Search<'_> {
     }
 }
 
+/// How long a list is, looked for search by search, up to a bound.
+pub(super) struct Extent {
+    after: i64,
+    left: usize,
+    is_at_end: bool,
+}
+
+impl Extent {
+    pub(super) fn up_to(count: usize) -> Self {
+        Self { after: i64::MAX, left: count.saturating_add(1), is_at_end: false }
+    }
+
+    /// Where the next search goes on, and how many it wants.
+    pub(super) fn place(&self) -> (i64, usize) {
+        (self.after, self.left)
+    }
+
+    pub(super) fn add(&mut self, found: &Found) {
+        self.left = self.left.saturating_sub(found.keys.len());
+        self.is_at_end = found.next.is_none();
+        self.after = found.next.unwrap_or(self.after);
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.is_at_end || self.left == 0
+    }
+
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.left == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

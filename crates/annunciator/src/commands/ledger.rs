@@ -13,6 +13,7 @@ use hyper::Method;
 use jiff::tz::TimeZone;
 
 use super::event::SEVERITIES;
+use super::export::{self, ExportOptions};
 use super::paging::{PageOptions, for_each_page, print_end};
 use super::{exit_code, story};
 use crate::client::{Call, Client, ConnectOptions, Query, percent_encode};
@@ -24,6 +25,7 @@ const BATCH_MAX: usize = 1000;
 /// Deliveries that `--all-failed` takes at most in one go.
 const ALL_FAILED_MAX: usize = 1_000_000;
 const LIST: &str = "/api/v1/deliveries";
+const EXPORT: &str = "/api/v1/deliveries/export";
 const STATES: &[&str] = &["queued", "in_flight", "delivered", "failed", "cancelled"];
 
 /// Arguments of `ledger`.
@@ -113,6 +115,13 @@ impl Filters {
 enum LedgerCommand {
     /// List deliveries, newest first (as `ledger` alone does)
     List(ListArgs),
+    /// Save deliveries as a file: CSV, JSON or NDJSON, at most 100,000
+    Export {
+        #[command(flatten)]
+        filters: Filters,
+        #[command(flatten)]
+        options: ExportOptions,
+    },
     /// Tell the story of a delivery: each attempt with server, TLS, reply and timings
     Show {
         /// Id of the delivery
@@ -161,6 +170,9 @@ pub(crate) async fn run(args: LedgerArgs) -> Result<ExitCode> {
     match args.command {
         None => list(&client, &args.list).await,
         Some(LedgerCommand::List(args)) => list(&client, &args).await,
+        Some(LedgerCommand::Export { filters, options }) => {
+            export::run(&client, filters.query(EXPORT), &options).await
+        }
         Some(LedgerCommand::Show { id, message, json }) => show(&client, &id, message, json).await,
         Some(LedgerCommand::Retry(args)) => retry(&client, args).await,
         Some(LedgerCommand::Cancel { ids }) => operate(&client, "cancel", &ids).await,
