@@ -70,6 +70,11 @@ pub struct EventList {
     /// Give this as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How far back was looked, when the search took too long to fill the page: `next` goes on
+    /// there. Absent when the page is full or everything was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub searched_until: Option<Timestamp>,
 }
 
 /// An event with its notifications and deliveries.
@@ -196,6 +201,22 @@ pub struct DeliveryView {
     pub recipient: RecipientView,
     /// Subject.
     pub subject: String,
+    /// How bad the event is.
+    #[schema(value_type = String)]
+    pub severity: Severity,
+    /// Code of its event type.
+    pub event_type: String,
+    /// Display name of its event type; empty when it has none.
+    #[serde(default)]
+    pub type_name: String,
+    /// Application that reported it.
+    pub application: String,
+    /// Device where it happened; empty when it names none.
+    #[serde(default)]
+    pub device: String,
+    /// The server of the last attempt; empty before the first.
+    #[serde(default)]
+    pub relay: String,
     /// Whose queue it is in.
     pub lane: String,
     /// `queued`, `in_flight`, `delivered`, `failed` or `cancelled`.
@@ -235,6 +256,11 @@ pub struct DeliveryList {
     /// Give this as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How far back was looked, when the search took too long to fill the page: `next` goes on
+    /// there. Absent when the page is full or everything was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub searched_until: Option<Timestamp>,
 }
 
 /// A delivery with its attempts.

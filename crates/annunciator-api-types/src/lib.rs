@@ -13,6 +13,7 @@ mod overrides;
 mod problem;
 mod settings;
 mod silence;
+mod statistics;
 mod template;
 mod user;
 
@@ -37,8 +38,8 @@ pub use ledger::{
 pub use limit::LimitView;
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
-    StageView, StatusView, TestMessageRequest, TestMessageResult, TestRecipientResult, TokenList,
-    TokenView,
+    StageView, StatusView, TestMessageLine, TestMessageRequest, TestMessageResult,
+    TestRecipientResult, TokenList, TokenView,
 };
 pub use overrides::{
     ApplicationSettingsList, ApplicationSettingsView, BeneathInput, ConsultedLayerView,
@@ -57,6 +58,7 @@ pub use silence::{
     MatcherInput, SilenceList, SilencePreview, SilencePreviewRequest, SilenceRequest, SilenceSaved,
     SilenceView,
 };
+pub use statistics::{SeriesView, StatisticsView};
 pub use template::{
     JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
     TextLength,

@@ -187,6 +187,16 @@ pub struct TestMessageResult {
     pub run: Option<crate::RunView>,
 }
 
+/// A line of a test message that is told while it happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TestMessageLine {
+    /// A stage, when it ends.
+    Stage(StageView),
+    /// The result, with all stages; the last line.
+    Result(Box<TestMessageResult>),
+}
+
 /// One stage of a test message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StageView {

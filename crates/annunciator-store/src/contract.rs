@@ -4,6 +4,7 @@
 //! Time is a value here: no check waits.
 
 mod certificates;
+mod figures;
 mod inbox;
 mod ledger;
 mod limits;
@@ -67,9 +68,13 @@ pub const PROMISES: &[Promise] = promises![
     ledger::events_page_newest_first_without_holes,
     ledger::event_filters_find_what_they_say,
     ledger::delivery_filters_find_what_they_say,
+    ledger::deliveries_are_found_by_their_event_and_by_any_text,
     ledger::deliveries_page_newest_first_without_holes,
+    ledger::a_list_says_whether_it_is_longer,
     ledger::a_foreign_cursor_is_refused,
     ledger::what_is_not_there_is_none,
+    figures::figures_count_what_was_committed,
+    figures::figures_are_summed_over_steps_and_forgotten_in_time,
     records::settings_are_revisions_and_conflicts_are_seen,
     records::the_oldest_revisions_go_beyond_the_bound,
     records::tokens_come_and_go_with_their_audit_lines,

@@ -4,7 +4,7 @@ use annunciator_core::{
     ChannelName, Delivery, Event, EventUid, Lane, NotificationId, Severity, Timestamp,
 };
 
-use crate::Decision;
+use crate::{Decision, DecisionKind};
 
 /// Which part of a list: newest first, after a cursor.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct Paged<T> {
     pub rows: Vec<T>,
     /// Cursor of the next page; none on the last.
     pub next: Option<String>,
+    /// How far back was looked, when that took too long to fill the page: `next` goes on there.
+    pub searched_until: Option<Timestamp>,
 }
 
 /// Which events; every field that is set must match.
@@ -31,13 +33,18 @@ pub struct EventFilter {
     pub application: Option<String>,
     /// Event type code.
     pub event_type: Option<String>,
-    /// Severity.
-    pub severity: Option<Severity>,
+    /// One of these severities; any when there are none.
+    pub severities: Vec<Severity>,
     /// Device name.
     pub device: Option<String>,
+    /// Device group, whole.
+    pub group: Option<String>,
     /// `accepted`, `planned` or `parked`.
     pub state: Option<String>,
-    /// Text somewhere in type, display name, device or description, without case (ASCII).
+    /// What was decided for one of the channels.
+    pub decision: Option<DecisionKind>,
+    /// Text somewhere in type, display name, device, group, application, description or id,
+    /// without case.
     pub text: Option<String>,
     /// Registered then or later.
     pub since: Option<Timestamp>,
@@ -117,6 +124,17 @@ pub struct DeliveryFilter {
     pub event: Option<EventUid>,
     /// Of this notification.
     pub notification: Option<NotificationId>,
+    /// One of these severities; any when there are none.
+    pub severities: Vec<Severity>,
+    /// Application name.
+    pub application: Option<String>,
+    /// Device name.
+    pub device: Option<String>,
+    /// Event type code.
+    pub event_type: Option<String>,
+    /// Text somewhere in recipient, subject, event type, device, application or event id, without
+    /// case.
+    pub text: Option<String>,
     /// Planned then or later.
     pub since: Option<Timestamp>,
     /// Planned before.
@@ -134,4 +152,16 @@ pub struct DeliveryRow {
     pub channel: ChannelName,
     /// Subject of the notification.
     pub subject: String,
+    /// How bad the event is.
+    pub severity: Severity,
+    /// Code of its type.
+    pub event_type: String,
+    /// Display name of its type.
+    pub type_name: String,
+    /// Who reported it.
+    pub application: String,
+    /// Where it happened.
+    pub device: String,
+    /// The server that the last attempt was made with; empty before the first.
+    pub relay: String,
 }

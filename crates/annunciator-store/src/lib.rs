@@ -10,6 +10,7 @@
 //! implementation.
 
 mod error;
+mod figures;
 mod ledger;
 mod limits;
 mod queue;
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
 pub use error::StoreError;
+pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use ledger::{
     DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
 };
@@ -136,10 +138,17 @@ pub trait Store: Limits + Silences + Users + Roles + SavedViews + Send + Sync + 
     async fn notification(&self, id: NotificationId) -> Result<Option<Notification>>;
     /// Deliveries, newest first.
     async fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Result<Paged<DeliveryRow>>;
+    /// Whether the list of events is longer than this.
+    async fn events_exceed(&self, filter: EventFilter, count: usize) -> Result<bool>;
+    /// Whether the list of deliveries is longer than this.
+    async fn deliveries_exceed(&self, filter: DeliveryFilter, count: usize) -> Result<bool>;
     /// One delivery.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>>;
     /// Attempts of a delivery, first to last, at most 10,000.
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<annunciator_core::Attempt>>;
+
+    /// What happened in each period, by figure, word and time; periods without any are left out.
+    async fn figures(&self, ask: FigureAsk) -> Result<Vec<FigureRow>>;
 
     // ---- settings, tokens, audit -----------------------------------------------------------
 
@@ -177,7 +186,8 @@ pub trait Store: Limits + Silences + Users + Roles + SavedViews + Send + Sync + 
 
     // ---- upkeep ----------------------------------------------------------------------------
 
-    /// Removes what the storage terms and the cap no longer keep, in small steps (spec 2.4).
+    /// Removes what the storage terms and the cap no longer keep, in small steps (spec 2.4), and
+    /// figures older than [`FIGURES_KEPT_MS`].
     async fn retain(&self, rule: RetentionRule) -> Result<Retained>;
     /// Whether it can be written to, and how much room is left.
     async fn health(&self) -> StoreHealth;

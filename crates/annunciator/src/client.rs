@@ -11,10 +11,10 @@ use annunciator_api_types::Problem;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -222,13 +222,45 @@ impl Client {
         Ok((revision, answer.into_body()))
     }
 
+    /// Makes a call and gives the content of its answer piece by piece, as it comes; answers the
+    /// head of the answer. The longest wait is that for each piece.
+    pub(crate) async fn follow(
+        &self,
+        call: Call,
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<HeaderMap> {
+        let time_max = call.time_max;
+        let late = || anyhow!("no answer within {} s", time_max.as_secs());
+        let request = self.request(call)?;
+        let opened = tokio::time::timeout(time_max, self.open(request));
+        let (connection, answer) = opened.await.map_err(|_| late())??;
+        let (head, mut body) = answer.into_parts();
+        if !head.status.is_success() {
+            let body = Limited::new(body, ANSWER_SIZE_MAX).collect().await;
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            return Err(refusal(head.status, &body));
+        }
+        loop {
+            let frame = tokio::time::timeout(time_max, body.frame()).await.map_err(|_| late())?;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| anyhow!("the answer broke off: {error}"))?;
+            if let Some(piece) = frame.data_ref() {
+                each(piece)?;
+            }
+        }
+        drop(connection);
+        Ok(head.headers)
+    }
+
     async fn fetch_answer(&self, call: Call) -> Result<Response<Bytes>> {
         let time_max = call.time_max;
+        let request = self.request(call)?;
         let exchange = async {
-            match &self.server {
-                Server::Socket(path) => self.exchange(connect_socket(path).await?, call).await,
-                Server::Tcp(address) => self.exchange(connect_tcp(address).await?, call).await,
-            }
+            let (_connection, answer) = self.open(request).await?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, ANSWER_SIZE_MAX).collect().await;
+            let body = body.map_err(|error| anyhow!("the answer broke off: {error}"))?;
+            Ok::<_, anyhow::Error>(Response::from_parts(head, body.to_bytes()))
         };
         let answer = tokio::time::timeout(time_max, exchange)
             .await
@@ -237,21 +269,15 @@ impl Client {
         if status.is_success() { Ok(answer) } else { Err(refusal(status, answer.body())) }
     }
 
-    async fn exchange<S>(&self, stream: S, call: Call) -> Result<Response<Bytes>>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let request = self.request(call)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends with the exchange: the sender is dropped and closes the connection.
-        let connection = tokio::spawn(connection);
-        let answer =
-            sender.send_request(request).await.context("the server ended the connection")?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, ANSWER_SIZE_MAX).collect().await;
-        connection.abort();
-        let body = body.map_err(|error| anyhow!("the answer broke off: {error}"))?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+    /// Sends a request; the answer's body comes as long as the connection is kept.
+    async fn open(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(OpenConnection, Response<Incoming>)> {
+        match &self.server {
+            Server::Socket(path) => exchange(connect_socket(path).await?, request).await,
+            Server::Tcp(address) => exchange(connect_tcp(address).await?, request).await,
+        }
     }
 
     fn request(&self, call: Call) -> Result<Request<Full<Bytes>>> {
@@ -275,6 +301,31 @@ impl Client {
         };
         Ok(request.body(Full::new(body))?)
     }
+}
+
+/// A connection at work; it ends when this is dropped.
+struct OpenConnection(tokio::task::JoinHandle<()>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(OpenConnection, Response<Incoming>)>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = OpenConnection(tokio::spawn(async {
+        // What went wrong is told by the answer's body.
+        let _ = connection.await;
+    }));
+    let answer = sender.send_request(request).await.context("the server ended the connection")?;
+    Ok((connection, answer))
 }
 
 async fn connect_socket(path: &Path) -> Result<UnixStream> {

@@ -22,6 +22,11 @@ pub(crate) fn print(text: &str) {
     write(text.as_bytes());
 }
 
+/// Writes octets as they are.
+pub(crate) fn print_octets(octets: &[u8]) {
+    write(octets);
+}
+
 /// Writes a message as it is; on a terminal without what would move the cursor.
 pub(crate) fn print_message(octets: &[u8]) {
     if !std::io::stdout().is_terminal() {

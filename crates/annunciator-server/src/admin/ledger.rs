@@ -95,6 +95,30 @@ pub async fn deliveries(
     shared.store.deliveries(filter, page).await.map_err(AdminError::Store)
 }
 
+/// Whether the list of events is longer than this.
+///
+/// # Errors
+/// What the store answers.
+pub async fn events_exceed(
+    shared: &Shared,
+    filter: EventFilter,
+    count: usize,
+) -> Result<bool, AdminError> {
+    shared.store.events_exceed(filter, count).await.map_err(AdminError::Store)
+}
+
+/// Whether the list of deliveries is longer than this.
+///
+/// # Errors
+/// What the store answers.
+pub async fn deliveries_exceed(
+    shared: &Shared,
+    filter: DeliveryFilter,
+    count: usize,
+) -> Result<bool, AdminError> {
+    shared.store.deliveries_exceed(filter, count).await.map_err(AdminError::Store)
+}
+
 /// A delivery with its attempts.
 ///
 /// # Errors

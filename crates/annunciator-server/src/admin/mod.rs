@@ -24,6 +24,7 @@ pub mod settings;
 pub mod settings_code;
 pub mod sign_in;
 pub mod silences;
+pub mod statistics;
 pub mod status;
 pub mod templates;
 pub mod tokens;

@@ -1,6 +1,7 @@
 //! *Send test message*: the production path with the settings in the request (spec 8).
 //!
-//! In: settings as they stand in a form, laid over the saved ones. Out: every stage with its time.
+//! In: settings as they stand in a form, laid over the saved ones. Out: every stage with its time,
+//! told as it happens, and the result.
 //! It is the same walk as for an event: the same snapshot compiler, planner and channel; only the
 //! store is left out.
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use annunciator_api_types::{
     FieldError, StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
 };
-use annunciator_channels::{AttemptReport, Order, OrderFeed, StageReport};
+use annunciator_channels::{AttemptReport, Order, OrderFeed, StageReport, Transport};
 use annunciator_core::{
     Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient,
     Severity, Timestamp, one_line,
@@ -31,33 +32,33 @@ const DEFAULT_CHANNEL: &str = "email";
 /// Longest test; then what was seen so far is answered.
 const TEST_MAX: Duration = Duration::from_secs(120);
 
-/// Sends a test message, or in a dry run goes as far as the last recipient.
+/// A test that can be run: its settings are sound.
+pub struct Prepared {
+    /// What is told first.
+    opening: StageView,
+    work: Work,
+    is_dry_run: bool,
+}
+
+enum Work {
+    /// The settings lack something; says what.
+    Nothing(String),
+    /// An attempt by the production path.
+    Attempt { transport: Arc<dyn Transport>, order: Order },
+}
+
+/// Told of each stage when it ends.
+pub type Listener = Box<dyn Fn(&StageView) + Send + Sync>;
+
+/// Makes a test of a request.
 ///
 /// # Errors
-/// [`AdminError::Invalid`] for settings that cannot be saved either. A failed test is a result.
-pub async fn run(
-    shared: &Shared,
-    request: TestMessageRequest,
-) -> Result<TestMessageResult, AdminError> {
+/// [`AdminError::Invalid`] for settings that cannot be saved either.
+pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Prepared, AdminError> {
     let began = Instant::now();
-    let saved = shared.settings.current();
-    let wanted = request.channel.as_deref().unwrap_or(DEFAULT_CHANNEL);
-    let groups = [
-        ("email", request.email),
-        ("sms", request.sms),
-        ("executable", request.executable),
-        ("names", request.names),
-    ];
-    let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));
-    let patch: Map<String, Value> =
-        given.map(|(group, fields)| (group.to_owned(), fields.into())).collect();
-    // The form shows the server-wide settings: overrides for our own events stay out of the test.
-    let server =
-        Configuration { server: saved.configuration.server.clone(), ..Configuration::default() };
-    let configuration = document::merge(&server, &patch).map_err(AdminError::Invalid)?;
-    let channels = shared.settings.new_channels();
-    let snapshot =
-        settings::check(&channels, &saved.certificates, configuration, saved.revision).await?;
+    let (is_dry_run, is_traced) = (request.dry_run, request.trace);
+    let wanted = request.channel.clone().unwrap_or_else(|| DEFAULT_CHANNEL.to_owned());
+    let snapshot = snapshot_of(shared, request).await?;
     let now = shared.clock.now();
     let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
     let holding = snapshot.holding(&event);
@@ -78,27 +79,61 @@ pub async fn run(
         let channel = channels.into_iter().find(|channel| channel.name() == profile.channel);
         channel.map(|channel| channel.remark(&planned.notification.content)).unwrap_or_default()
     });
-    let settings_stage = settings_stage(&plan.decisions[0], &remark.unwrap_or_default(), began);
+    let opening = settings_stage(&plan.decisions[0], &remark.unwrap_or_default(), began);
     let Some(content) = plan.notifications.into_iter().next() else {
-        return Ok(incomplete(settings_stage, &plan.decisions[0].reason));
+        let work = Work::Nothing(plan.decisions[0].reason.clone());
+        return Ok(Prepared { opening, work, is_dry_run });
     };
-    let recipients = content.recipients().to_vec();
     let order = Order {
         tag: 0,
+        recipients: content.recipients().to_vec(),
         notification: Arc::new(content.notification),
-        recipients: recipients.clone(),
         prefer_server: None,
         deadline: tokio::time::Instant::now() + TEST_MAX,
-        dry_run: request.dry_run,
-        trace: request.trace,
+        dry_run: is_dry_run,
+        trace: is_traced,
         fresh_connection: true,
     };
     let transport = snapshot
         .transport(&profile.channel, &scope)
         .expect("a channel with a profile has a transport");
-    let watch = Watch::default();
-    let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
-    Ok(result(watch, settings_stage, &recipients, request.dry_run))
+    Ok(Prepared { opening, work: Work::Attempt { transport, order }, is_dry_run })
+}
+
+/// The saved settings with those of the request over them.
+async fn snapshot_of(shared: &Shared, request: TestMessageRequest) -> Result<Snapshot, AdminError> {
+    let saved = shared.settings.current();
+    let groups = [
+        ("email", request.email),
+        ("sms", request.sms),
+        ("executable", request.executable),
+        ("names", request.names),
+    ];
+    let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));
+    let patch: Map<String, Value> =
+        given.map(|(group, fields)| (group.to_owned(), fields.into())).collect();
+    // The form shows the server-wide settings: overrides for our own events stay out of the test.
+    let server =
+        Configuration { server: saved.configuration.server.clone(), ..Configuration::default() };
+    let configuration = document::merge(&server, &patch).map_err(AdminError::Invalid)?;
+    let channels = shared.settings.new_channels();
+    settings::check(&channels, &saved.certificates, configuration, saved.revision).await
+}
+
+impl Prepared {
+    /// Sends the test message, or in a dry run goes as far as the last recipient; tells each stage
+    /// when it ends. A failed test is a result. Dropping the future ends the test.
+    pub async fn run(self, listener: Listener) -> TestMessageResult {
+        listener(&self.opening);
+        let (transport, order) = match self.work {
+            Work::Nothing(reason) => return incomplete(self.opening, &reason),
+            Work::Attempt { transport, order } => (transport, order),
+        };
+        let recipients = order.recipients.clone();
+        let watch = Watch { seen: Mutex::default(), listener };
+        let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
+        result(watch, self.opening, &recipients, self.is_dry_run)
+    }
 }
 
 fn unknown_channel(snapshot: &Snapshot) -> AdminError {
@@ -107,9 +142,9 @@ fn unknown_channel(snapshot: &Snapshot) -> AdminError {
     AdminError::Invalid(vec![FieldError::new("/channel", "one_of", detail)])
 }
 
-#[derive(Default)]
 struct Watch {
     seen: Mutex<Seen>,
+    listener: Listener,
 }
 
 #[derive(Default)]
@@ -135,14 +170,16 @@ impl OrderFeed for Watch {
 
     fn stage(&self, _tag: u64, stage: &StageReport) {
         let detail: Vec<_> = stage.detail.iter().map(|line| one_line(line, 500)).collect();
-        self.seen().stages.push(StageView {
+        let view = StageView {
             stage: stage.stage.as_str().to_owned(),
             server: stage.server.clone(),
             ok: stage.ok,
             detail: detail.join("\n"),
             advice: (!stage.advice.is_empty()).then(|| stage.advice.clone()),
             duration_us: u64::try_from(stage.elapsed.as_micros()).unwrap_or(u64::MAX),
-        });
+        };
+        (self.listener)(&view);
+        self.seen().stages.push(view);
     }
 }
 

@@ -18,7 +18,8 @@ use utoipa::IntoParams;
 use super::body::JsonBody;
 use super::document::Problems;
 use super::error::ApiError;
-use super::query::{Conversion, Params};
+use super::query::{Conversion, ParamGroups};
+use super::settings::PageParams;
 use super::{Answer, Caller, views};
 use crate::admin::{self, ledger};
 use crate::shared::Shared;
@@ -27,12 +28,23 @@ use crate::shared::Shared;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DeliveryParams {
+    /// Text somewhere in recipient, subject, event type, device, application or event id, without
+    /// case.
+    q: Option<String>,
     /// `queued`, `in_flight`, `delivered`, `failed` or `cancelled`.
     state: Option<String>,
     /// Channel, such as `email`.
     channel: Option<String>,
     /// Address of the recipient, whole, without case.
     recipient: Option<String>,
+    /// `info`, `warning`, `failure` or `critical`, or several of them with commas.
+    severity: Option<String>,
+    /// Application name.
+    application: Option<String>,
+    /// Device name.
+    device: Option<String>,
+    /// Event type code.
+    event_type: Option<String>,
     /// Lane: the queue of one relay.
     lane: Option<String>,
     /// The ledger's id of the event.
@@ -43,39 +55,52 @@ pub(super) struct DeliveryParams {
     since: Option<String>,
     /// Planned before, RFC 3339.
     until: Option<String>,
-    /// The `next` of the page before.
-    after: Option<String>,
-    /// Most rows, 1 to 1,000; 100 when absent.
-    limit: Option<String>,
+}
+
+impl DeliveryParams {
+    /// What the store is asked; what is wrong is gathered.
+    pub(super) fn filter(self, conversion: &mut Conversion) -> DeliveryFilter {
+        let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        DeliveryFilter {
+            state: conversion.word("state", self.state.as_ref(), &STATES),
+            event: conversion.value("event", self.event.as_ref(), ID, |text| text.parse().ok()),
+            notification: conversion.value(
+                "notification",
+                self.notification.as_ref(),
+                ID,
+                |text| text.parse().ok(),
+            ),
+            severities: conversion.severities(self.severity.as_ref()),
+            since: conversion.time("since", self.since.as_ref()),
+            until: conversion.time("until", self.until.as_ref()),
+            channel: some_text(self.channel).map(|name| ChannelName(name.into())),
+            recipient: some_text(self.recipient),
+            application: some_text(self.application),
+            device: some_text(self.device),
+            event_type: some_text(self.event_type),
+            lane: some_text(self.lane).map(|name| Lane::new(&name)),
+            text: self.q,
+        }
+    }
 }
 
 const STATES: [&str; 5] = ["queued", "in_flight", "delivered", "failed", "cancelled"];
 const ID: &str = "must be an id such as 019aaa36-5c11-7cc4-8f54-1f5a7d0f9ad2";
 
 /// List deliveries, newest first.
+///
+/// A search looks back for a short while; `searched_until` then says how far, and `next` goes on.
 #[utoipa::path(
-    get, path = "/api/v1/deliveries", tag = "ledger", params(DeliveryParams),
+    get, path = "/api/v1/deliveries", tag = "ledger", params(DeliveryParams, PageParams),
     responses((status = 200, description = "A page", body = DeliveryList), Problems)
 )]
 pub(super) async fn list_deliveries(
     state: State<Arc<Shared>>,
-    params: Params<DeliveryParams>,
+    params: ParamGroups<DeliveryParams, PageParams>,
 ) -> Answer<DeliveryList> {
-    let given = params.0;
     let mut conversion = Conversion::default();
-    let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let filter = DeliveryFilter {
-        state: conversion.word("state", given.state.as_ref(), &STATES),
-        event: conversion.value("event", given.event.as_ref(), ID, |text| text.parse().ok()),
-        notification: conversion
-            .value("notification", given.notification.as_ref(), ID, |text| text.parse().ok()),
-        since: conversion.time("since", given.since.as_ref()),
-        until: conversion.time("until", given.until.as_ref()),
-        channel: some_text(given.channel).map(|name| ChannelName(name.into())),
-        recipient: some_text(given.recipient),
-        lane: some_text(given.lane).map(|name| Lane::new(&name)),
-    };
-    let page = conversion.page(given.after.as_ref(), given.limit.as_ref());
+    let filter = params.0.filter(&mut conversion);
+    let page = conversion.page(params.1.after.as_ref(), params.1.limit.as_ref());
     conversion.finish()?;
     let found = ledger::deliveries(&state.0, filter, page).await?;
     let suspensions = views::Suspensions::among(state.0.dispatcher.lanes());
@@ -83,6 +108,7 @@ pub(super) async fn list_deliveries(
     Ok(Json(DeliveryList {
         deliveries: rows.map(|row| views::delivery(row, &suspensions)).collect(),
         next: found.next,
+        searched_until: found.searched_until,
     }))
 }
 

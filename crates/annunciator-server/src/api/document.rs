@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, explain, health, notifications, overrides, policies,
-    roles, saved_views, sessions, settings, settings_code, sign_in, silences, status, test_message,
-    tokens, users,
+    audit, certificates, deliveries, events, explain, export, health, notifications, overrides,
+    policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences, statistics,
+    status, test_message, tokens, users,
 };
 use crate::shared::Shared;
 
@@ -81,8 +81,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(events::list_events, events::submit_events))
         .routes(routes!(events::show_event))
+        .routes(routes!(export::export_events))
         .routes(routes!(events::list_event_types))
         .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(export::export_deliveries))
         .routes(routes!(deliveries::retry_deliveries))
         .routes(routes!(deliveries::cancel_deliveries))
         .routes(routes!(deliveries::show_delivery))
@@ -125,7 +127,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(tokens::delete_token))
         .merge(people())
         .routes(routes!(audit::list_audit))
+        .routes(routes!(export::export_audit))
         .routes(routes!(status::show_status))
+        .routes(routes!(statistics::show_statistics))
         .routes(routes!(health::show_openapi))
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))

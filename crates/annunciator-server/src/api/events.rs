@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use annunciator_api_types::{AcceptedEvents, EventDetail, EventInput, EventList, EventTypeList};
 use annunciator_core::Device;
-use annunciator_store::{Accepted, EventFilter};
+use annunciator_store::{Accepted, DecisionKind, EventFilter};
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -19,8 +19,9 @@ use utoipa::IntoParams;
 use super::body::{EVENTS_BYTES_MAX, read};
 use super::document::Problems;
 use super::error::ApiError;
-use super::query::{Conversion, Params};
+use super::query::{Conversion, ParamGroups, Params};
 use super::rights::{Peer, SUBMIT_EVENTS, authorize};
+use super::settings::PageParams;
 use super::{Answer, views};
 use crate::admin::{effective, ledger};
 use crate::intake::{self, http as posted};
@@ -30,27 +31,61 @@ use crate::shared::Shared;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventParams {
+    /// Text somewhere in type, display name, device, group, application, description or id,
+    /// without case.
+    q: Option<String>,
     /// Application name.
     application: Option<String>,
     /// Event type code.
-    #[serde(rename = "type")]
     event_type: Option<String>,
-    /// `info`, `warning`, `failure` or `critical`.
+    /// The same as `event_type`.
+    #[serde(rename = "type")]
+    code: Option<String>,
+    /// `info`, `warning`, `failure` or `critical`, or several of them with commas.
     severity: Option<String>,
     /// Device name.
     device: Option<String>,
+    /// Device group, whole.
+    group: Option<String>,
     /// `accepted`, `planned` or `parked`.
     state: Option<String>,
-    /// Text somewhere in type, display name, device or description, without case.
-    q: Option<String>,
+    /// `notified`, `limited`, `silenced`, `off` or `incomplete`: what was decided for one of the
+    /// channels.
+    decision: Option<String>,
     /// Registered then or later, RFC 3339.
     since: Option<String>,
     /// Registered before, RFC 3339.
     until: Option<String>,
-    /// The `next` of the page before.
-    after: Option<String>,
-    /// Most rows, 1 to 1,000; 100 when absent.
-    limit: Option<String>,
+}
+
+const DECISIONS: [DecisionKind; 5] = [
+    DecisionKind::Notified,
+    DecisionKind::Limited,
+    DecisionKind::Silenced,
+    DecisionKind::Off,
+    DecisionKind::Incomplete,
+];
+
+impl EventParams {
+    /// What the store is asked; what is wrong is gathered.
+    pub(super) fn filter(self, conversion: &mut Conversion) -> EventFilter {
+        const MUST: &str = "must be notified, limited, silenced, off or incomplete";
+        let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let of_word = |word: &str| DECISIONS.into_iter().find(|kind| kind.as_str() == word);
+        let states = ["accepted", "planned", "parked"];
+        EventFilter {
+            severities: conversion.severities(self.severity.as_ref()),
+            state: conversion.word("state", self.state.as_ref(), &states),
+            decision: conversion.value("decision", self.decision.as_ref(), MUST, of_word),
+            since: conversion.time("since", self.since.as_ref()),
+            until: conversion.time("until", self.until.as_ref()),
+            application: some_text(self.application),
+            event_type: some_text(self.event_type).or(some_text(self.code)),
+            device: some_text(self.device),
+            group: some_text(self.group),
+            text: self.q,
+        }
+    }
 }
 
 /// Which application's event is meant.
@@ -155,34 +190,25 @@ pub(super) async fn submit_events(state: State<Arc<Shared>>, request: Request) -
 }
 
 /// List events, newest first.
+///
+/// A search looks back for a short while; `searched_until` then says how far, and `next` goes on.
 #[utoipa::path(
-    get, path = "/api/v1/events", tag = "events", params(EventParams),
+    get, path = "/api/v1/events", tag = "events", params(EventParams, PageParams),
     responses((status = 200, description = "A page", body = EventList), Problems)
 )]
 pub(super) async fn list_events(
     state: State<Arc<Shared>>,
-    params: Params<EventParams>,
+    params: ParamGroups<EventParams, PageParams>,
 ) -> Answer<EventList> {
-    let given = params.0;
     let mut conversion = Conversion::default();
-    const SEVERITIES: &str = "must be info, warning, failure or critical";
-    let severity = given.severity.as_ref();
-    let filter = EventFilter {
-        severity: conversion.value("severity", severity, SEVERITIES, |word| word.parse().ok()),
-        state: conversion.word("state", given.state.as_ref(), &["accepted", "planned", "parked"]),
-        since: conversion.time("since", given.since.as_ref()),
-        until: conversion.time("until", given.until.as_ref()),
-        application: given.application,
-        event_type: given.event_type,
-        device: given.device,
-        text: given.q,
-    };
-    let page = conversion.page(given.after.as_ref(), given.limit.as_ref());
+    let filter = params.0.filter(&mut conversion);
+    let page = conversion.page(params.1.after.as_ref(), params.1.limit.as_ref());
     conversion.finish()?;
     let found = ledger::events(&state.0, filter, page).await?;
     Ok(Json(EventList {
         events: found.rows.into_iter().map(views::event).collect(),
         next: found.next,
+        searched_until: found.searched_until,
     }))
 }
 

@@ -11,6 +11,8 @@ pub mod error;
 pub mod rights;
 
 mod body;
+mod csv;
+mod export_rows;
 mod query;
 pub mod views;
 
@@ -20,6 +22,7 @@ mod cookies;
 mod deliveries;
 mod events;
 mod explain;
+mod export;
 mod health;
 mod notifications;
 mod origin;
@@ -32,6 +35,7 @@ mod settings;
 mod settings_code;
 mod sign_in;
 mod silences;
+mod statistics;
 mod status;
 mod test_message;
 mod tokens;
@@ -167,6 +171,19 @@ impl<S: Sync> FromRequestParts<S> for RequestHeaders {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         Ok(Self(parts.headers.clone()))
     }
+}
+
+/// Media type of JSON values, one per line.
+const NDJSON: &str = "application/x-ndjson";
+
+/// Whether a request names this media type among those that it takes (RFC 9110 section 12.5.1).
+fn accepts(headers: &hyper::HeaderMap, media_type: &str) -> bool {
+    let fields = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = fields.flat_map(|field| field.split(','));
+    ranges.any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(media_type)
+    })
 }
 
 /// Headers that every answer carries: nothing is guessed, nothing is kept by caches.

@@ -7,7 +7,7 @@
 //! Pointers of errors are `?name`: a query has no JSON to point into.
 
 use annunciator_api_types::FieldError;
-use annunciator_core::Timestamp;
+use annunciator_core::{Severity, Timestamp};
 use annunciator_store::Page;
 use axum::extract::{FromRequestParts, Query};
 use hyper::http::request::Parts;
@@ -37,6 +37,29 @@ impl<S: Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for Params<T
         let described = T::into_params(|| None);
         let known: Vec<&str> = described.iter().map(|row| row.name.as_str()).collect();
         Ok(Self(read(pairs, &known)?))
+    }
+}
+
+/// The parameters of an operation that has two groups of them.
+#[derive(Debug)]
+pub struct ParamGroups<A, B>(pub A, pub B);
+
+impl<S: Sync, A, B> FromRequestParts<S> for ParamGroups<A, B>
+where
+    A: DeserializeOwned + IntoParams,
+    B: DeserializeOwned + IntoParams,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_| ApiError::malformed("The query string cannot be read."))?;
+        let described = [A::into_params(|| None), B::into_params(|| None)].concat();
+        let known: Vec<&str> = described.iter().map(|row| row.name.as_str()).collect();
+        let values: serde_json::Value = read(pairs, &known)?;
+        let unreadable = |_| ApiError::malformed("The query is not valid.");
+        let first = serde_json::from_value(values.clone()).map_err(unreadable)?;
+        Ok(Self(first, serde_json::from_value(values).map_err(unreadable)?))
     }
 }
 
@@ -92,6 +115,16 @@ impl Conversion {
     pub fn word(&mut self, name: &str, text: Option<&String>, words: &[&str]) -> Option<String> {
         let must = format!("must be one of {}", words.join(", "));
         self.value(name, text, &must, |text| words.contains(&text).then(|| text.to_owned()))
+    }
+
+    /// Severities, separated by commas; none when the text is absent.
+    pub fn severities(&mut self, text: Option<&String>) -> Vec<Severity> {
+        const MUST: &str =
+            "must be info, warning, failure or critical, or several of them with commas";
+        let parse = |text: &str| {
+            text.split(',').map(|word| word.trim().parse().ok()).collect::<Option<_>>()
+        };
+        self.value("severity", text, MUST, parse).unwrap_or_default()
     }
 
     /// A point in time.
@@ -164,6 +197,23 @@ mod tests {
         let pairs = vec![("stat".to_owned(), String::new())];
         let error = read::<Sample>(pairs, &["state", "limit"]).unwrap_err();
         assert_eq!(error.problem().errors[0].detail, "`stat` is not known; did you mean `state`?");
+    }
+
+    #[test]
+    fn severities_are_words_with_commas() {
+        use Severity::{Critical, Info};
+        for (text, expected) in [
+            (None, Some(vec![])),
+            (Some(""), Some(vec![])),
+            (Some("info"), Some(vec![Info])),
+            (Some("critical, info"), Some(vec![Critical, Info])),
+            (Some("critical,"), None),
+            (Some("bad"), None),
+        ] {
+            let mut conversion = Conversion::default();
+            let found = conversion.severities(text.map(str::to_owned).as_ref());
+            assert_eq!(conversion.finish().is_ok().then_some(found), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -52,14 +52,16 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 84] = [
+pub const OPERATIONS: [Operation; 88] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
+    row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/event-types", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/deliveries", Access::Needs(Right::ReadLedger)),
     row("POST", "/api/v1/deliveries/retry", Access::Needs(Right::OperateDeliveries)),
     row("POST", "/api/v1/deliveries/cancel", Access::Needs(Right::OperateDeliveries)),
+    row("GET", "/api/v1/deliveries/export", Access::Needs(Right::ReadLedger)),
     row("GET", "/api/v1/deliveries/{id}", Access::Needs(Right::ReadLedger)),
     row("POST", "/api/v1/deliveries/{id}/resend", Access::Needs(Right::OperateDeliveries)),
     row("GET", "/api/v1/notifications/{id}", Access::Needs(Right::ReadLedger)),
@@ -136,7 +138,9 @@ pub const OPERATIONS: [Operation; 84] = [
     row("PUT", "/api/v1/views/{page}/{name}", Access::User),
     row("DELETE", "/api/v1/views/{page}/{name}", Access::User),
     row("GET", "/api/v1/audit", Access::Needs(Right::ReadAudit)),
+    row("GET", "/api/v1/audit/export", Access::Needs(Right::ReadAudit)),
     row("GET", "/api/v1/status", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/statistics", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/openapi.json", Access::Open),
     row("GET", "/metrics", Access::OpenOnLoopback(Right::ReadStatus)),
     row("GET", "/-/healthy", Access::Open),

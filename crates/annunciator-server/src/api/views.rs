@@ -139,14 +139,20 @@ fn waiting_words(lane: &LaneStatus) -> String {
 /// A delivery.
 #[must_use]
 pub fn delivery(row: DeliveryRow, suspensions: &Suspensions) -> DeliveryView {
-    let DeliveryRow { delivery, event, channel, subject } = row;
+    let DeliveryRow { delivery, event, channel, .. } = row;
     let mut view = DeliveryView {
         id: delivery.id.to_string(),
         event: event.to_string(),
         notification: delivery.notification.to_string(),
         channel: channel.as_str().to_owned(),
         recipient: recipient(delivery.recipient),
-        subject,
+        subject: row.subject,
+        severity: row.severity,
+        event_type: row.event_type,
+        type_name: row.type_name,
+        application: row.application,
+        device: row.device,
+        relay: row.relay,
         state: delivery.state.as_str().to_owned(),
         possibly_duplicated: delivery.possibly_duplicated,
         created_at: delivery.created_at,

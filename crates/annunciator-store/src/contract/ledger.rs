@@ -8,7 +8,10 @@ use super::samples::{
     START, accept, audit, claim_all, commit, deliver, delivery_id_of, enqueue, event, first_page,
     in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
 };
-use crate::{DeliveryFilter, EventFilter, Page, PlanCommit, PlanVerdict, Store, StoreError};
+use crate::{
+    Decision, DecisionKind, DeliveryFilter, EventFilter, Page, PlanCommit, PlanVerdict, Store,
+    StoreError,
+};
 
 pub(super) async fn events_page_newest_first_without_holes(store: &dyn Store) {
     accept(store, (0..7).map(event).collect()).await;
@@ -40,7 +43,14 @@ pub(super) async fn event_filters_find_what_they_say(store: &dyn Store) {
     second.event_type = "cpu.hot".to_owned();
     second.description = "100 % of CPU_1 used".to_owned();
     accept(store, vec![event(1), second, event(3)]).await;
-    commit(store, &event(3), Vec::new()).await;
+    let off = |reason: &str| Decision {
+        channel: ChannelName::from_static("email"),
+        kind: DecisionKind::Off,
+        reason: reason.to_owned(),
+    };
+    let decisions = vec![off("\"kind\":\"notified\"")];
+    let verdict = PlanVerdict::Planned { notifications: vec![], decisions, term_days: None };
+    store.commit_plans(vec![PlanCommit { event: uid_of(3), verdict }]).await.expect("committed");
     accept(store, vec![event(4)]).await;
     let verdict = PlanVerdict::Failed { reason: "x".to_owned(), tries_max: 1 };
     store.commit_plans(vec![PlanCommit { event: uid_of(4), verdict }]).await.expect("parked");
@@ -50,14 +60,28 @@ pub(super) async fn event_filters_find_what_they_say(store: &dyn Store) {
         (base(), vec![4, 3, 2, 1]),
         (EventFilter { application: some("Other"), ..base() }, vec![2]),
         (EventFilter { event_type: some("disk.full"), ..base() }, vec![4, 3, 1]),
-        (EventFilter { severity: Some(Severity::Info), ..base() }, vec![2]),
+        (EventFilter { severities: vec![Severity::Info], ..base() }, vec![2]),
         (EventFilter { device: some("pc-3"), ..base() }, vec![3]),
         (EventFilter { state: some("accepted"), ..base() }, vec![2, 1]),
         (EventFilter { state: some("planned"), ..base() }, vec![3]),
         (EventFilter { state: some("parked"), ..base() }, vec![4]),
         (EventFilter { state: some("nonsense"), ..base() }, vec![]),
         (EventFilter { state: some("accepted"), device: some("pc-1"), ..base() }, vec![1]),
+        (
+            EventFilter { severities: vec![Severity::Info, Severity::Critical], ..base() },
+            vec![4, 3, 2, 1],
+        ),
+        (EventFilter { severities: vec![Severity::Warning], ..base() }, vec![]),
+        (EventFilter { group: some("Plant A/Line 2"), ..base() }, vec![4, 3, 2, 1]),
+        (EventFilter { group: some("Plant A"), ..base() }, vec![]),
+        (EventFilter { decision: Some(DecisionKind::Off), ..base() }, vec![3]),
+        (EventFilter { decision: Some(DecisionKind::Notified), ..base() }, vec![]),
         (EventFilter { text: some("DISK FULL"), ..base() }, vec![4, 3, 2, 1]),
+        (EventFilter { text: some(" том d"), ..base() }, vec![4, 3, 1]),
+        (EventFilter { text: some("oTHe"), ..base() }, vec![2]),
+        (EventFilter { text: some("id-3"), ..base() }, vec![3]),
+        (EventFilter { text: some("a/line"), ..base() }, vec![4, 3, 2, 1]),
+        (EventFilter { text: Some(uid_of(3).to_string().to_uppercase()), ..base() }, vec![3]),
         (EventFilter { text: some("0 % of cpu_1"), ..base() }, vec![2]),
         (EventFilter { text: some("c_u"), ..base() }, vec![]),
         (EventFilter { text: some("0%of"), ..base() }, vec![]),
@@ -85,6 +109,18 @@ async fn one_of_each(store: &dyn Store) {
     store.cancel(vec![delivery_id_of(4, 0)], START, audit("cancel")).await.expect("cancelled");
 }
 
+async fn check_deliveries(store: &dyn Store, filter: DeliveryFilter, expected: &[(u32, u32)]) {
+    let page = store.deliveries(filter.clone(), first_page()).await.expect("read");
+    assert_eq!((page.next, page.searched_until), (None, None));
+    let mut got: Vec<_> = page.rows.iter().map(|row| row.delivery.id).collect();
+    let ids = expected.iter().map(|(number, recipient)| delivery_id_of(*number, *recipient));
+    let mut expected: Vec<_> = ids.collect();
+    // Two of the same millisecond have no order.
+    got.sort();
+    expected.sort();
+    assert_eq!(got, expected, "{filter:?}");
+}
+
 pub(super) async fn delivery_filters_find_what_they_say(store: &dyn Store) {
     one_of_each(store).await;
     let some = |text: &str| Some(text.to_owned());
@@ -100,7 +136,10 @@ pub(super) async fn delivery_filters_find_what_they_say(store: &dyn Store) {
         (state("failed"), vec![(2, 0)]),
         (state("cancelled"), vec![(4, 0)]),
         (state("nonsense"), vec![]),
-        (DeliveryFilter { channel: Some(ChannelName::from_static("email")), ..base() }, all),
+        (
+            DeliveryFilter { channel: Some(ChannelName::from_static("email")), ..base() },
+            all.clone(),
+        ),
         (DeliveryFilter { channel: Some(ChannelName::from_static("sms")), ..base() }, vec![]),
         (DeliveryFilter { recipient: some("USER-1@example.org"), ..base() }, vec![(1, 1)]),
         (DeliveryFilter { recipient: some("user-1"), ..base() }, vec![]),
@@ -121,22 +160,41 @@ pub(super) async fn delivery_filters_find_what_they_say(store: &dyn Store) {
         (DeliveryFilter { since: Some(time_of(4)), ..base() }, vec![(5, 0), (4, 0)]),
         (DeliveryFilter { until: Some(time_of(2)), ..base() }, vec![(1, 1), (1, 0)]),
     ] {
-        let page = store.deliveries(filter.clone(), first_page()).await.expect("read");
-        assert_eq!(page.next, None);
-        let mut got: Vec<_> = page.rows.iter().map(|row| row.delivery.id).collect();
-        let mut expected: Vec<_> = expected
-            .into_iter()
-            .map(|(number, recipient)| delivery_id_of(number, recipient))
-            .collect();
-        // Two of the same millisecond have no order.
-        got.sort();
-        expected.sort();
-        assert_eq!(got, expected, "{filter:?}");
+        check_deliveries(store, filter, &expected).await;
     }
     let one = DeliveryFilter { notification: Some(notification_id_of(2)), ..base() };
     let row = store.deliveries(one, first_page()).await.expect("read").rows.remove(0);
     assert_eq!((row.event, row.channel.as_str()), (uid_of(2), "email"));
     assert_eq!(row.subject, "Critical: Disk full on pc-2");
+    assert_eq!((row.severity, row.event_type.as_str()), (Severity::Critical, "disk.full"));
+    assert_eq!((row.type_name.as_str(), row.application.as_str()), ("Disk full", "Storage Guard"));
+    assert_eq!((row.device.as_str(), row.relay.as_str()), ("pc-2", "mail.example.org:25"));
+}
+
+pub(super) async fn deliveries_are_found_by_their_event_and_by_any_text(store: &dyn Store) {
+    one_of_each(store).await;
+    let some = |text: &str| Some(text.to_owned());
+    let base = DeliveryFilter::default;
+    let all = vec![(5, 0), (4, 0), (3, 0), (2, 0), (1, 1), (1, 0)];
+    for (filter, expected) in [
+        (DeliveryFilter { severities: vec![Severity::Critical], ..base() }, all.clone()),
+        (DeliveryFilter { severities: vec![Severity::Info], ..base() }, vec![]),
+        (DeliveryFilter { application: some("Storage Guard"), ..base() }, all.clone()),
+        (DeliveryFilter { application: some("Storage"), ..base() }, vec![]),
+        (DeliveryFilter { device: some("pc-2"), ..base() }, vec![(2, 0)]),
+        (DeliveryFilter { event_type: some("disk.full"), ..base() }, all.clone()),
+        (DeliveryFilter { event_type: some("cpu.hot"), ..base() }, vec![]),
+        (DeliveryFilter { text: some("USER-1@"), ..base() }, vec![(1, 1)]),
+        (DeliveryFilter { text: some("full on PC-2"), ..base() }, vec![(2, 0)]),
+        (DeliveryFilter { text: some("disk.f"), ..base() }, all.clone()),
+        (DeliveryFilter { text: some("age gua"), ..base() }, all.clone()),
+        (DeliveryFilter { text: some("id-4"), ..base() }, vec![(4, 0)]),
+        (DeliveryFilter { text: Some(uid_of(3).to_string()), ..base() }, vec![(3, 0)]),
+        (DeliveryFilter { text: some("user-1@"), event: Some(uid_of(1)), ..base() }, vec![(1, 1)]),
+        (DeliveryFilter { text: some("pc-3"), state: some("queued"), ..base() }, vec![(3, 0)]),
+    ] {
+        check_deliveries(store, filter, &expected).await;
+    }
 }
 
 pub(super) async fn deliveries_page_newest_first_without_holes(store: &dyn Store) {
@@ -171,6 +229,28 @@ pub(super) async fn deliveries_page_newest_first_without_holes(store: &dyn Store
     page.after = got.next;
     let rest = store.deliveries(of_event, page).await.expect("read");
     assert_eq!((rest.rows.len(), rest.next), (1, None));
+}
+
+pub(super) async fn a_list_says_whether_it_is_longer(store: &dyn Store) {
+    one_of_each(store).await;
+    let flying = || DeliveryFilter { state: Some("in_flight".to_owned()), ..Default::default() };
+    let none = || EventFilter { text: Some("nowhere".to_owned()), ..EventFilter::default() };
+    for (count, all, in_flight, events) in [
+        (0, true, true, true),
+        (1, true, true, true),
+        (2, true, false, true),
+        (4, true, false, true),
+        (5, true, false, false),
+        (6, false, false, false),
+    ] {
+        let longer = store.deliveries_exceed(DeliveryFilter::default(), count).await;
+        assert_eq!(longer.expect("read"), all, "{count} deliveries");
+        let longer = store.deliveries_exceed(flying(), count).await;
+        assert_eq!(longer.expect("read"), in_flight, "{count} in flight");
+        let longer = store.events_exceed(EventFilter::default(), count).await;
+        assert_eq!(longer.expect("read"), events, "{count} events");
+        assert!(!store.events_exceed(none(), count).await.expect("read"), "{count} of none");
+    }
 }
 
 pub(super) async fn a_foreign_cursor_is_refused(store: &dyn Store) {

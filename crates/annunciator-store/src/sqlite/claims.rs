@@ -196,6 +196,7 @@ fn claim(
     ask: &ClaimAsk,
 ) -> Result<ClaimedOrder, Trouble> {
     let text = "UPDATE deliveries SET state = 5, claims = claims + 1, at = ?2 WHERE key = ?1";
+    let channel = session.memory.tally.word(notification.channel.as_str());
     let mut claimed = Vec::with_capacity(deliveries.len());
     for stored in deliveries {
         let (key, token) = (stored.key, stored.claims + 1);
@@ -203,7 +204,7 @@ fn claim(
         let mut delivery = stored.named(notification.id, lane.clone());
         delivery.state = DeliveryState::InFlight { lease_until: ask.lease_until };
         let lease_until = ask.lease_until;
-        let flight = Flight { key, token, lease_until, since_planning: false };
+        let flight = Flight { key, token, lease_until, since_planning: false, channel };
         session.memory.take_off(delivery.id, flight);
         claimed.push(ClaimedDelivery { delivery, token });
     }

@@ -1,35 +1,39 @@
 //! The ledger's rows of deliveries, newest first, and what waits.
 //!
 //! An event, a notification, or a state other than `delivered` leads straight to its rows. Any
-//! other filter walks the deliveries from the newest, within the times asked for, and looks at
-//! [`SCAN_MAX`] per page at most: a page may then hold fewer rows than asked, even none, and
-//! still name the next one.
+//! other filter walks the deliveries from the newest, within the times asked for and a budget
+//! (search.rs): a page may then hold fewer rows than asked, even none, and still name the next one.
 
 use annunciator_core::{Attempt, DeliveryId, EventUid, Lane, NotificationId, Timestamp};
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::events::{Conditions, count_of, cursor_of, cut, to_cursor};
+use super::events::{count_of, cursor_of, to_cursor};
 use super::fault::store_error;
 use super::key::{SPAN, floor_of, key_of};
 use super::records::find_delivery;
 use super::rows::{
-    DELIVERY_COLUMN_COUNT, DELIVERY_COLUMNS, attempt_of, channel_of, delivery_of, keys_of, state,
-    uuid_of,
+    DELIVERY_COLUMN_COUNT, DELIVERY_COLUMNS, attempt_of, channel_of, delivery_of, keys_of,
+    severity_of, state, uuid_of,
 };
+use super::search::{Budget, Conditions, Found, Needle, Search};
 use crate::{DeliveryFilter, DeliveryRow, Page, Paged, QueueCounts, Result};
 
-/// Most deliveries that one page looks at.
-const SCAN_MAX: i64 = 100_000;
 /// Most attempts that are listed.
 const ATTEMPTS_MAX: usize = 10_000;
 /// A delivery's id carries the time it was planned; a clock that was set may part them by this.
-const DISORDER_MS: i64 = 3 * 24 * 3600 * 1000;
+const DISORDER_MS: i64 = 24 * 3600 * 1000;
 
 /// What is shown beside a delivery, after [`DELIVERY_COLUMNS`].
-const BESIDE: &str = "n.id, n.event_uid, n.channel, n.subject, l.name";
+const BESIDE: &str = "n.id, n.event_uid, n.channel, n.subject, l.name, n.severity, n.event_type, \
+     e.type_name, n.application, n.device, \
+     (SELECT json_extract(a.facts, '$.server') FROM attempts a WHERE a.delivery = d.key \
+      ORDER BY a.number DESC LIMIT 1)";
 const JOINS: &str = "JOIN notifications n ON n.key = d.notification
-                     JOIN lanes l ON l.number = d.lane";
+                     JOIN lanes l ON l.number = d.lane
+                     JOIN events e ON e.key = n.event";
+/// Where a text is looked for.
+const SEARCHED: &str = ", d.address, n.subject, n.event_type, n.device, n.application, \
+     n.event_id, n.event_uid";
 
 /// The way to the rows of a list.
 pub(super) enum Path {
@@ -100,116 +104,156 @@ pub(super) fn deliveries(
     filter: &DeliveryFilter,
     page: &Page,
     flights: Option<Vec<i64>>,
+    budget: Budget,
 ) -> Result<Paged<DeliveryRow>> {
-    let sqlite = |error: rusqlite::Error| store_error(&error);
     let after = cursor_of(page)?;
-    let conditions = conditions_of(filter);
-    let path = path_of(connection, filter, flights).map_err(sqlite)?;
-    let listed = match path {
-        Path::Nothing => Ok((Vec::new(), None)),
-        Path::Keys(keys) => pick(connection, &keys, &conditions, after, count_of(page)),
+    let found = find(connection, filter, flights, (after, count_of(page)), budget);
+    let listed = found.and_then(|found| {
+        let text = format!(
+            "SELECT {DELIVERY_COLUMNS}, {BESIDE} FROM deliveries d {JOINS} WHERE d.key = ?1"
+        );
+        let mut select = connection.prepare_cached(&text)?;
+        let mut rows = Vec::with_capacity(found.keys.len());
+        for key in &found.keys {
+            // One that was removed meanwhile is not listed.
+            rows.extend(select.query_row([key], delivery_row).optional()?);
+        }
+        let next = found.next.map(to_cursor);
+        Ok(Paged { rows, next, searched_until: found.searched_until })
+    });
+    listed.map_err(|error| store_error(&error))
+}
+
+/// The keys of a list, behind `after` and at most so many.
+pub(super) fn find(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+    flights: Option<Vec<i64>>,
+    (after, count_max): (i64, usize),
+    budget: Budget,
+) -> rusqlite::Result<Found> {
+    match path_of(connection, filter, flights)? {
+        Path::Nothing => Ok(Found { keys: Vec::new(), next: None, searched_until: None }),
+        Path::Keys(keys) => among(connection, &keys, filter, after, count_max),
         Path::Rare(number) => {
             let index = format!("d.state <> 1 AND d.state <> 2 AND d.state = {number} AND");
-            walk(connection, &index, filter, &conditions, after, count_of(page))
+            walk(connection, &index, filter, after, count_max, budget)
         }
-        Path::Walk => walk(connection, "", filter, &conditions, after, count_of(page)),
-    };
-    let (mut rows, end) = listed.map_err(sqlite)?;
-    let next = cut(&mut rows, count_of(page)).or(end.map(to_cursor));
-    Ok(Paged { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
+        Path::Walk => walk(connection, "", filter, after, count_max, budget),
+    }
 }
 
 fn conditions_of(filter: &DeliveryFilter) -> Conditions {
     let mut all = Conditions::default();
     if let Some(word) = filter.state.as_deref() {
         // The two ways to be in flight are one word.
-        let pair = match word {
-            "queued" => (state::QUEUED, state::QUEUED),
-            "in_flight" => (state::PLANNED_IN_FLIGHT, state::CLAIMED_IN_FLIGHT),
-            "delivered" => (state::DELIVERED, state::DELIVERED),
-            "failed" => (state::FAILED, state::FAILED),
-            "cancelled" => (state::CANCELLED, state::CANCELLED),
-            _ => (-1, -1),
+        let bits: i64 = match word {
+            "queued" => 1 << state::QUEUED,
+            "in_flight" => 1 << state::PLANNED_IN_FLIGHT | 1 << state::CLAIMED_IN_FLIGHT,
+            "delivered" => 1 << state::DELIVERED,
+            "failed" => 1 << state::FAILED,
+            "cancelled" => 1 << state::CANCELLED,
+            _ => 0,
         };
-        all.add("(d.state = ?", pair.0);
-        all.add_or("d.state = ?)", pair.1);
+        all.add("((1 << d.state) & ?) <> 0", bits);
     }
-    all.add_some("n.channel = ?", filter.channel.as_ref().map(|name| name.as_str().to_owned()));
     all.add_some("d.address = ? COLLATE NOCASE", filter.recipient.clone());
-    all.add_some("l.name = ?", filter.lane.as_ref().map(|lane| lane.as_str().to_owned()));
-    all.add_some("n.event_uid = ?", filter.event.map(|uid| uid.0.as_bytes().to_vec()));
-    all.add_some("n.id = ?", filter.notification.map(|id| id.0.as_bytes().to_vec()));
+    let lane = filter.lane.as_ref().map(|lane| lane.as_str().to_owned());
+    all.add_some("d.lane = (SELECT number FROM lanes WHERE name = ?)", lane);
     all.add_some("d.created_at >= ?", filter.since.map(|at| at.0));
     all.add_some("d.created_at < ?", filter.until.map(|at| at.0));
+    all.add_severities("n.severity", &filter.severities);
+    all.add_some("n.channel = ?", filter.channel.as_ref().map(|name| name.as_str().to_owned()));
+    all.add_some("n.application = ?", filter.application.clone());
+    all.add_some("n.device = ?", filter.device.clone());
+    all.add_some("n.event_type = ?", filter.event_type.clone());
+    all.add_some("n.event_uid = ?", filter.event.map(|uid| uid.0.as_bytes().to_vec()));
+    all.add_some("n.id = ?", filter.notification.map(|id| id.0.as_bytes().to_vec()));
     all
 }
 
-type Listed = (Vec<(i64, DeliveryRow)>, Option<i64>);
+/// Columns of a search and what they are read from.
+fn searched(filter: &DeliveryFilter, conditions: &Conditions) -> String {
+    let holds = conditions.as_column();
+    let texts = if Needle::of(filter.text.as_deref()).is_some() { SEARCHED } else { "" };
+    let is_joined = holds.contains("n.") || !texts.is_empty();
+    let join = if is_joined { "JOIN notifications n ON n.key = d.notification" } else { "" };
+    format!("SELECT d.key, d.created_at, {holds}{texts} FROM deliveries d {join}")
+}
 
-fn pick(
+/// Those of these keys that fit.
+fn among(
     connection: &Connection,
     keys: &[i64],
-    conditions: &Conditions,
+    filter: &DeliveryFilter,
     after: i64,
     count_max: usize,
-) -> rusqlite::Result<Listed> {
-    let text = format!(
-        "SELECT {DELIVERY_COLUMNS}, {BESIDE} FROM deliveries d {JOINS} WHERE d.key = ?{}",
-        conditions.text()
-    );
-    let mut select = connection.prepare_cached(&text)?;
-    let mut rows = Vec::new();
+) -> rusqlite::Result<Found> {
+    let conditions = conditions_of(filter);
+    let text = format!("{} WHERE d.key = ?", searched(filter, &conditions));
+    let mut fitting = Vec::new();
     for key in keys.iter().filter(|key| **key < after) {
-        let values = std::iter::once(Value::Integer(*key)).chain(conditions.values().to_vec());
-        let found = select.query_row(rusqlite::params_from_iter(values), keyed_row).optional()?;
-        rows.extend(found);
-        if rows.len() > count_max {
+        let search = Search {
+            text: &text,
+            values: conditions.values_with([*key]),
+            needle: Needle::of(filter.text.as_deref()),
+            ends_before: Timestamp(i64::MIN),
+            count_max: 1,
+        };
+        fitting.extend(search.run(connection, Budget::PAGE)?.keys);
+        if fitting.len() > count_max {
             break;
         }
     }
-    Ok((rows, None))
+    let is_cut = fitting.len() > count_max;
+    fitting.truncate(count_max);
+    let next = fitting.last().copied().filter(|_| is_cut);
+    Ok(Found { keys: fitting, next, searched_until: None })
 }
 
 fn walk(
     connection: &Connection,
     index: &str,
     filter: &DeliveryFilter,
-    conditions: &Conditions,
     after: i64,
     count_max: usize,
-) -> rusqlite::Result<Listed> {
+    budget: Budget,
+) -> rusqlite::Result<Found> {
     let first = filter.since.map_or(i64::MIN, |at| floor_of(at.plus_ms(-DISORDER_MS)));
     let last = filter.until.map_or(after, |at| after.min(floor_of(at.plus_ms(DISORDER_MS))));
-    let window = format!(
-        "SELECT d.key FROM deliveries d WHERE {index} d.key < ?1 AND d.key >= ?2
-         ORDER BY d.key DESC LIMIT 1 OFFSET ?3"
-    );
-    let end: Option<i64> = connection
-        .prepare_cached(&window)?
-        .query_row((last, first, SCAN_MAX - 1), |row| row.get(0))
-        .optional()?;
+    let conditions = conditions_of(filter);
     let text = format!(
-        "SELECT {DELIVERY_COLUMNS}, {BESIDE} FROM deliveries d {JOINS}
-         WHERE {index} d.key < ? AND d.key >= ?{} ORDER BY d.key DESC LIMIT ?",
-        conditions.text()
+        "{} WHERE {index} d.key < ? AND d.key >= ? ORDER BY d.key DESC",
+        searched(filter, &conditions)
     );
-    let mut values = vec![Value::Integer(last), Value::Integer(end.unwrap_or(first))];
-    values.extend_from_slice(conditions.values());
-    values.push(Value::Integer(i64::try_from(count_max + 1).expect("a small number")));
-    let mut select = connection.prepare_cached(&text)?;
-    let rows = select.query_map(rusqlite::params_from_iter(values), keyed_row)?;
-    Ok((rows.collect::<rusqlite::Result<_>>()?, end))
+    let search = Search {
+        text: &text,
+        values: conditions.values_with([last, first]),
+        needle: Needle::of(filter.text.as_deref()),
+        ends_before: Timestamp(i64::MIN),
+        count_max,
+    };
+    search.run(connection, budget)
 }
 
-fn keyed_row(row: &Row<'_>) -> rusqlite::Result<(i64, DeliveryRow)> {
+fn delivery_row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     let at = DELIVERY_COLUMN_COUNT;
     let stored = delivery_of(row)?;
-    let key = stored.key;
     let lane: String = row.get(at + 4)?;
     let delivery = stored.named(NotificationId(uuid_of(row, at)?), Lane::new(&lane));
     let event = EventUid(uuid_of(row, at + 1)?);
-    let channel = channel_of(row, at + 2)?;
-    Ok((key, DeliveryRow { delivery, event, channel, subject: row.get(at + 3)? }))
+    Ok(DeliveryRow {
+        delivery,
+        event,
+        channel: channel_of(row, at + 2)?,
+        subject: row.get(at + 3)?,
+        severity: severity_of(row, at + 5)?,
+        event_type: row.get(at + 6)?,
+        type_name: row.get(at + 7)?,
+        application: row.get(at + 8)?,
+        device: row.get(at + 9)?,
+        relay: row.get::<_, Option<String>>(at + 10)?.unwrap_or_default(),
+    })
 }
 
 /// One delivery.
@@ -224,7 +268,7 @@ pub(super) fn delivery(
     let first = key_of(id);
     connection
         .prepare_cached(&text)?
-        .query_row((first, first + SPAN - 1, id.0.as_bytes()), |row| Ok(keyed_row(row)?.1))
+        .query_row((first, first + SPAN - 1, id.0.as_bytes()), delivery_row)
         .optional()
 }
 

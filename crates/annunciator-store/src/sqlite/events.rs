@@ -1,11 +1,10 @@
 //! The ledger's rows of events, newest first.
 //!
 //! Lists of waiting and of parked events use their own small tables. Any other filter walks the
-//! events from the newest and looks at [`SCAN_MAX`] per page at most: a page may then hold fewer
-//! rows than asked, even none, and still name the next one.
+//! events from the newest within a budget (search.rs): a page may then hold fewer rows than asked,
+//! even none, and still name the next one.
 
 use annunciator_core::{EventUid, Notification, NotificationId, Timestamp};
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::fault::store_error;
@@ -13,10 +12,9 @@ use super::rows::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, NOTIFICATION_COLUMNS, event_of, from_json, keys_of,
     notification_of, severity_of,
 };
+use super::search::{Budget, Conditions, Found, Needle, Search};
 use crate::{EventFilter, EventRow, EventState, EventTypeRow, Page, Paged, Result, StoreError};
 
-/// Most events that one page looks at.
-const SCAN_MAX: i64 = 20_000;
 /// Most rows of one page.
 const ROWS_MAX: usize = 1_000;
 /// Events are stored nearly in the order of their registration; a clock that was set may disturb
@@ -24,50 +22,18 @@ const ROWS_MAX: usize = 1_000;
 const DISORDER_MS: i64 = 3 * 24 * 3600 * 1000;
 
 /// What hangs on an event row, after [`EVENT_COLUMNS`].
-const STATE_COLUMNS: &str = "e.key, i.tries, p.reason, coalesce(s.body, pl.decisions)";
+const STATE_COLUMNS: &str = "i.tries, p.reason, coalesce(s.body, pl.decisions)";
 const STATE_JOINS: &str = "LEFT JOIN inbox i ON i.event = e.key
      LEFT JOIN parked p ON p.event = e.key
      LEFT JOIN plans pl ON pl.event = e.key
      LEFT JOIN decision_sets s ON s.number = pl.decisions";
 
-/// Conditions and their values, in the order of their question marks.
-#[derive(Default)]
-pub(super) struct Conditions {
-    text: String,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    pub(super) fn add(&mut self, condition: &str, value: impl Into<Value>) {
-        self.text.push_str(" AND ");
-        self.text.push_str(condition);
-        self.values.push(value.into());
-    }
-
-    pub(super) fn add_or(&mut self, condition: &str, value: impl Into<Value>) {
-        self.text.push_str(" OR ");
-        self.text.push_str(condition);
-        self.values.push(value.into());
-    }
-
-    pub(super) fn add_some(&mut self, condition: &str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.add(condition, value);
-        }
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) fn values(&self) -> &[Value] {
-        &self.values
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
+/// Where a text is looked for.
+const SEARCHED: &str = ", e.event_type, e.type_name, e.device, e.device_group, e.application, \
+     e.description, e.id, e.uid";
+/// What was decided, for conditions on it.
+const PLAN_JOIN: &str = " LEFT JOIN plans pl ON pl.event = e.key
+     LEFT JOIN decision_sets s ON s.number = pl.decisions";
 
 /// The key after which a page begins.
 pub(super) fn cursor_of(page: &Page) -> Result<i64> {
@@ -101,112 +67,101 @@ pub(super) fn events(
     connection: &Connection,
     filter: &EventFilter,
     page: &Page,
+    budget: Budget,
 ) -> Result<Paged<EventRow>> {
     let after = cursor_of(page)?;
-    let count_max = count_of(page);
+    let found = find(connection, filter, (after, count_of(page)), budget);
+    let listed = found.and_then(|found| {
+        let text = format!(
+            "SELECT {EVENT_COLUMNS}, {STATE_COLUMNS} FROM events e {STATE_JOINS} WHERE e.key = ?1"
+        );
+        let mut select = connection.prepare_cached(&text)?;
+        let mut rows = Vec::with_capacity(found.keys.len());
+        for key in &found.keys {
+            // One that was removed meanwhile is not listed.
+            rows.extend(select.query_row([key], event_row).optional()?);
+        }
+        let next = found.next.map(to_cursor);
+        Ok(Paged { rows, next, searched_until: found.searched_until })
+    });
+    listed.map_err(|error| store_error(&error))
+}
+
+/// The keys of a list, behind `after` and at most so many.
+pub(super) fn find(
+    connection: &Connection,
+    filter: &EventFilter,
+    (after, count_max): (i64, usize),
+    budget: Budget,
+) -> rusqlite::Result<Found> {
+    let end = filter.until.map(|until| first_key_since(connection, until.plus_ms(DISORDER_MS)));
+    let after = end.transpose()?.map_or(after, |end| after.min(end));
     let (from, key) = match filter.state.as_deref() {
         Some("accepted") => ("inbox w CROSS JOIN events e ON e.key = w.event", "w.event"),
         Some("parked") => ("parked w CROSS JOIN events e ON e.key = w.event", "w.event"),
         Some("planned") => ("plans w CROSS JOIN events e ON e.key = w.event", "w.event"),
-        Some(_) => return Ok(Paged { rows: Vec::new(), next: None }),
+        Some(_) => return Ok(Found { keys: Vec::new(), next: None, searched_until: None }),
         None => ("events e", "e.key"),
     };
     let conditions = conditions_of(filter);
-    let sqlite = |error: rusqlite::Error| store_error(&error);
-    let end = if conditions.is_empty() {
-        None
-    } else {
-        let (table, column) = from.split_once(' ').expect("a table and its name");
-        window_end(connection, table, column, key, after).map_err(sqlite)?
-    };
+    let needle = Needle::of(filter.text.as_deref());
     let text = format!(
-        "SELECT {EVENT_COLUMNS}, {STATE_COLUMNS} FROM {from} {STATE_JOINS}
-         WHERE {key} < ? AND {key} >= ?{} ORDER BY {key} DESC LIMIT ?",
-        conditions.text()
+        "SELECT {key}, e.registered_at, {}{} FROM {from}{} WHERE {key} < ? ORDER BY {key} DESC",
+        conditions.as_column(),
+        if needle.is_some() { SEARCHED } else { "" },
+        if filter.decision.is_some() { PLAN_JOIN } else { "" },
     );
-    let mut values = vec![Value::Integer(after), Value::Integer(end.unwrap_or(i64::MIN))];
-    values.extend_from_slice(conditions.values());
-    values.push(Value::Integer(i64::try_from(count_max + 1).expect("a small number")));
-    let mut select = connection.prepare_cached(&text).map_err(sqlite)?;
-    let mut rows = select
-        .query_map(rusqlite::params_from_iter(values), keyed_row)
-        .map_err(sqlite)?
-        .collect::<rusqlite::Result<Vec<_>>>()
-        .map_err(sqlite)?;
-    let mut next = cut(&mut rows, count_max);
-    if next.is_none()
-        && let Some(end) = end
-    {
-        next = (!is_before(connection, end, filter.since).map_err(sqlite)?).then(|| to_cursor(end));
+    let search = Search {
+        text: &text,
+        values: conditions.values_with([after]),
+        needle,
+        ends_before: filter.since.map_or(Timestamp(i64::MIN), |at| at.plus_ms(-DISORDER_MS)),
+        count_max,
+    };
+    search.run(connection, budget)
+}
+
+/// A key before which, but for disorder, all events of an earlier time are: found by halving.
+fn first_key_since(connection: &Connection, at: Timestamp) -> rusqlite::Result<i64> {
+    let (mut low, mut high): (i64, i64) = connection
+        .prepare_cached("SELECT coalesce(min(key), 0), coalesce(max(key), 0) + 1 FROM events")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut select = connection.prepare_cached(
+        "SELECT key, registered_at FROM events WHERE key >= ?1 ORDER BY key LIMIT 1",
+    )?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let (key, found): (i64, i64) =
+            select.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if found < at.0 {
+            low = key + 1;
+        } else {
+            high = middle;
+        }
     }
-    Ok(Paged { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
+    Ok(low)
 }
 
 fn conditions_of(filter: &EventFilter) -> Conditions {
     let mut all = Conditions::default();
+    all.add_severities("e.severity", &filter.severities);
     all.add_some("e.application = ?", filter.application.clone());
     all.add_some("e.event_type = ?", filter.event_type.clone());
-    all.add_some("e.severity = ?", filter.severity.map(|severity| i64::from(severity.number())));
     all.add_some("e.device = ?", filter.device.clone());
+    all.add_some("e.device_group = ?", filter.group.clone());
     all.add_some("e.registered_at >= ?", filter.since.map(|at| at.0));
     all.add_some("e.registered_at < ?", filter.until.map(|at| at.0));
-    if let Some(text) = &filter.text {
-        all.add(
-            r"e.event_type || char(10) || e.type_name || char(10) || e.device || char(10) ||
-              e.description LIKE ? ESCAPE '\'",
-            like_pattern(text),
-        );
-    }
+    // Within a JSON text a quote of a reason is written `\"`: this is found in no other place.
+    let decided = filter.decision.map(|kind| format!("\"kind\":\"{}\"", kind.as_str()));
+    all.add_some("instr(coalesce(s.body, pl.decisions), ?) > 0", decided);
     all
 }
 
-/// Text that is found as it stands, anywhere.
-fn like_pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
-/// The last key that a page looks at, when there are more behind it.
-fn window_end(
-    connection: &Connection,
-    table: &str,
-    name: &str,
-    key: &str,
-    after: i64,
-) -> rusqlite::Result<Option<i64>> {
-    let name = name.split(' ').next().expect("split has a first");
-    let text = format!(
-        "SELECT {key} FROM {table} {name} WHERE {key} < ? ORDER BY {key} DESC LIMIT 1 OFFSET ?"
-    );
-    let mut select = connection.prepare_cached(&text)?;
-    select.query_row((after, SCAN_MAX - 1), |row| row.get(0)).optional()
-}
-
-fn is_before(
-    connection: &Connection,
-    key: i64,
-    since: Option<Timestamp>,
-) -> rusqlite::Result<bool> {
-    let Some(since) = since else { return Ok(false) };
-    let at: Option<i64> = connection
-        .prepare_cached("SELECT registered_at FROM events WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    Ok(at.is_some_and(|at| at < since.0.saturating_sub(DISORDER_MS)))
-}
-
-fn keyed_row(row: &Row<'_>) -> rusqlite::Result<(i64, EventRow)> {
+fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     let at = EVENT_COLUMN_COUNT;
-    let tries: Option<u32> = row.get(at + 1)?;
-    let reason: Option<String> = row.get(at + 2)?;
-    let decisions: Option<String> = row.get(at + 3)?;
+    let tries: Option<u32> = row.get(at)?;
+    let reason: Option<String> = row.get(at + 1)?;
+    let decisions: Option<String> = row.get(at + 2)?;
     let state = match (tries, reason) {
         (Some(tries), _) => EventState::Accepted { tries },
         (None, Some(reason)) => EventState::Parked { reason },
@@ -216,7 +171,7 @@ fn keyed_row(row: &Row<'_>) -> rusqlite::Result<(i64, EventRow)> {
         .map(|text| from_json(&text, "list of decisions"))
         .transpose()?
         .unwrap_or_default();
-    Ok((row.get(at)?, EventRow { event: event_of(row)?, state, decisions }))
+    Ok(EventRow { event: event_of(row)?, state, decisions })
 }
 
 /// One event.
@@ -225,7 +180,7 @@ pub(super) fn event(connection: &Connection, uid: EventUid) -> rusqlite::Result<
         "SELECT {EVENT_COLUMNS}, {STATE_COLUMNS} FROM events e {STATE_JOINS} WHERE e.uid = ?1"
     );
     let mut select = connection.prepare_cached(&text)?;
-    select.query_row([uid.0.as_bytes()], |row| Ok(keyed_row(row)?.1)).optional()
+    select.query_row([uid.0.as_bytes()], event_row).optional()
 }
 
 /// Events of a source's id; one made here is no column, and is found by the uid.
@@ -244,7 +199,7 @@ pub(super) fn events_by_source_id(
     );
     let mut select = connection.prepare_cached(&text)?;
     let uid = made_here.as_ref().map(|uid| uid.as_bytes());
-    let rows = select.query_map((id, uid, application), |row| Ok(keyed_row(row)?.1))?;
+    let rows = select.query_map((id, uid, application), event_row)?;
     rows.collect()
 }
 

@@ -75,5 +75,5 @@ pub(super) fn list<T>(
     };
     let mut rows = rows().map_err(|error| store_error(&error))?;
     let next = cut(&mut rows, count_of(page));
-    Ok(Paged { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
+    Ok(Paged { rows: rows.into_iter().map(|(_, row)| row).collect(), next, searched_until: None })
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::fault::Trouble;
 use super::rows::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, event_of, from_json, to_json, uuid_of};
 use super::session::{ClaimedEvent, Memory, Session};
-use crate::{Accept, Acceptance, Accepted, Idempotency};
+use crate::{Accept, Acceptance, Accepted, Figure, Idempotency};
 
 /// How long an idempotency key is remembered.
 pub(super) const IDEMPOTENCY_MS: i64 = 24 * 3600 * 1000;
@@ -119,6 +119,8 @@ impl<'a> Inbox<'a> {
         let key = self.connection.last_insert_rowid();
         self.place.execute([key])?;
         let event_type = memory.type_number(self.connection, event)?;
+        let severity = memory.tally.word(event.severity.as_str());
+        memory.tally.count(event.registered_at, Figure::Accepted, severity);
         if claimed {
             let (severity, registered_at) = (event.severity, event.registered_at);
             memory.claim(event.uid, ClaimedEvent { key, severity, event_type, registered_at });

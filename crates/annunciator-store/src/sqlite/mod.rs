@@ -11,6 +11,7 @@ mod claims;
 mod deliveries;
 mod events;
 mod fault;
+mod figures;
 mod group;
 mod history;
 mod inbox;
@@ -25,6 +26,7 @@ mod roles;
 mod room;
 mod rows;
 mod schema;
+mod search;
 mod session;
 mod settlement;
 mod silences;
@@ -53,14 +55,15 @@ use tokio::sync::oneshot;
 use self::fault::{Trouble, store_error};
 use self::group::{Call, Kind};
 use self::room::{Measure, Room, measure_of};
+use self::search::Extent;
 use self::session::Session;
 use self::writer::Shared;
 use crate::{
     Accept, Acceptance, AuditEntry, CertificateRecord, ClaimAsk, ClaimedOrder, Claims,
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, KeptText, NewAudit, Operated,
-    Page, Paged, PlanCommit, PlannedNotification, QueueCounts, Requeue, Result, Retained,
-    RetentionRule, SavedSettings, SettingsChange, SettingsSave, Settlement, Store, StoreError,
-    StoreHealth, TokenRecord,
+    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, FigureAsk, FigureRow,
+    KeptText, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification, QueueCounts,
+    Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
+    Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
 
 /// A store in a folder of its own.
@@ -142,6 +145,15 @@ impl SqliteStore {
     {
         let ask = |connection: &Connection| question(connection).map_err(|e| store_error(&e));
         self.shared.readers.ask(ask).await
+    }
+
+    /// What is in flight, when that is asked for: only the writer knows.
+    async fn flights_of(&self, filter: &DeliveryFilter) -> Result<Option<Vec<i64>>> {
+        if filter.state.as_deref() != Some("in_flight") {
+            return Ok(None);
+        }
+        let work = |session: &mut Session| Ok(session.memory.flight_keys());
+        self.write(Kind::Flow, 1, work).await.map(Some)
     }
 
     fn end_threads(&self) -> Option<Threads> {
@@ -241,7 +253,9 @@ impl Store for SqliteStore {
     }
 
     async fn events(&self, filter: EventFilter, page: Page) -> Result<Paged<EventRow>> {
-        let ask = move |connection: &Connection| events::events(connection, &filter, &page);
+        let ask = move |connection: &Connection| {
+            events::events(connection, &filter, &page, search::Budget::PAGE)
+        };
         self.shared.readers.ask(ask).await
     }
 
@@ -274,16 +288,38 @@ impl Store for SqliteStore {
     }
 
     async fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Result<Paged<DeliveryRow>> {
-        let flights = if filter.state.as_deref() == Some("in_flight") {
-            let work = |session: &mut Session| Ok(session.memory.flight_keys());
-            Some(self.write(Kind::Flow, 1, work).await?)
-        } else {
-            None
-        };
+        let flights = self.flights_of(&filter).await?;
         let ask = move |connection: &Connection| {
-            deliveries::deliveries(connection, &filter, &page, flights)
+            deliveries::deliveries(connection, &filter, &page, flights, search::Budget::PAGE)
         };
         self.shared.readers.ask(ask).await
+    }
+
+    async fn events_exceed(&self, filter: EventFilter, count: usize) -> Result<bool> {
+        let filter = Arc::new(filter);
+        let mut extent = Extent::up_to(count);
+        while !extent.is_known() {
+            let (filter, place) = (Arc::clone(&filter), extent.place());
+            let ask = move |connection: &Connection| {
+                events::find(connection, &filter, place, search::Budget::PAGE)
+            };
+            extent.add(&self.read(ask).await?);
+        }
+        Ok(extent.is_exceeded())
+    }
+
+    async fn deliveries_exceed(&self, filter: DeliveryFilter, count: usize) -> Result<bool> {
+        let flights = self.flights_of(&filter).await?;
+        let filter = Arc::new(filter);
+        let mut extent = Extent::up_to(count);
+        while !extent.is_known() {
+            let (filter, place, flights) = (Arc::clone(&filter), extent.place(), flights.clone());
+            let ask = move |connection: &Connection| {
+                deliveries::find(connection, &filter, flights, place, search::Budget::PAGE)
+            };
+            extent.add(&self.read(ask).await?);
+        }
+        Ok(extent.is_exceeded())
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>> {
@@ -292,6 +328,10 @@ impl Store for SqliteStore {
 
     async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>> {
         self.read(move |connection| deliveries::attempts_of(connection, id)).await
+    }
+
+    async fn figures(&self, ask: FigureAsk) -> Result<Vec<FigureRow>> {
+        self.read(move |connection| figures::figures(connection, ask)).await
     }
 
     async fn settings(&self, layer: &str) -> Result<Option<SavedSettings>> {

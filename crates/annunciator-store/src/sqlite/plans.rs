@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::fault::{Trouble, unreadable};
+use super::figures::Word;
 use super::key::{SPAN, key_of};
 use super::limits::{Admission, decisions_with};
 use super::rows::{keys_to_blob, role_number, severity_of, state, to_json};
@@ -67,6 +68,7 @@ pub(super) fn commit_plans(
             decisions = Cow::Owned(decisions_with(&decisions, notifications, &limited));
             all_limited.extend(limited.iter().map(|planned| planned.notification.id));
         }
+        memory.tally.count_decisions(event.registered_at, &decisions);
         insert.execute((
             event.key,
             event.severity.number(),
@@ -203,10 +205,11 @@ impl<'a> Ledger<'a> {
     ) -> Result<i64, Trouble> {
         let wanted: Vec<i64> = planned.deliveries.iter().map(|each| key_of(each.id)).collect();
         let key = self.insert_content(event_key, &planned.notification, &wanted)?;
+        let channel = memory.tally.word(planned.notification.channel.as_str());
         let mut is_moved = false;
         let mut places = Vec::with_capacity(wanted.len());
         for (delivery, wanted) in planned.deliveries.iter().zip(&wanted) {
-            let place = self.insert_delivery(memory, key, delivery)?;
+            let place = self.insert_delivery(memory, (key, channel), delivery)?;
             is_moved |= place != *wanted;
             places.push(place);
         }
@@ -254,7 +257,7 @@ impl<'a> Ledger<'a> {
     fn insert_delivery(
         &mut self,
         memory: &mut Memory,
-        notification: i64,
+        (notification, channel): (i64, Word),
         delivery: &Delivery,
     ) -> Result<i64, Trouble> {
         let lane = memory.lane_number(self.connection, &delivery.lane)?;
@@ -292,7 +295,8 @@ impl<'a> Ledger<'a> {
             if count == 1 {
                 if state == state::PLANNED_IN_FLIGHT {
                     let (token, lease_until) = (FIRST_TOKEN, at);
-                    let flight = Flight { key, token, lease_until, since_planning: true };
+                    let since_planning = true;
+                    let flight = Flight { key, token, lease_until, since_planning, channel };
                     memory.take_off(delivery.id, flight);
                 }
                 return Ok(key);

@@ -9,6 +9,7 @@ use annunciator_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::fault::Trouble;
+use super::figures;
 use super::inbox::IDEMPOTENCY_MS;
 use super::rows::keys_of;
 use super::session::{Session, Sweep};
@@ -39,7 +40,7 @@ pub(super) fn retain(
 ) -> std::result::Result<Retained, Trouble> {
     let mut sweep = std::mem::take(&mut session.sweep);
     let connection = &session.connection;
-    let keys_left = forget_keys(connection, rule.now)?;
+    let keys_left = forget_keys(connection, rule.now)? | figures::forget(connection, rule.now)?;
     let mut removed = 0;
     let mut has_more = sweep_terms(connection, &mut sweep, rule, &mut removed)?;
     if !has_more && removed < rule.step_max {

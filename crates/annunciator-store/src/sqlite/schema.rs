@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_storage_term.sql"),
     include_str!("../../migrations/0007_lines.sql"),
     include_str!("../../migrations/0008_users.sql"),
+    include_str!("../../migrations/0009_figures.sql"),
 ];
 
 /// Name of the database file in its folder.

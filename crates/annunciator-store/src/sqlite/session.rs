@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use annunciator_core::{DeliveryId, Event, EventUid, Lane, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Result};
 
+use super::figures::{Tally, Word};
 use super::rows::{state, uuid_of};
 
 /// Most event types, lanes and sets of decisions that are remembered, each.
@@ -56,6 +57,8 @@ pub(super) struct Memory {
     lane_names: HashMap<i64, Lane>,
     decision_sets: HashMap<String, i64>,
     are_decision_sets_loaded: bool,
+    /// What the group under way has done, in numbers.
+    pub(super) tally: Tally,
     /// The lane that was served last: the next claim begins after it.
     pub(super) lane_last: i64,
 }
@@ -77,6 +80,7 @@ pub(super) struct Flight {
     pub(super) token: i64,
     pub(super) lease_until: Timestamp,
     pub(super) since_planning: bool,
+    pub(super) channel: Word,
 }
 
 struct KnownType {
@@ -102,6 +106,7 @@ impl Session {
     /// Fits the memory to the files after a group was undone.
     pub(super) fn undo(&mut self) -> Result<()> {
         let memory = &mut self.memory;
+        memory.tally.clear();
         while let Some((uid, before)) = memory.claimed_before.pop() {
             match before {
                 Some(claimed) => memory.claimed.insert(uid, claimed),
@@ -115,6 +120,7 @@ impl Session {
     pub(super) fn keep(&mut self) {
         let memory = &mut self.memory;
         memory.claimed_before.clear();
+        memory.tally.clear();
         memory.floor_stored = memory.floor;
         memory.groups += 1;
     }
@@ -133,17 +139,22 @@ impl Session {
         self.memory.flights.clear();
         self.memory.lease_min = Timestamp(i64::MAX);
         let mut select = self.connection.prepare(
-            "SELECT id, key, claims, at, state FROM deliveries WHERE state = 1 AND key >= ?1
-             UNION ALL SELECT id, key, claims, at, state FROM deliveries
-             WHERE state <> 1 AND state <> 2 AND state = 5",
+            "SELECT f.id, f.key, f.claims, f.at, f.state, n.channel FROM (
+               SELECT id, key, claims, at, state, notification FROM deliveries
+               WHERE state = 1 AND key >= ?1
+               UNION ALL SELECT id, key, claims, at, state, notification FROM deliveries
+               WHERE state <> 1 AND state <> 2 AND state = 5) f
+             JOIN notifications n ON n.key = f.notification",
         )?;
         let mut rows = select.query([self.memory.floor])?;
         while let Some(row) = rows.next()? {
+            let channel: String = row.get(5)?;
             let flight = Flight {
                 key: row.get(1)?,
                 token: row.get(2)?,
                 lease_until: Timestamp(row.get(3)?),
                 since_planning: row.get::<_, i64>(4)? == state::PLANNED_IN_FLIGHT,
+                channel: self.memory.tally.word(&channel),
             };
             self.memory.take_off(DeliveryId(uuid_of(row, 0)?), flight);
         }
@@ -167,8 +178,9 @@ impl Session {
     }
 
     /// Writes what must be in the same commit as the group.
-    pub(super) fn store_floor(&mut self) -> Result<()> {
+    pub(super) fn store_memory(&mut self) -> Result<()> {
         let memory = &mut self.memory;
+        memory.tally.store(&self.connection)?;
         if memory.groups >= FLOOR_GROUPS {
             memory.groups = 0;
             let planned = memory.flights.values().filter(|flight| flight.since_planning);

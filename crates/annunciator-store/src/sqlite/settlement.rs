@@ -40,6 +40,7 @@ pub(super) fn settle(
             stale.push(id);
             continue;
         }
+        memory.tally.count_settlement(settlement, flight.channel);
         if let Some(attempt) = &settlement.attempt {
             attempts.insert(flight.key, attempt)?;
         }

@@ -191,7 +191,7 @@ fn try_group(shared: &Shared, session: &mut Session, group: &mut [Box<dyn Job>])
     for job in group {
         run_job(session, job.as_mut()).map_err(Trouble::into_error)?;
     }
-    session.store_floor().map_err(sqlite)?;
+    session.store_memory().map_err(sqlite)?;
     shared.fail_on_demand(Fault::BeforeCommit).map_err(sqlite)?;
     execute(&session.connection, "COMMIT").map_err(sqlite)?;
     shared.fail_on_demand(Fault::AfterCommit).map_err(sqlite)?;

@@ -14,6 +14,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use hyper::Method;
 
+use super::export::{self, ExportOptions};
 use super::paging::{PageOptions, for_each_page, print_end};
 use super::{event_types, story};
 use crate::client::{Call, Client, ConnectOptions, Query, percent_encode};
@@ -40,6 +41,13 @@ enum EventCommand {
     Send(Box<SendArgs>),
     /// List events, newest first
     List(ListArgs),
+    /// Save events as a file: CSV, JSON or NDJSON, at most 100,000
+    Export {
+        #[command(flatten)]
+        filters: Box<Filters>,
+        #[command(flatten)]
+        options: ExportOptions,
+    },
     /// List the known event types and what holds for each
     Types {
         /// Only of this application
@@ -119,20 +127,27 @@ struct SendArgs {
     idempotency_key: Option<String>,
 }
 
+/// Which events.
 #[derive(Args, Debug)]
-struct ListArgs {
+struct Filters {
     /// Only of this application
     #[arg(long, value_name = "NAME")]
     application: Option<String>,
     /// Only of this event type
     #[arg(long = "type", value_name = "CODE")]
     event_type: Option<String>,
-    /// Only of this severity
-    #[arg(long, value_parser = PossibleValuesParser::new(SEVERITIES))]
-    severity: Option<String>,
+    /// Only of this severity, or these: failure,critical
+    #[arg(long, value_parser = PossibleValuesParser::new(SEVERITIES), value_delimiter = ',')]
+    severity: Vec<String>,
     /// Only of this device
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
+    /// Only of devices in this group
+    #[arg(long, value_name = "PATH")]
+    group: Option<String>,
+    /// Only where this was decided for one of the channels
+    #[arg(long, value_parser = ["notified", "limited", "silenced", "off", "incomplete"])]
+    decision: Option<String>,
     /// Only in this state
     #[arg(long, value_parser = ["accepted", "planned", "parked"])]
     state: Option<String>,
@@ -145,6 +160,29 @@ struct ListArgs {
     /// Only registered until
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     until: Option<Timestamp>,
+}
+
+impl Filters {
+    fn query(&self, path: &str) -> Query {
+        let severities = Some(self.severity.join(",")).filter(|words| !words.is_empty());
+        Query::new(path)
+            .with_some("application", self.application.as_ref())
+            .with_some("type", self.event_type.as_ref())
+            .with_some("severity", severities)
+            .with_some("device", self.device.as_ref())
+            .with_some("group", self.group.as_ref())
+            .with_some("decision", self.decision.as_ref())
+            .with_some("state", self.state.as_ref())
+            .with_some("q", self.query.as_ref())
+            .with_some("since", self.since)
+            .with_some("until", self.until)
+    }
+}
+
+#[derive(Args, Debug)]
+struct ListArgs {
+    #[command(flatten)]
+    filters: Filters,
     #[command(flatten)]
     page: PageOptions,
 }
@@ -155,6 +193,9 @@ pub(crate) async fn run(args: EventArgs) -> Result<ExitCode> {
     match args.command {
         EventCommand::Send(args) => send(&client, *args).await,
         EventCommand::List(args) => list(&client, &args).await,
+        EventCommand::Export { filters, options } => {
+            export::run(&client, filters.query("/api/v1/events/export"), &options).await
+        }
         EventCommand::Types { application, json } => {
             event_types::run(&client, application.as_deref(), json).await
         }
@@ -248,15 +289,7 @@ pub(super) fn parse_parameter(text: &str) -> Result<(String, ParameterInput), St
 }
 
 async fn list(client: &Client, args: &ListArgs) -> Result<ExitCode> {
-    let query = Query::new("/api/v1/events")
-        .with_some("application", args.application.as_ref())
-        .with_some("type", args.event_type.as_ref())
-        .with_some("severity", args.severity.as_ref())
-        .with_some("device", args.device.as_ref())
-        .with_some("state", args.state.as_ref())
-        .with_some("q", args.query.as_ref())
-        .with_some("since", args.since)
-        .with_some("until", args.until);
+    let query = args.filters.query("/api/v1/events");
     let paint = Paint::for_output();
     let show = |events: Vec<EventView>, is_first: bool| {
         if !events.is_empty() {

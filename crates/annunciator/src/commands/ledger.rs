@@ -12,6 +12,8 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use jiff::tz::TimeZone;
 
+use super::event::SEVERITIES;
+use super::export::{self, ExportOptions};
 use super::paging::{PageOptions, for_each_page, print_end};
 use super::{exit_code, story};
 use crate::client::{Call, Client, ConnectOptions, Query, percent_encode};
@@ -22,6 +24,8 @@ use crate::output::{self, Cell, Paint, Tone};
 const BATCH_MAX: usize = 1000;
 /// Deliveries that `--all-failed` takes at most in one go.
 const ALL_FAILED_MAX: usize = 1_000_000;
+const LIST: &str = "/api/v1/deliveries";
+const EXPORT: &str = "/api/v1/deliveries/export";
 const STATES: &[&str] = &["queued", "in_flight", "delivered", "failed", "cancelled"];
 
 /// Arguments of `ledger`.
@@ -46,6 +50,9 @@ struct ListArgs {
 /// Which deliveries.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 struct Filters {
+    /// Only with this text in recipient, subject, event type, device, application or event id
+    #[arg(long, short = 'q', value_name = "TEXT")]
+    query: Option<String>,
     /// Only in this state
     #[arg(long, value_parser = PossibleValuesParser::new(STATES))]
     state: Option<String>,
@@ -55,6 +62,18 @@ struct Filters {
     /// Only to this address
     #[arg(long, value_name = "ADDRESS")]
     recipient: Option<String>,
+    /// Only about events of this severity, or these: failure,critical
+    #[arg(long, value_parser = PossibleValuesParser::new(SEVERITIES), value_delimiter = ',')]
+    severity: Vec<String>,
+    /// Only about events of this application
+    #[arg(long, value_name = "NAME")]
+    application: Option<String>,
+    /// Only about events of this device
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Only about events of this type
+    #[arg(long = "type", value_name = "CODE")]
+    event_type: Option<String>,
     /// Only in the queue of this relay
     #[arg(long)]
     lane: Option<String>,
@@ -73,8 +92,14 @@ struct Filters {
 }
 
 impl Filters {
-    fn query(&self) -> Query {
-        Query::new("/api/v1/deliveries")
+    fn query(&self, path: &str) -> Query {
+        let severities = Some(self.severity.join(",")).filter(|words| !words.is_empty());
+        Query::new(path)
+            .with_some("q", self.query.as_ref())
+            .with_some("severity", severities)
+            .with_some("application", self.application.as_ref())
+            .with_some("device", self.device.as_ref())
+            .with_some("event_type", self.event_type.as_ref())
             .with_some("state", self.state.as_ref())
             .with_some("channel", self.channel.as_ref())
             .with_some("recipient", self.recipient.as_ref())
@@ -90,6 +115,13 @@ impl Filters {
 enum LedgerCommand {
     /// List deliveries, newest first (as `ledger` alone does)
     List(ListArgs),
+    /// Save deliveries as a file: CSV, JSON or NDJSON, at most 100,000
+    Export {
+        #[command(flatten)]
+        filters: Filters,
+        #[command(flatten)]
+        options: ExportOptions,
+    },
     /// Tell the story of a delivery: each attempt with server, TLS, reply and timings
     Show {
         /// Id of the delivery
@@ -138,6 +170,9 @@ pub(crate) async fn run(args: LedgerArgs) -> Result<ExitCode> {
     match args.command {
         None => list(&client, &args.list).await,
         Some(LedgerCommand::List(args)) => list(&client, &args).await,
+        Some(LedgerCommand::Export { filters, options }) => {
+            export::run(&client, filters.query(EXPORT), &options).await
+        }
         Some(LedgerCommand::Show { id, message, json }) => show(&client, &id, message, json).await,
         Some(LedgerCommand::Retry(args)) => retry(&client, args).await,
         Some(LedgerCommand::Cancel { ids }) => operate(&client, "cancel", &ids).await,
@@ -154,7 +189,7 @@ async fn list(client: &Client, args: &ListArgs) -> Result<ExitCode> {
         Ok(())
     };
     let end =
-        for_each_page::<DeliveryList>(client, &args.filters.query(), &args.page, show).await?;
+        for_each_page::<DeliveryList>(client, &args.filters.query(LIST), &args.page, show).await?;
     print_end(&args.page, end, "deliveries");
     Ok(ExitCode::SUCCESS)
 }
@@ -245,7 +280,7 @@ async fn retry(client: &Client, mut args: RetryArgs) -> Result<ExitCode> {
         }
         Ok(())
     };
-    let query = args.filters.query();
+    let query = args.filters.query(LIST);
     for_each_page::<DeliveryList>(client, &query, &PageOptions::everything(), collect).await?;
     if ids.is_empty() {
         output::print_note("no failed deliveries");

@@ -10,6 +10,7 @@ mod effective;
 mod event;
 mod event_types;
 mod explain;
+mod export;
 mod group;
 pub(crate) mod ledger;
 mod overrides;

@@ -88,9 +88,11 @@ pub(crate) async fn for_each_page<P: Page>(
             show(items, is_first)?;
         }
         is_first = false;
-        // A cursor that gives nothing more would be asked for forever.
+        // A page of a search may be empty and go on; a cursor that stands still would for ever.
         match next {
-            Some(next) if count > 0 && shown < options.max() => after = Some(next),
+            Some(next) if after.as_ref() != Some(&next) && shown < options.max() => {
+                after = Some(next);
+            }
             next => return Ok((shown, next.is_some())),
         }
     }

@@ -336,6 +336,7 @@ mod tests {
         let json = serde_json::json!({
             "delivery": {"id": "d1", "event": "e1", "notification": "n1", "channel": "email",
                 "recipient": {"address": "ops@example.org", "role": "to"}, "subject": "Disk full",
+                "severity": "critical", "event_type": "disk.full", "application": "Guard",
                 "lane": "email:mail.example.org", "state": "queued", "possibly_duplicated": true,
                 "created_at": "2026-11-22T05:30:00.000Z", "due_at": "2026-11-22T05:31:00.000Z",
                 "attempts": 1},

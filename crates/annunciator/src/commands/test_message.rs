@@ -1,12 +1,14 @@
 //! `annunciator test-message`: each stage of a test message, with advice where it failed.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use annunciator_api_types::{
-    SettingsView, StageView, TestMessageRequest, TestMessageResult, TestRecipientResult,
+    SettingsView, StageView, TestMessageLine, TestMessageRequest, TestMessageResult,
+    TestRecipientResult,
 };
 use annunciator_core::one_line;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use hyper::Method;
 use serde_json::{Map, Value};
@@ -19,6 +21,9 @@ use crate::output::{self, Cell, Paint, Tone, columns};
 
 /// Longest line of the report that comes from outside. Unit: characters.
 const LINE_CHARS_MAX: usize = 500;
+
+/// Widths of mark, stage and time when stages are printed while they happen. Unit: characters.
+const LIVE_WIDTHS: [usize; 3] = [6, 9, 7];
 
 /// Arguments of `test-message`.
 #[derive(Args, Debug)]
@@ -72,18 +77,48 @@ pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
     };
     let mut call = Call::json(Method::POST, "/api/v1/test-message", &request)?;
     call.time_max = LONG_ANSWER_TIME_MAX;
-    let result: TestMessageResult = client.call(call).await?;
-    if args.json {
-        output::print_line(&serde_json::to_string_pretty(&result)?);
+    let paint = Paint::for_output();
+    let result = if !args.json && std::io::stdout().is_terminal() {
+        let result = follow(&client, call, paint).await?;
+        output::print(&report(paint, &result));
+        result
     } else {
-        output::print(&report(Paint::for_output(), &result));
-    }
+        let result: TestMessageResult = client.call(call).await?;
+        if args.json {
+            output::print_line(&serde_json::to_string_pretty(&result)?);
+        } else {
+            output::print(&stages_text(paint, &result.stages, &[]));
+            output::print(&report(paint, &result));
+        }
+        result
+    };
     Ok(exit_code(result.ok))
 }
 
-/// The result as text: the stages, what was learnt of the server, the recipients, the end.
+/// Prints the stages while they happen; gives the result.
+async fn follow(client: &Client, mut call: Call, paint: Paint) -> Result<TestMessageResult> {
+    call.headers.push(("Accept", "application/x-ndjson".to_owned()));
+    let (mut pending, mut result) = (Vec::new(), None);
+    let each = |piece: &[u8]| {
+        pending.extend_from_slice(piece);
+        while let Some(end) = pending.iter().position(|octet| *octet == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            match serde_json::from_slice(&line).context("a stage cannot be read")? {
+                TestMessageLine::Stage(stage) => {
+                    output::print(&stages_text(paint, &[stage], &LIVE_WIDTHS));
+                }
+                TestMessageLine::Result(all) => result = Some(*all),
+            }
+        }
+        Ok(())
+    };
+    client.follow(call, each).await?;
+    result.context("the server ended the test before its result")
+}
+
+/// The result as text, below its stages: what was learnt of the server, the recipients, the end.
 fn report(paint: Paint, result: &TestMessageResult) -> String {
-    let mut text = stages_text(paint, &result.stages);
+    let mut text = String::new();
     for (name, line) in [
         ("Found by:", result.route.as_ref().map(story::route_line)),
         ("TLS:", result.tls.as_ref().map(story::tls_line)),
@@ -115,8 +150,9 @@ fn report(paint: Paint, result: &TestMessageResult) -> String {
     text
 }
 
-/// One line per stage; below it what does not fit there, and the remedy where it failed.
-fn stages_text(paint: Paint, stages: &[StageView]) -> String {
+/// One line per stage; below it what does not fit there, and the remedy where it failed. Columns
+/// are at least so wide: whoever prints stage after stage does not know how wide they will be.
+fn stages_text(paint: Paint, stages: &[StageView], widths_min: &[usize]) -> String {
     let facts_of = |stage: &StageView| -> Vec<String> {
         stage.detail.lines().map(|line| one_line(line, LINE_CHARS_MAX)).collect()
     };
@@ -131,10 +167,12 @@ fn stages_text(paint: Paint, stages: &[StageView]) -> String {
             Cell::from(if facts.len() == 1 { facts[0].as_str() } else { "" }),
         ]
     };
-    let rows: Vec<Vec<Cell>> = stages.iter().map(row).collect();
+    // The first row only makes the columns wide.
+    let mut rows = vec![widths_min.iter().map(|width| "x".repeat(*width).into()).collect()];
+    rows.extend(stages.iter().map(row));
     let lines = columns(paint, &rows);
     let mut text = String::new();
-    for (line, stage) in lines.lines().zip(stages) {
+    for (line, stage) in lines.lines().skip(1).zip(stages) {
         text.push_str(line);
         text.push('\n');
         let facts = facts_of(stage);
@@ -196,6 +234,23 @@ ops@example.org  transient failure  name does not match (tls)
 
 The certificate was refused.
 ";
-        assert_eq!(report(Paint::off(), &result), expected);
+        let printed = stages_text(Paint::off(), &result.stages, &[]);
+        assert_eq!(printed + &report(Paint::off(), &result), expected);
+        let live: String = result
+            .stages
+            .iter()
+            .map(|stage| stages_text(Paint::off(), std::slice::from_ref(stage), &LIVE_WIDTHS))
+            .collect();
+        assert_eq!(
+            live,
+            "\
+ok      resolve    900 µs   mail.b.example
+          MX 10 mail.b.example (secure)
+          192.0.2.1
+ok      connect    1.2 ms   mail.b.example  192.0.2.1:25
+FAILED  tls        15.0 ms  mail.b.example  name does not match
+        → ask for *.a.example
+"
+        );
     }
 }

@@ -79,6 +79,10 @@ fn operations() -> Vec<Row> {
         row("DELETE", "/api/v1/tokens/{id}", Value::Null, 404, administers),
         row("GET", "/api/v1/audit", Value::Null, 200, administers),
         row("GET", "/api/v1/status", Value::Null, 200, reads),
+        row("GET", "/api/v1/statistics", Value::Null, 200, reads),
+        row("GET", "/api/v1/events/export", Value::Null, 200, reads),
+        row("GET", "/api/v1/deliveries/export", Value::Null, 200, reads),
+        row("GET", "/api/v1/audit/export", Value::Null, 200, administers),
     ]
 }
 
