@@ -48,6 +48,7 @@ silences-starts-at = Begins at
 silences-starts-now = Empty means now.
 silences-time-hint = In your time zone, { $zone }.
 silences-create = Mute
+silences-preview-hint = Give a value: the last 1,000 events are looked through while you type.
 silences-preview = What it would have muted
 silences-preview-count = { $matching } of the last { $looked } events
 notice-silence-created = The silence is saved.

@@ -48,6 +48,7 @@ silences-starts-at = Начало
 silences-starts-now = Если не указано — сейчас.
 silences-time-hint = В вашем часовом поясе, { $zone }.
 silences-create = Отключить
+silences-preview-hint = Укажите значение: последние 1000 событий просматриваются по мере ввода.
 silences-preview = Что было бы отключено
 silences-preview-count = { $matching } из последних { $looked } событий
 notice-silence-created = Отключение сохранено.

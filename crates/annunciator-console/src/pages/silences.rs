@@ -176,9 +176,12 @@ struct Preview {
 
 /// What the matchers of the form would have muted of late.
 async fn preview(visitor: Visitor, posted: Form) -> Result<Response, Stop> {
-    let form = SilenceForm::of_posted(&posted);
+    let form = SilenceForm::of_posted(&posted).without_blanks();
     let request = json!({ "matchers": form.matchers() });
     let page = visitor.page("silences-new", "silences");
+    if form.rows.is_empty() {
+        return Ok(show(&Preview { page, found: None, errors: vec![] }));
+    }
     match visitor.try_send(Method::POST, "/api/v1/silences/preview", &request).await {
         Ok(reply) => {
             let found = reply.json::<SilencePreview>("preview");

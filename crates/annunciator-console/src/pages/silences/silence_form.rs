@@ -181,6 +181,14 @@ impl SilenceForm {
         self.channels.iter().any(|one| one == channel)
     }
 
+    /// Rows that say something already.
+    pub(super) fn without_blanks(mut self) -> Self {
+        self.rows.retain(|row| {
+            matches!(row.op.as_str(), "exists" | "absent") || !row.value.trim().is_empty()
+        });
+        self
+    }
+
     /// The rows as the API wants them.
     pub(super) fn matchers(&self) -> Vec<Value> {
         self.rows.iter().map(MatcherRow::matcher).collect()
