@@ -20,7 +20,8 @@ use crate::api::{Refusal, escape, with_query};
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
 use crate::refusal::{Errors, Stop};
-use silence_form::{FIELDS, OPERATORS, SilenceForm};
+use silence_form::SilenceForm;
+pub(crate) use silence_form::{FIELDS, MatcherRow, OPERATORS, matcher_rows};
 
 /// Rows of a page.
 const ROWS: &str = "50";

@@ -8,7 +8,7 @@ use crate::form::Form;
 use crate::moments;
 
 /// Fields of an event that a matcher can be about; `parameters.` stands for a named parameter.
-pub(super) const FIELDS: &[&str] = &[
+pub(crate) const FIELDS: &[&str] = &[
     "device",
     "group",
     "type",
@@ -24,7 +24,7 @@ pub(super) const FIELDS: &[&str] = &[
     "parameters.",
 ];
 /// Comparisons, the usual ones first.
-pub(super) const OPERATORS: &[&str] = &[
+pub(crate) const OPERATORS: &[&str] = &[
     "equals",
     "not_equals",
     "one_of",
@@ -48,17 +48,17 @@ const DURATION_DEFAULT: &str = "7200";
 
 /// One row of matchers as it stands in the form.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct MatcherRow {
-    pub(super) field: String,
-    pub(super) parameter: String,
-    pub(super) op: String,
-    pub(super) value: String,
-    pub(super) ignores_case: bool,
+pub(crate) struct MatcherRow {
+    pub(crate) field: String,
+    pub(crate) parameter: String,
+    pub(crate) op: String,
+    pub(crate) value: String,
+    pub(crate) ignores_case: bool,
 }
 
 impl MatcherRow {
     /// A list stands in one text with commas.
-    fn of(matcher: MatcherInput) -> Self {
+    pub(crate) fn of(matcher: MatcherInput) -> Self {
         let (field, parameter) = match matcher.field.strip_prefix("parameters.") {
             Some(name) => ("parameters.".to_owned(), name.to_owned()),
             None => (matcher.field, String::new()),
@@ -72,7 +72,8 @@ impl MatcherRow {
         Self { field, parameter, op: matcher.op, value, ignores_case: matcher.ignore_case }
     }
 
-    fn matcher(&self) -> Value {
+    /// The row as the API wants it.
+    pub(crate) fn matcher(&self) -> Value {
         let field = if self.field == "parameters." {
             format!("parameters.{}", self.parameter.trim())
         } else {
@@ -97,6 +98,21 @@ impl MatcherRow {
         }
         matcher
     }
+}
+
+/// Rows are posted as `matcher.N.field` and so on.
+pub(crate) fn matcher_rows(form: &Form) -> Vec<MatcherRow> {
+    let row = |at: usize| {
+        let text = |part: &str| form.text(&format!("matcher.{at}.{part}")).to_owned();
+        form.has(&format!("matcher.{at}.field")).then(|| MatcherRow {
+            field: text("field"),
+            parameter: text("parameter"),
+            op: text("op"),
+            value: text("value"),
+            ignores_case: form.is_on(&format!("matcher.{at}.ignore_case")),
+        })
+    };
+    (0..ROWS_MAX).filter_map(row).collect()
 }
 
 /// The form.
@@ -154,20 +170,9 @@ impl SilenceForm {
         }
     }
 
-    /// Rows are posted as `matcher.N.field` and so on; empty ones are left out.
     pub(super) fn of_posted(form: &Form) -> Self {
-        let row = |at: usize| {
-            let text = |part: &str| form.text(&format!("matcher.{at}.{part}")).to_owned();
-            form.has(&format!("matcher.{at}.field")).then(|| MatcherRow {
-                field: text("field"),
-                parameter: text("parameter"),
-                op: text("op"),
-                value: text("value"),
-                ignores_case: form.is_on(&format!("matcher.{at}.ignore_case")),
-            })
-        };
         Self {
-            rows: (0..ROWS_MAX).filter_map(row).collect(),
+            rows: matcher_rows(form),
             channels: form.all("channels").into_iter().map(str::to_owned).collect(),
             comment: form.trimmed("comment").to_owned(),
             starts_at: form.trimmed("starts_at").to_owned(),
