@@ -76,7 +76,7 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
     let sealed = json!({"credential": own, "export_password": "copy"});
     let sealed = ask(&sealed).expect_status(200).text();
     assert!(sealed.contains("BEGIN ENCRYPTED PRIVATE KEY"), "{sealed}");
-    for _ in 0..5 {
+    for _ in 0..3 {
         drop(ask(&json!({ "credential": "ann_x_guess" })).expect_status(403));
     }
     let waiting = ask(&json!({ "credential": own })).expect_status(429);
@@ -95,7 +95,7 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
         entries.iter().filter(|entry| entry["action"] == action).count()
     };
     assert_eq!(count("certificate.download_key"), 4);
-    assert_eq!(count("certificate.download_key.refused"), 9);
+    assert_eq!(count("certificate.download_key.refused"), 7);
 }
 
 #[test]
