@@ -6,6 +6,7 @@ use annunciator_testkit::relay::{Relay, TlsSetup};
 use serde_json::{Value, json};
 
 use crate::certificates::{octets_of, upload, upload_of, uploaded};
+use crate::people::{Browser, PASSWORD, make_user};
 use crate::support::{
     PATIENCE, Site, answer, client_with, email_settings, eventually, field_errors, text,
 };
@@ -81,6 +82,13 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
     }
     let waiting = ask(&json!({ "credential": own })).expect_status(429);
     assert!(waiting.header("Retry-After").is_some());
+    // A user shows the password.
+    make_user(site, "anna", "administrator");
+    let anna = Browser::of(site, "anna");
+    let show = |credential: &str| {
+        anna.send(site, "POST", &path, &json!({ "credential": credential })).status
+    };
+    assert_eq!([show(""), show(&own), show(PASSWORD)], [403, 403, 200]);
     // Over the owner's socket the system vouches for who asks.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
@@ -94,8 +102,8 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
         let entries = audit["entries"].as_array().unwrap();
         entries.iter().filter(|entry| entry["action"] == action).count()
     };
-    assert_eq!(count("certificate.download_key"), 4);
-    assert_eq!(count("certificate.download_key.refused"), 7);
+    assert_eq!(count("certificate.download_key"), 5);
+    assert_eq!(count("certificate.download_key.refused"), 9);
 }
 
 #[test]

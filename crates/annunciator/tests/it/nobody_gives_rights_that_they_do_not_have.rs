@@ -40,6 +40,8 @@ fn nobody_gives_rights_that_they_do_not_have() {
         ("POST", "users/root/key", json!({}), 403),
         ("POST", "users/root/sign-out", json!({}), 403),
         ("DELETE", "users/root", Value::Null, 403),
+        ("POST", "users/boss/password", word.clone(), 409),
+        ("POST", "users/boss/key", json!({}), 409),
         ("POST", "users/guest/password", word, 204),
         ("PUT", "roles/staff", json!({"rights": ["change_settings", "manage_users"]}), 403),
         ("PUT", "roles/more", json!({"rights": ["read_audit"]}), 403),
