@@ -112,3 +112,7 @@ impl SessionBook {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "session_book_tests.rs"]
+mod tests;

@@ -15,6 +15,7 @@ mod records;
 mod retention;
 pub mod samples;
 mod silences;
+mod users;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -102,6 +103,14 @@ pub const PROMISES: &[Promise] = promises![
     silences::so_many_silences_at_a_time_and_no_more,
     silences::ended_silences_are_forgotten_in_time,
     silences::the_oldest_ended_silences_go_beyond_the_bound,
+    users::users_come_change_and_go_with_their_audit_lines,
+    users::one_administrator_who_can_sign_in_remains,
+    users::a_session_is_found_with_its_user_until_it_ends,
+    users::a_session_begins_only_with_what_still_holds,
+    users::the_session_used_longest_ago_goes_beyond_the_bound,
+    users::a_one_time_key_is_good_once_and_in_its_time,
+    users::a_role_that_somebody_has_stays,
+    users::views_are_their_owners_unless_they_are_shared,
     retention::an_event_is_kept_for_its_term,
     retention::a_term_of_its_own_goes_before_that_of_the_severity,
     retention::the_cap_takes_the_oldest_finished_events,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::sign_in::without_randomness;
 use super::{AdminError, sessions};
-use crate::identity::Identity;
+use crate::identity::{Identity, author_of};
 use crate::passwords;
 use crate::session_book::{alive, make_secret, sha256_of_secret};
 use crate::shared::Shared;
@@ -98,6 +98,15 @@ pub fn check_reach(shared: &Shared, caller: &Identity, role: &str) -> Result<(),
     )))
 }
 
+/// Whoever finds a browser signed in must not take the user over with it.
+fn check_not_oneself(user: &UserRecord, caller: &Identity) -> Result<(), AdminError> {
+    if caller.name != author_of(&user.name) {
+        return Ok(());
+    }
+    let words = "This is yourself: change your password with the one in force.";
+    Err(AdminError::Conflict(words.to_owned()))
+}
+
 /// Makes a user; without a password a one-time key, with which the user sets one.
 ///
 /// # Errors
@@ -114,7 +123,6 @@ pub async fn create(
     user.email = request.email;
     user.language = request.language;
     user.time_zone = request.time_zone;
-    let _steady = shared.roles.steady().await;
     let mut errors = check_record(&user, "/name");
     errors.extend(check_role(shared, &user.role));
     let chosen =
@@ -123,7 +131,6 @@ pub async fn create(
     if !errors.is_empty() {
         return Err(AdminError::Invalid(errors));
     }
-    check_reach(shared, caller, &user.role)?;
     let mut sign_in_link_key = None;
     if let Some(password) = &password {
         user.password = Some(shared.passwords.hash(password).await?);
@@ -132,6 +139,12 @@ pub async fn create(
         user.key = Some(kept);
         sign_in_link_key = Some(key.to_string());
     }
+    // A role that is being deleted must not be given away meanwhile.
+    let _steady = shared.roles.steady().await;
+    if let Some(error) = check_role(shared, &user.role) {
+        return Err(AdminError::Invalid(vec![error]));
+    }
+    check_reach(shared, caller, &user.role)?;
     if !insert(shared, user.clone(), false).await? {
         let words = format!("There is a user of the name {} already.", user.name);
         return Err(AdminError::Conflict(words));
@@ -268,6 +281,7 @@ pub async fn give_key(
 ) -> Result<UserSaved, AdminError> {
     let old = find(shared, name).await?;
     check_reach(shared, caller, &old.role)?;
+    check_not_oneself(&old, caller)?;
     let now = shared.clock.now();
     let (key, kept) = make_key(now)?;
     let detail = json!({ "expires_at": kept.expires_at });
@@ -289,6 +303,7 @@ pub async fn set_password(
 ) -> Result<(), AdminError> {
     let old = find(shared, name).await?;
     check_reach(shared, caller, &old.role)?;
+    check_not_oneself(&old, caller)?;
     if let Some(error) = passwords::check(password, &old.name, "/password") {
         return Err(AdminError::Invalid(vec![error]));
     }

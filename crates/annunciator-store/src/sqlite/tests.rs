@@ -219,6 +219,10 @@ async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
         assert_eq!(store.figures(ask).await.unwrap(), []);
         let page = Page { after: None, count_max: 1 };
         assert_eq!(store.silences(SilenceFilter::default(), page).await.unwrap().rows, []);
+        let alive = crate::Alive { used_after: START, created_after: START };
+        assert_eq!(crate::Users::users(&*store, alive).await.unwrap(), []);
+        assert_eq!(crate::Roles::roles(&*store).await.unwrap(), []);
+        assert_eq!(crate::SavedViews::saved_views(&*store, "a", None).await.unwrap(), []);
         store.close().await;
     }
 }

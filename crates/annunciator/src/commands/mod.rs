@@ -20,6 +20,7 @@ mod policy;
 mod presets;
 mod preview;
 mod replay;
+mod role;
 mod serve;
 mod settings;
 mod settings_code;
@@ -29,6 +30,7 @@ pub(crate) mod story;
 mod templates;
 mod test_message;
 mod token;
+mod user;
 
 pub(crate) use serve::Signals;
 pub(crate) use settings::save as save_settings;
@@ -86,6 +88,10 @@ enum Command {
     Certificate(certificate::CertificateArgs),
     /// Make, list and revoke API tokens
     Token(token::TokenArgs),
+    /// Make, list, change and delete users
+    User(Box<user::UserArgs>),
+    /// List, make, change and delete roles
+    Role(role::RoleArgs),
     /// Show the state of the server, its queues and relays
     Status(status::StatusArgs),
     /// Show who changed what
@@ -121,6 +127,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Silence(args) => online(silence::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
+        Command::User(args) => online(user::run(*args)),
+        Command::Role(args) => online(role::run(args)),
         Command::Status(args) => online(status::run(args)),
         Command::Audit(args) => online(audit::run(args)),
     }

@@ -6,6 +6,7 @@ use annunciator_testkit::relay::{Relay, TlsSetup};
 use serde_json::{Value, json};
 
 use crate::certificates::{octets_of, upload, upload_of, uploaded};
+use crate::people::{Browser, PASSWORD, make_user};
 use crate::support::{
     PATIENCE, Site, answer, client_with, email_settings, eventually, field_errors, text,
 };
@@ -76,11 +77,18 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
     let sealed = json!({"credential": own, "export_password": "copy"});
     let sealed = ask(&sealed).expect_status(200).text();
     assert!(sealed.contains("BEGIN ENCRYPTED PRIVATE KEY"), "{sealed}");
-    for _ in 0..5 {
+    for _ in 0..3 {
         drop(ask(&json!({ "credential": "ann_x_guess" })).expect_status(403));
     }
     let waiting = ask(&json!({ "credential": own })).expect_status(429);
     assert!(waiting.header("Retry-After").is_some());
+    // A user shows the password.
+    make_user(site, "anna", "administrator");
+    let anna = Browser::of(site, "anna");
+    let show = |credential: &str| {
+        anna.send(site, "POST", &path, &json!({ "credential": credential })).status
+    };
+    assert_eq!([show(""), show(&own), show(PASSWORD)], [403, 403, 200]);
     // Over the owner's socket the system vouches for who asks.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
@@ -94,7 +102,7 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
         let entries = audit["entries"].as_array().unwrap();
         entries.iter().filter(|entry| entry["action"] == action).count()
     };
-    assert_eq!(count("certificate.download_key"), 4);
+    assert_eq!(count("certificate.download_key"), 5);
     assert_eq!(count("certificate.download_key.refused"), 9);
 }
 

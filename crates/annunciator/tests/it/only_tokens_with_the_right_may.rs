@@ -86,6 +86,35 @@ fn operations() -> Vec<Row> {
     ]
 }
 
+/// Those about users; some are for users alone, whatever a token may do.
+fn operations_on_users() -> Vec<Row> {
+    let (x, o) = (true, false);
+    let administers = [x, o, o, o];
+    vec![
+        row("GET", "/api/v1/session", Value::Null, 200, [x; 4]),
+        row("PATCH", "/api/v1/session", json!({}), 403, [o; 4]),
+        row("DELETE", "/api/v1/session", Value::Null, 403, [o; 4]),
+        row("POST", "/api/v1/session/password", json!({}), 403, [o; 4]),
+        row("GET", "/api/v1/sessions", Value::Null, 403, [o; 4]),
+        row("DELETE", "/api/v1/sessions", Value::Null, 403, [o; 4]),
+        row("DELETE", "/api/v1/sessions/{id}", Value::Null, 403, [o; 4]),
+        row("GET", "/api/v1/views", Value::Null, 403, [o; 4]),
+        row("PUT", "/api/v1/views/a/b", json!({"query": ""}), 403, [o; 4]),
+        row("DELETE", "/api/v1/views/a/b", Value::Null, 403, [o; 4]),
+        row("GET", "/api/v1/users", Value::Null, 200, administers),
+        row("POST", "/api/v1/users", json!({"name": "", "role": "x"}), 422, administers),
+        row("GET", "/api/v1/users/{id}", Value::Null, 404, administers),
+        row("PATCH", "/api/v1/users/{id}", json!({}), 404, administers),
+        row("DELETE", "/api/v1/users/{id}", Value::Null, 404, administers),
+        row("POST", "/api/v1/users/{id}/key", Value::Null, 404, administers),
+        row("POST", "/api/v1/users/{id}/password", json!({"password": ""}), 404, administers),
+        row("POST", "/api/v1/users/{id}/sign-out", Value::Null, 404, administers),
+        row("GET", "/api/v1/roles", Value::Null, 200, administers),
+        row("PUT", "/api/v1/roles/viewer", json!({"rights": []}), 409, administers),
+        row("DELETE", "/api/v1/roles/{id}", Value::Null, 404, administers),
+    ]
+}
+
 fn send(client: &Client, row: &Row) -> u16 {
     let body = if row.body.is_null() { String::new() } else { row.body.to_string() };
     let json = [("Content-Type", "application/json")];
@@ -105,7 +134,7 @@ fn only_tokens_with_the_right_may() {
     let nobody = Client::new(site.server.address());
     let strangers = ["", "x", "ann_abcd0123_0123456789abcdefABCDEF0123456789"]
         .map(|unknown| client_with(&site.server, unknown));
-    for row in operations() {
+    for row in operations().into_iter().chain(operations_on_users()) {
         let Row { method, path, .. } = &row;
         assert_eq!(send(&nobody, &row), 401, "{method} {path} without a token");
         for stranger in &strangers {

@@ -6,6 +6,7 @@ use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
 use crate::certificates::{octets_of, upload, uploaded};
+use crate::people::{Browser, setup_key};
 use crate::support::{PATIENCE, Site, answer, email_settings, field_errors};
 
 const CANARY: &str = "Canary-7c1f0e-Passwort";
@@ -159,4 +160,74 @@ fn an_uploaded_key_and_its_password_show_nowhere() {
         }
     }
     expect_no_key("the log at level trace", site.server.log().as_bytes());
+}
+
+/// Passwords, cookies and keys of users, as somebody meets them who goes all ways there are.
+#[test]
+fn passwords_sessions_and_keys_of_users_show_nowhere() {
+    let mut site = Site::start_with("log = { level = \"trace\", format = \"logfmt\" }");
+    let setup = setup_key(&site);
+    let (anna, boris) = (Browser::default(), Browser::default());
+    let body = json!({ "key": setup, "user": "anna", "password": CANARY });
+    let mut answers = vec![anna.send(&site, "POST", "/api/v1/setup", &body).expect_status(201)];
+    let first = anna.cookie("annunciator_session").unwrap();
+    answers.push(anna.try_sign_in(&site, "anna", CANARY).expect_status(200));
+    // In the wrong field, as people do.
+    answers.push(boris.try_sign_in(&site, CANARY, "anna").expect_status(401));
+    answers.push(boris.try_sign_in(&site, "anna", &format!("{CANARY}!")).expect_status(401));
+    let users = "/api/v1/users";
+    let invited = json!({ "name": "boris", "role": "viewer" });
+    let invited = anna.send(&site, "POST", users, &invited).expect_status(201).json();
+    let key = crate::support::text(&invited["sign_in_link_key"]).to_owned();
+    for (path, body, status) in [
+        ("session/key", json!({ "key": key, "password": format!("{CANARY} b") }), 200),
+        ("session/key", json!({ "key": key, "password": CANARY, "x": 1 }), 422),
+        ("session/password", json!({ "current": format!("{CANARY} b"), "new": CANARY }), 204),
+        ("session/password", json!({ "current": CANARY, "new": [CANARY] }), 422),
+        ("session", json!({ "user": "boris", "password": { "a": CANARY } }), 422),
+    ] {
+        let path = format!("/api/v1/{path}");
+        answers.push(boris.send(&site, "POST", &path, &body).expect_status(status));
+    }
+    let set = json!({ "password": format!("{CANARY} c") });
+    answers.push(anna.send(&site, "POST", "/api/v1/users/boris/password", &set).expect_status(204));
+    for path in ["session", "sessions", "users", "users/anna", "roles", "audit", "tokens"] {
+        let answer = anna.send(&site, "GET", &format!("/api/v1/{path}"), &Value::Null);
+        answers.push(answer.expect_status(200));
+    }
+    for path in ["settings/document", "settings", "status", "setup", "openapi.json"] {
+        let answer = anna.send(&site, "GET", &format!("/api/v1/{path}"), &Value::Null);
+        answers.push(answer.expect_status(200));
+    }
+    let cookies = [first, anna.cookie("annunciator_session").unwrap()];
+    let cookies = cookies.into_iter().chain(boris.cookie("annunciator_session"));
+    let secrets: Vec<String> = cookies.chain([key, CANARY.to_owned()]).collect();
+    let expect_none = |what: &str, text: &str| {
+        for secret in &secrets {
+            assert!(!text.contains(secret.as_str()), "{secret} stands in {what}");
+        }
+        assert!(!text.contains("$argon2"), "a hash stands in {what}");
+    };
+    for answer in &answers {
+        expect_none("an answer", &answer.text());
+        assert!(!answer.text().contains(&setup), "the setup key stands in an answer");
+    }
+    for words in
+        [&["audit"][..], &["user", "list"], &["user", "show", "anna"], &["settings", "export"]]
+    {
+        expect_none(words[0], &site.run(words));
+    }
+    site.server.restart();
+    let log = site.server.log();
+    expect_none("the log at level trace", &log);
+    assert_eq!(log.matches(&setup).count(), 1, "the one line of the start");
+    for file in std::fs::read_dir(site.server.data_folder()).unwrap().take(FILES_MAX) {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let octets = std::fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&octets).replace("$argon2", "");
+            expect_none(&path.display().to_string(), &text);
+            assert!(!text.contains(&setup), "the setup key lies in {}", path.display());
+        }
+    }
 }
