@@ -7,7 +7,6 @@
 use annunciator_api_types::Problem;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
@@ -143,6 +142,17 @@ fn plain(status: StatusCode) -> Response {
     response
 }
 
+/// What the listener says of a request, such as who sent it; nothing that the route of a page has
+/// added, whose parameters the API would take for its own.
+#[derive(Clone)]
+pub(crate) struct Outside(Extensions);
+
+/// Keeps what is known of a request before a page's route is looked for.
+pub(crate) fn remember_outside(request: &mut Request<Body>) {
+    let outside = Outside(request.extensions().clone());
+    request.extensions_mut().insert(outside);
+}
+
 /// What a visitor's request says of him, passed on with every call.
 #[derive(Clone)]
 pub(crate) struct Credentials {
@@ -158,10 +168,8 @@ impl Credentials {
                 headers.append(&name, value.clone());
             }
         }
-        let mut extensions = parts.extensions.clone();
-        // The path that matched was the page's.
-        extensions.remove::<MatchedPath>();
-        Self { headers, extensions }
+        let outside = parts.extensions.get::<Outside>().expect("every page is behind the router");
+        Self { headers, extensions: outside.0.clone() }
     }
 
     /// A header that is passed on.

@@ -62,8 +62,12 @@ pub fn router(api: Router) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(form::FORM_BYTES_MAX))
         .with_state(console);
     // No routes with a wildcard: its parameter would be one more of the API's own.
-    Router::new().fallback_service(tower::service_fn(move |request: Request| {
-        let router = if is_of_api(request.uri().path()) { api.clone() } else { pages.clone() };
+    Router::new().fallback_service(tower::service_fn(move |mut request: Request| {
+        let is_of_api = is_of_api(request.uri().path());
+        if !is_of_api {
+            api::remember_outside(&mut request);
+        }
+        let router = if is_of_api { api.clone() } else { pages.clone() };
         router.oneshot(request)
     }))
 }
