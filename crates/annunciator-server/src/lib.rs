@@ -13,6 +13,7 @@ pub mod dispatcher;
 mod expiry_watch;
 mod http;
 mod ids;
+mod installation;
 mod intake;
 mod keeper;
 mod lifecycle;

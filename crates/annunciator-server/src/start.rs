@@ -25,6 +25,7 @@ use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
 use crate::ids::IdSource;
+use crate::installation::Installation;
 use crate::keeper::StoreKeeper;
 use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
@@ -173,6 +174,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let address = listener
         .local_addr()
         .map_err(|e| listen_error(&config.listen.to_string(), &e.to_string()))?;
+    shared.installation.set_address(address);
     let socket_path = config.data_dir.join(SOCKET_NAME);
     let socket = http::open_socket(&socket_path)
         .map_err(|e| listen_error(&socket_path.display().to_string(), &e.to_string()))?;
@@ -241,6 +243,8 @@ async fn assemble(
         planner: planner.clone(),
         tasks: tasks.clone(),
     });
+    let dirs = config.executable_dirs.clone();
+    let installation = Installation::new(config.data_dir.clone(), dirs, config.tls.is_some());
     let shared = Arc::new(Shared {
         started_at: clock.now(),
         store,
@@ -259,6 +263,7 @@ async fn assemble(
         tasks,
         sealer,
         metrics,
+        installation,
         ready: AtomicBool::new(false),
     });
     if let Some(facts) = config.tls.as_ref().and_then(|tls| listener_facts(&tls.certificate)) {

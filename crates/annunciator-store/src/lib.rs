@@ -9,6 +9,7 @@
 //! [`Store`] is the one interface; `contract` holds the promises as tests for every
 //! implementation.
 
+mod backups;
 mod error;
 mod figures;
 mod ledger;
@@ -25,6 +26,7 @@ use annunciator_core::{DeliveryId, Event, EventUid, Notification, NotificationId
 use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
+pub use backups::{Backup, Backups, StoreFacts};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use ledger::{
@@ -50,7 +52,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
-pub trait Store: Limits + Silences + Send + Sync + 'static {
+pub trait Store: Limits + Silences + Backups + Send + Sync + 'static {
     // ---- inbox -----------------------------------------------------------------------------
 
     /// Takes responsibility for a batch of events, all or none (spec 2.5).

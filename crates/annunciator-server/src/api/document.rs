@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, explain, export, health, notifications, overrides,
-    policies, settings, settings_code, silences, statistics, status, test_message, tokens,
+    policies, settings, settings_code, silences, statistics, status, system, test_message, tokens,
 };
 use crate::shared::Shared;
 
@@ -121,6 +121,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(export::export_audit))
         .routes(routes!(status::show_status))
         .routes(routes!(statistics::show_statistics))
+        .routes(routes!(system::show_system))
+        .routes(routes!(system::list_backups, system::create_backup))
+        .routes(routes!(system::delete_backup))
         .routes(routes!(health::show_openapi))
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))

@@ -31,6 +31,7 @@ mod settings_code;
 mod silences;
 mod statistics;
 mod status;
+mod system;
 mod test_message;
 mod tokens;
 

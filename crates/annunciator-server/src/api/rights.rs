@@ -47,11 +47,13 @@ pub enum Right {
     ManageTokens,
     /// Read the audit log.
     ReadAudit,
+    /// Make, list and delete copies of the store.
+    ManageBackups,
 }
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SubmitEvents,
         Self::ReadEvents,
         Self::ReadLedger,
@@ -66,6 +68,7 @@ impl Right {
         Self::ManageCertificates,
         Self::ManageTokens,
         Self::ReadAudit,
+        Self::ManageBackups,
     ];
 
     /// The right in words: "may not …".
@@ -86,6 +89,7 @@ impl Right {
             Self::ManageCertificates => "manage certificates",
             Self::ManageTokens => "manage tokens",
             Self::ReadAudit => "read the audit log",
+            Self::ManageBackups => "make, list or delete backups",
         }
     }
 }
@@ -143,7 +147,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 63] = [
+pub const OPERATIONS: [Operation; 67] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
@@ -207,6 +211,10 @@ pub const OPERATIONS: [Operation; 63] = [
     row("GET", "/api/v1/audit/export", Access::Needs(Right::ReadAudit)),
     row("GET", "/api/v1/status", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/statistics", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/system", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/backups", Access::Needs(Right::ManageBackups)),
+    row("POST", "/api/v1/backups", Access::Needs(Right::ManageBackups)),
+    row("DELETE", "/api/v1/backups/{name}", Access::Needs(Right::ManageBackups)),
     row("GET", "/api/v1/openapi.json", Access::Open),
     row("GET", "/metrics", Access::OpenOnLoopback(Right::ReadStatus)),
     row("GET", "/-/healthy", Access::Open),

@@ -4,6 +4,7 @@
 //! without one.
 
 mod audit;
+mod backup;
 mod certificate;
 mod check;
 mod effective;
@@ -88,6 +89,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Show the state of the server, its queues and relays
     Status(status::StatusArgs),
+    /// Make, list and delete copies of the store
+    Backup(backup::BackupArgs),
     /// Show who changed what
     Audit(audit::AuditArgs),
     /// Print a completion script for a shell
@@ -122,6 +125,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
         Command::Status(args) => online(status::run(args)),
+        Command::Backup(args) => online(backup::run(args)),
         Command::Audit(args) => online(audit::run(args)),
     }
 }

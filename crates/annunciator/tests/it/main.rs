@@ -8,6 +8,7 @@ mod many_event_types_are_edited_at_once_or_not_at_all;
 mod override_for_one_event_type;
 mod support;
 
+mod a_backup_brings_back_ledger_and_settings;
 mod a_bad_bootstrap_config_is_explained;
 mod a_bootstrap_file_is_in_force_before_the_server_is_ready;
 mod a_certificate_in_use_is_not_deleted;
