@@ -15,6 +15,7 @@ mod expiry_watch;
 mod http;
 mod identity;
 mod ids;
+mod installation;
 mod intake;
 mod keeper;
 mod lifecycle;

@@ -3,6 +3,7 @@
 //! Knows nothing of: HTTP.
 
 pub mod audit;
+pub mod backups;
 mod beneath;
 pub mod certificates;
 pub mod deliveries;

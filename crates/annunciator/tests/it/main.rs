@@ -10,6 +10,7 @@ mod override_for_one_event_type;
 mod people;
 mod support;
 
+mod a_backup_brings_back_ledger_and_settings;
 mod a_bad_bootstrap_config_is_explained;
 mod a_bootstrap_file_is_in_force_before_the_server_is_ready;
 mod a_certificate_in_use_is_not_deleted;
