@@ -18,6 +18,9 @@ use crate::settings_form::{
     Condition, Definitions, Field, Kind, Setting, Sheet, Standing, label, shown_value,
 };
 
+/// The channels as they are read.
+const ORDER: [&str; 3] = ["email", "sms", "executable"];
+
 /// A setting in the editor.
 pub(super) struct Row {
     /// Its name in the form: `email.subject`.
@@ -45,8 +48,6 @@ pub(super) struct Row {
 struct Section {
     name: &'static str,
     rows: Vec<Row>,
-    /// Whether something of it is set, or wrong.
-    is_open: bool,
 }
 
 /// The relay of a channel, whose settings are taken together.
@@ -87,6 +88,8 @@ pub(super) struct EditorPage {
     types: Vec<String>,
     channels: Vec<Channel>,
     term: Term,
+    why_path: Option<String>,
+    another_path: Option<String>,
     condition_rows: Vec<MatcherRow>,
     fields: &'static [&'static str],
     operators: &'static [&'static str],
@@ -131,7 +134,9 @@ impl EditorPage {
             errors: of_fields(&errors.fields),
         };
         let groups = definitions.groups().filter(|(_, s)| s.iter().any(|one| one.key == SWITCH));
-        let channels = groups.map(|(name, settings)| maker.channel(name, settings)).collect();
+        let channels = groups.map(|(name, settings)| maker.channel(name, settings));
+        let mut channels: Vec<_> = channels.collect();
+        channels.sort_by_key(|one| ORDER.iter().position(|name| *name == one.name));
         let term = maker.term();
         let elsewhere = maker.elsewhere(definitions);
         let condition_rows = form.map_or_else(|| subject.condition_rows(), matcher_rows);
@@ -143,6 +148,8 @@ impl EditorPage {
             types: if subject.is_one() { vec![] } else { codes.collect() },
             channels,
             term,
+            why_path: subject.why_path().filter(|_| visitor.may("explain")),
+            another_path: subject.another_path(),
             condition_rows,
             fields: FIELDS,
             operators: OPERATORS,
@@ -208,9 +215,10 @@ impl Maker<'_> {
         let sheet = self.sheet(name, settings);
         let switch = settings.iter().find(|setting| setting.key == SWITCH);
         let switch = self.row(switch.expect("groups without it are left out"), &sheet);
-        let section = |(name, settings): (&'static str, Vec<&Setting>)| {
-            let rows: Vec<Row> = settings.iter().map(|one| self.row(one, &sheet)).collect();
-            Section { name, is_open: rows.iter().any(Row::is_open), rows }
+        let switch = Row { label: self.page.word("channel", name), ..switch };
+        let section = |(name, settings): (&'static str, Vec<&Setting>)| Section {
+            name,
+            rows: settings.iter().map(|one| self.row(one, &sheet)).collect(),
         };
         let sections: Vec<_> = sections::arrange(settings).into_iter().map(section).collect();
         let relay = self.relay(name, settings, &sheet);
@@ -401,7 +409,8 @@ impl Row {
     /// Whether it is worth being seen at once.
     fn is_open(&self) -> bool {
         let is_wrong = self.field.as_ref().is_some_and(|field| !field.error.is_empty());
-        self.is_set() || is_wrong || !self.error.is_empty() || self.is_locked_here
+        let is_locked = self.locked_by.is_some() || self.is_locked_here;
+        self.is_set() || is_locked || is_wrong || !self.error.is_empty()
     }
 }
 
