@@ -93,6 +93,7 @@ event-configuration-term-hint = 0 means that such events are not listed once the
 event-configuration-conditions = Conditions
 event-configuration-conditions-lead = Without conditions it holds for all of these events; with some, only where all of them hold. Compare parameters of the event, such as free_percent.
 event-configuration-add-condition = Add a condition
+event-configuration-not-saved = Nothing was saved. What is wrong stands beside its field.
 event-configuration-another = Another one with other conditions
 event-configuration-set-count = { $count ->
     [one] { $count } setting set here

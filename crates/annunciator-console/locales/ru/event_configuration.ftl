@@ -98,6 +98,7 @@ event-configuration-term-hint = 0 означает, что завершённы�
 event-configuration-conditions = Условия
 event-configuration-conditions-lead = Без условий переопределение действует для всех этих событий, с условиями — только если все они выполнены. Сравнивайте параметры события, например free_percent.
 event-configuration-add-condition = Добавить условие
+event-configuration-not-saved = Ничего не сохранено. Что неверно, указано у поля.
 event-configuration-another = Ещё одно с другими условиями
 event-configuration-set-count = { $count ->
     [one] здесь задана { $count } настройка

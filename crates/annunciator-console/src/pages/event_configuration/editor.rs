@@ -43,7 +43,7 @@ fn several(visitor: &Visitor, owner: &Owner) -> Response {
 async fn make(
     visitor: &Visitor,
     subject: Subject,
-    typed: Option<Form>,
+    typed: Option<&Form>,
     errors: Errors,
 ) -> Result<EditorPage, Stop> {
     let definitions = Definitions::of(visitor).await?;
@@ -69,7 +69,7 @@ pub(super) async fn save(visitor: Visitor, form: Form) -> Result<Response, Stop>
         }
         Err(refusal) => {
             let errors = Errors::of(&visitor.guest, refusal)?;
-            let page = make(&visitor, subject, Some(form), errors).await?;
+            let page = make(&visitor, subject, Some(&form), errors).await?;
             Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
     }

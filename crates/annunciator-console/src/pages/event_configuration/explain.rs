@@ -109,7 +109,7 @@ pub(super) async fn show_why(visitor: Visitor) -> Result<Response, Stop> {
     let (applications, types) = names(&visitor).await;
     let severities = [Severity::Critical, Severity::Failure, Severity::Warning, Severity::Info];
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let asked = view.as_ref().filter(|view| view.stored).map_or(asked, |view| form_of(view));
+    let asked = view.as_ref().filter(|view| view.stored).map_or(asked, form_of);
     let why = WhyPage { page, asked, view, channels, applications, types, severities, errors };
     Ok(show_as_or_plain(status, &why))
 }

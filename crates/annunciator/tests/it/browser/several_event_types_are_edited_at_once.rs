@@ -62,7 +62,10 @@ fn several_event_types_are_edited_at_once() {
     browser.click(".actions-bar .button.primary");
     browser.wait_for_text("Saved.");
     assert_eq!(kept_days(&site), [7, 7, 180], "kept");
-    for page in ["/event-configuration", "/event-configuration/explain?application=%3Cb%3EGuard%3C%2Fb%3E&type=a.%3Cscript%3E&severity=critical"] {
+    for page in [
+        "/event-configuration",
+        "/event-configuration/explain?application=%3Cb%3EGuard%3C%2Fb%3E&type=a.%3Cscript%3E&severity=critical",
+    ] {
         browser.open(page);
         browser.wait_for_text("<b>Guard</b>");
         assert!(!browser.title().contains("hacked"), "{page}");

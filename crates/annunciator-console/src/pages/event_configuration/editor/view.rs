@@ -119,13 +119,12 @@ impl EditorPage {
         subject: Subject,
         inherited: &Inherited,
         definitions: &Definitions,
-        typed: Option<Form>,
+        form: Option<&Form>,
         errors: Errors,
     ) -> Self {
         let mut page = visitor.page("event-configuration-override", SECTION);
         let heading = heading(&page, &subject);
         page.title.clone_from(&heading);
-        let form = typed.as_ref();
         let maker = Maker {
             page: &page,
             subject: &subject,
@@ -320,11 +319,12 @@ impl Maker<'_> {
         let of_entry = |entry: &Option<EntryView>| {
             entry.as_ref().and_then(|entry| own_value(entry, group, key)).cloned()
         };
-        self.mode_of(self.subject.entries.iter().map(of_entry).collect(), is_switch)
+        let values: Vec<_> = self.subject.entries.iter().map(of_entry).collect();
+        self.mode_of(&values, is_switch)
     }
 
     /// The mode of values that are all the same, or are kept.
-    fn mode_of(&self, values: Vec<Option<Value>>, is_switch: bool) -> &'static str {
+    fn mode_of(&self, values: &[Option<Value>], is_switch: bool) -> &'static str {
         let first = values.first().cloned().flatten();
         match first {
             _ if values.iter().any(|value| *value != first) => "keep",
@@ -346,9 +346,9 @@ impl Maker<'_> {
         let of_entry = |entry: &Option<EntryView>| {
             entry.as_ref().and_then(|entry| own_value(entry, group, &leader.key)).cloned()
         };
-        let values = self.subject.entries.iter().map(of_entry).collect();
+        let values: Vec<_> = self.subject.entries.iter().map(of_entry).collect();
         let row = Row {
-            mode: own.unwrap_or_else(|| self.mode_of(values, false)),
+            mode: own.unwrap_or_else(|| self.mode_of(&values, false)),
             id: format!("{group}-{RELAY}"),
             label: self.page.t("event-configuration-section-relay"),
             field: None,
@@ -380,7 +380,7 @@ impl Maker<'_> {
         Term {
             inherited: beneath.map(|term| term_words(self.page, term.days)).unwrap_or_default(),
             origin: beneath.map(|term| origin_words(self.page, &term.origin)).unwrap_or_default(),
-            mode: own.unwrap_or_else(|| self.mode_of(values, false)),
+            mode: own.unwrap_or_else(|| self.mode_of(&values, false)),
             text,
             error: self.error_at("/storage_term_days"),
         }
