@@ -54,7 +54,7 @@ impl Stop {
             Refusal::NotSignedIn(_) => {
                 let next = escape(&guest.came_from);
                 let ended = if guest.is_change { "&ended=1" } else { "" };
-                return Self(lead_to(guest, &format!("/sign-in?next={next}{ended}")));
+                return lead_to(guest, &format!("/sign-in?next={next}{ended}")).into();
             }
             Refusal::Problem(problem, after) => (problem, after),
             Refusal::Broken(reason) => {
