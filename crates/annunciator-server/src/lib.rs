@@ -9,6 +9,7 @@ pub mod api;
 mod certificates;
 mod clock;
 mod configuration;
+mod console_address;
 mod devices;
 pub mod dispatcher;
 mod expiry_watch;

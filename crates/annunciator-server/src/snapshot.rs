@@ -24,6 +24,7 @@ use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
 
 use crate::configuration::Configuration;
+use crate::console_address::ConsoleSettings;
 use crate::dispatcher::settings::DeliverySettings;
 use crate::keeper::QuietKeeper;
 use crate::upkeep::RetentionSettings;
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub delivery_resolved: Resolved<DeliverySettings>,
     /// What is kept.
     pub retention: Resolved<RetentionSettings>,
+    /// Where the console is reached.
+    pub console: Resolved<ConsoleSettings>,
     index: LayerIndex,
     profiles: ProfileBook,
     warnings: OnceLock<Vec<FieldError>>,
@@ -83,6 +86,7 @@ impl Snapshot {
         let names = NamesSettings::resolve(&[(Origin::Server, &server.names)]);
         let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &server.delivery)]);
         let retention = RetentionSettings::resolve(&[(Origin::Server, &server.retention)]);
+        let console = ConsoleSettings::resolve(&[(Origin::Server, &server.console)]);
         let first_retry_ms = delivery_resolved.values.retry_wait_ms(0);
         let first_retry = Duration::from_millis(first_retry_ms.unsigned_abs());
         let profiles =
@@ -95,6 +99,7 @@ impl Snapshot {
             delivery: delivery_resolved.values.clone(),
             delivery_resolved,
             retention,
+            console,
             profiles,
             warnings: OnceLock::new(),
             configuration,

@@ -41,6 +41,7 @@ mod explain_says_what_the_planner_decides;
 mod figures_say_what_happened_over_a_restart;
 mod fuzz_corpora_are_replayed;
 mod limit_is_per_interval;
+mod links_lead_to_the_event_in_the_console;
 mod lists_are_saved_as_files_without_formulas;
 mod mail_is_in_the_readers_language_and_time;
 mod messages_are_signed_and_an_independent_verifier_agrees;
