@@ -1,4 +1,4 @@
-//! What an operator can ask, whatever the way in: API, command line, later the console.
+//! What an operator can ask, whatever the way in: API, command line, console.
 //!
 //! Knows nothing of: HTTP.
 
