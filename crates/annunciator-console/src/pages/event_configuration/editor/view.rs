@@ -1,5 +1,7 @@
 //! The page of the editor.
 
+use std::collections::BTreeMap;
+
 use annunciator_api_types::{EntryView, FieldError};
 use askama::Template;
 use serde_json::Value;
@@ -15,7 +17,7 @@ use crate::pages::event_configuration::{SECTION, sections};
 use crate::pages::silences::{FIELDS, MatcherRow, OPERATORS, matcher_rows};
 use crate::refusal::Errors;
 use crate::settings_form::{
-    Condition, Definitions, Field, Kind, Setting, Sheet, Standing, label, shown_value,
+    Choosable, Condition, Definitions, Field, Kind, Setting, Sheet, Standing, label, shown_value,
 };
 
 /// The channels as they are read.
@@ -104,11 +106,20 @@ pub(super) struct EditorPage {
     may_change: bool,
 }
 
+/// What the page shows beside the overrides themselves.
+pub(super) struct Beneath {
+    /// What they inherit.
+    pub(super) inherited: Inherited,
+    /// Settings that name a thing, such as a certificate object, with the things there are.
+    pub(super) choices: BTreeMap<String, Vec<Choosable>>,
+}
+
 /// What the rows of a page are made of.
 struct Maker<'a> {
     page: &'a Page,
     subject: &'a Subject,
     inherited: &'a Inherited,
+    choices: &'a BTreeMap<String, Vec<Choosable>>,
     typed: Option<&'a Form>,
     errors: Vec<FieldError>,
 }
@@ -117,7 +128,7 @@ impl EditorPage {
     pub(super) fn new(
         visitor: &Visitor,
         subject: Subject,
-        inherited: &Inherited,
+        beneath: &Beneath,
         definitions: &Definitions,
         form: Option<&Form>,
         errors: Errors,
@@ -128,7 +139,8 @@ impl EditorPage {
         let maker = Maker {
             page: &page,
             subject: &subject,
-            inherited,
+            inherited: &beneath.inherited,
+            choices: &beneath.choices,
             typed: form,
             errors: of_fields(&errors.fields),
         };
@@ -244,11 +256,14 @@ impl Maker<'_> {
             (setting.key.clone(), Standing { value, is_set: own.is_some(), ..Standing::default() })
         };
         let free = settings.iter().filter(|setting| setting.unit.is_none());
+        let is_there = |key: &String| settings.iter().any(|setting| setting.key == *key);
+        let choices = self.choices.iter().filter(|(key, _)| is_there(key));
         Sheet {
             standings: settings.iter().map(standing).collect(),
             // What another setting says does not hide a value of one's own.
             conditions: free.map(|one| (one.key.clone(), Condition::default())).collect(),
             settings: settings.to_vec(),
+            choices: choices.map(|(key, among)| (key.clone(), among.clone())).collect(),
             typed: self.typed.cloned(),
             errors: self.errors.clone(),
             ..Sheet::default()
