@@ -4,10 +4,15 @@
 //! over by axe-core.
 
 mod a_locked_value_says_which_policy_locks_it;
+mod a_new_password_ends_other_sessions;
 mod a_silence_is_tried_before_it_mutes;
+mod a_token_is_shown_once_and_works;
 mod an_override_of_one_type_tells_other_people;
 mod certificates_of_every_kind_are_uploaded;
+mod each_role_sees_just_its_pages;
 mod several_event_types_are_edited_at_once;
+mod the_first_start_leads_to_a_received_test_mail;
+mod who_signs_in_signs_out_and_leaves_nothing;
 
 use annunciator_testkit::browser::Browser;
 use serde_json::json;
