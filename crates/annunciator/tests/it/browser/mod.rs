@@ -7,11 +7,15 @@ mod a_locked_value_says_which_policy_locks_it;
 mod a_new_password_ends_other_sessions;
 mod a_silence_is_tried_before_it_mutes;
 mod a_token_is_shown_once_and_works;
+mod a_wrong_setting_comes_back_beside_its_field;
 mod an_override_of_one_type_tells_other_people;
 mod certificates_of_every_kind_are_uploaded;
 mod each_role_sees_just_its_pages;
+mod settings_are_reset_and_brought_back;
+mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
 mod the_first_start_leads_to_a_received_test_mail;
+mod two_administrators_change_settings_at_once;
 mod who_signs_in_signs_out_and_leaves_nothing;
 
 use annunciator_testkit::browser::Browser;
@@ -45,6 +49,14 @@ pub(crate) fn sign_in(browser: &Browser, name: &str) {
     browser.type_into("#password", PASSWORD);
     browser.click("form .button.primary");
     browser.wait_for(".menu-foot");
+}
+
+/// Clicks what may lie under a bar that stays at the bottom: in the middle of the window.
+pub(crate) fn click_in_the_middle(browser: &Browser, css: &str) {
+    drop(browser.wait_for(css));
+    let script = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+    browser.script_with(script, &[json!(css)]);
+    browser.click(css);
 }
 
 /// Pictures of the page that is open, light and dark, wide and on a phone; each must be accessible.
