@@ -3,6 +3,7 @@
 //! Out: a browser that is signed in; pictures of a page in both themes and two widths, each looked
 //! over by axe-core.
 
+mod a_delivery_is_tried_again_from_the_ledger;
 mod a_locked_value_says_which_policy_locks_it;
 mod a_new_password_ends_other_sessions;
 mod a_silence_is_tried_before_it_mutes;
@@ -11,10 +12,13 @@ mod a_wrong_setting_comes_back_beside_its_field;
 mod an_override_of_one_type_tells_other_people;
 mod certificates_of_every_kind_are_uploaded;
 mod each_role_sees_just_its_pages;
+mod events_are_filtered_as_one_types;
+mod hostile_event_text_stays_text;
 mod settings_are_reset_and_brought_back;
 mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
 mod the_first_start_leads_to_a_received_test_mail;
+mod the_story_of_an_event_is_told_to_its_end;
 mod two_administrators_change_settings_at_once;
 mod who_signs_in_signs_out_and_leaves_nothing;
 
