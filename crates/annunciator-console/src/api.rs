@@ -130,7 +130,7 @@ fn refusal_of(path: &str, status: StatusCode, headers: &HeaderMap, body: &Bytes)
     let after =
         headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match (status, serde_json::from_slice::<Problem>(body)) {
-        (StatusCode::UNAUTHORIZED, Ok(problem)) => Refusal::NotSignedIn(problem),
+        (StatusCode::UNAUTHORIZED, Ok(_)) => Refusal::NotSignedIn,
         (_, Ok(problem)) => Refusal::Problem(problem, after),
         (status, Err(_)) => Refusal::Broken(format!("{path}: answered {status} without a problem")),
     }
@@ -207,7 +207,7 @@ impl Reply {
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// Nobody is signed in, or no longer.
-    NotSignedIn(Problem),
+    NotSignedIn,
     /// The API's own words; seconds to wait, when it says so.
     Problem(Problem, Option<u64>),
     /// The answer was not understood: a fault of ours.

@@ -77,7 +77,7 @@ async fn sign_in(guest: Guest, form: Form) -> Result<Response, Stop> {
     page.user = user;
     let mut wait = None;
     page.errors = match refusal {
-        Refusal::NotSignedIn(_) => told(page.page.t("sign-in-wrong")),
+        Refusal::NotSignedIn => told(page.page.t("sign-in-wrong")),
         Refusal::Problem(problem, Some(seconds)) if problem.status == 429 => {
             wait = Some(seconds);
             told(page.page.t1("sign-in-wait", "count", seconds))
@@ -99,7 +99,7 @@ async fn sign_out(guest: Guest) -> Result<Response, Stop> {
     match guest.try_send(Method::DELETE, "/api/v1/session", &()).await {
         Ok(reply) => Ok(with_cookies(answer, &reply.headers)),
         // The session has ended already.
-        Err(Refusal::NotSignedIn(_)) => Ok(answer),
+        Err(Refusal::NotSignedIn) => Ok(answer),
         Err(refusal) => Err(Stop::of(&guest, refusal)),
     }
 }
