@@ -17,6 +17,8 @@ mod hostile_event_text_stays_text;
 mod settings_are_reset_and_brought_back;
 mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
+mod the_audit_log_shows_a_change_without_its_secret;
+mod the_dashboard_tells_a_relay_that_is_down_and_recovers_by_itself;
 mod the_first_start_leads_to_a_received_test_mail;
 mod the_story_of_an_event_is_told_to_its_end;
 mod two_administrators_change_settings_at_once;
