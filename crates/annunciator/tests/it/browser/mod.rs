@@ -3,6 +3,7 @@
 //! Out: a browser that is signed in; pictures of a page in both themes and two widths, each looked
 //! over by axe-core.
 
+mod a_backup_is_made_listed_and_deleted;
 mod a_delivery_is_tried_again_from_the_ledger;
 mod a_locked_value_says_which_policy_locks_it;
 mod a_new_password_ends_other_sessions;
