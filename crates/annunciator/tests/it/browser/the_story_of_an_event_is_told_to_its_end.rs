@@ -1,12 +1,14 @@
 //! One mail to two recipients, of whom the relay refuses one: the event's page tells how it was
 //! accepted and decided, what each recipient got, the dialogue, the TLS facts, and the mail as text,
-//! in a frame and as its source. It follows a delivery that waits until it is settled.
+//! in a frame and as its source. It follows a delivery that waits until it is settled. The link in
+//! a mail leads there.
 
+use annunciator_testkit::browser::Browser;
 use annunciator_testkit::certificates::Authority;
 use annunciator_testkit::relay::{Relay, Stage, TlsSetup, When, for_address, reply};
 use serde_json::json;
 
-use super::{picture, signed_in};
+use super::{PASSWORD, USER, picture, signed_in};
 use crate::support::{OPERATOR, PATIENCE, Site, critical, email_settings, text};
 
 const REFUSED: &str = "nobody@example.org";
@@ -19,6 +21,28 @@ fn site(relay: &Relay) -> Site {
     email["html_message"] = json!("<h1>%EVENT%</h1><p>%DESCR%</p>");
     site.save(&json!({ "email": email }));
     site
+}
+
+/// The link in a mail leads to the story, past the sign-in page when nobody is signed in.
+fn follow_the_link(browser: &Browser, site: &Site) {
+    let address = format!("http://{}", site.server.address());
+    site.save(&json!({
+        "console": { "url": address }, "email": { "message": "See %LINK%", "html_message": "" },
+    }));
+    site.submit("door.open");
+    site.wait_until_idle();
+    let uid = text(&site.events()[0]["uid"]).to_owned();
+    let told = site.get(&format!("/api/v1/events/{uid}"));
+    let words = text(&told["notifications"][0]["text"]);
+    let link = words.trim().strip_prefix("See ").expect("the words of the template");
+    assert_eq!(link, format!("{address}/events/{uid}"));
+    let other = browser.new_session();
+    other.open(link);
+    other.type_into("#user", USER);
+    other.type_into("#password", PASSWORD);
+    other.click("form .button.primary");
+    other.wait_for("#timeline");
+    assert_eq!(other.url(), link);
 }
 
 #[test]
@@ -98,4 +122,5 @@ fn the_story_of_an_event_is_told_to_its_end() {
     browser.wait_for_text("Delivered: 1");
     browser.wait_for_text("Failed: 1");
     assert!(!browser.page_text().contains("Waits:"));
+    follow_the_link(&browser, &site);
 }
