@@ -37,7 +37,7 @@ fn browser_a_backup_is_made_listed_and_deleted() {
     assert!(browser.dismiss_dialog().contains(&name));
     assert_eq!(rows(), 1);
     browser.click("section[aria-labelledby=backups] tbody button");
-    let _ = browser.accept_dialog();
+    browser.accept_dialog();
     browser.wait_for_text("The backup is deleted.");
     browser.wait_for_text("There is no backup yet.");
     assert!(!site.server.data_folder().join("backups").join(&name).exists());
