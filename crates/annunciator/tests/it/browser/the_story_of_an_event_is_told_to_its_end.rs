@@ -45,6 +45,30 @@ fn follow_the_link(browser: &Browser, site: &Site) {
     assert_eq!(other.url(), link);
 }
 
+/// What waits is followed until it is settled, without a reload.
+fn follow_what_waits(browser: &Browser, site: &Site, relay: &Relay) {
+    relay.on(Stage::Mail, When::Times(1), reply("451 4.3.0 try again later"));
+    site.submit_event(critical("disk.failing"));
+    crate::support::eventually("the next one waits", || {
+        let found = site.get("/api/v1/deliveries?state=queued");
+        if found["deliveries"].as_array().is_some_and(|all| all.len() == 2) {
+            return Ok(());
+        }
+        Err(found.to_string())
+    });
+    let uid = text(&site.events()[0]["uid"]).to_owned();
+    browser.open(&format!("/events/{uid}"));
+    browser.wait_for_text("Waits:");
+    browser.wait_for_text("try again later");
+    let queued = site.get("/api/v1/deliveries?state=queued");
+    let ids: Vec<_> = queued["deliveries"].as_array().expect("a list").iter().collect();
+    let ids: Vec<_> = ids.iter().map(|one| &one["id"]).collect();
+    drop(site.post("/api/v1/deliveries/retry", &json!({ "deliveries": ids })).expect_status(200));
+    browser.wait_for_text("Delivered: 1");
+    browser.wait_for_text("Failed: 1");
+    assert!(!browser.page_text().contains("Waits:"));
+}
+
 #[test]
 fn the_story_of_an_event_is_told_to_its_end() {
     let tls = TlsSetup::new(&Authority::new("Unknown root").server(&["127.0.0.1"]));
@@ -100,27 +124,6 @@ fn the_story_of_an_event_is_told_to_its_end() {
     ));
     assert!(text(&message[0]).starts_with("attachment;"), "{message}");
     assert!(text(&message[1]).contains("Message-ID: <"), "{message}");
-
-    // What waits is followed until it is settled, without a reload.
-    relay.on(Stage::Mail, When::Times(1), reply("451 4.3.0 try again later"));
-    site.submit_event(critical("disk.failing"));
-    crate::support::eventually("the next one waits", || {
-        let found = site.get("/api/v1/deliveries?state=queued");
-        if found["deliveries"].as_array().is_some_and(|all| all.len() == 2) {
-            return Ok(());
-        }
-        Err(found.to_string())
-    });
-    let uid = text(&site.events()[0]["uid"]).to_owned();
-    browser.open(&format!("/events/{uid}"));
-    browser.wait_for_text("Waits:");
-    browser.wait_for_text("try again later");
-    let queued = site.get("/api/v1/deliveries?state=queued");
-    let ids: Vec<_> = queued["deliveries"].as_array().expect("a list").iter().collect();
-    let ids: Vec<_> = ids.iter().map(|one| &one["id"]).collect();
-    drop(site.post("/api/v1/deliveries/retry", &json!({ "deliveries": ids })).expect_status(200));
-    browser.wait_for_text("Delivered: 1");
-    browser.wait_for_text("Failed: 1");
-    assert!(!browser.page_text().contains("Waits:"));
+    follow_what_waits(&browser, &site, &relay);
     follow_the_link(&browser, &site);
 }
