@@ -110,6 +110,21 @@ impl Api {
         self.call(visitor, Method::GET, path, None).await?.json(path)
     }
 
+    /// Asks something that is posted because it is long, and that changes nothing.
+    ///
+    /// It is the page itself that asks, also where a bookmark or another site led to the page: so
+    /// this takes none but these questions.
+    pub(crate) async fn ask<B: Serialize + Sync>(
+        &self,
+        visitor: &Credentials,
+        question: Question,
+        body: &B,
+    ) -> Result<Reply, Refusal> {
+        let site = HeaderName::from_static("sec-fetch-site");
+        let visitor = visitor.with(site, "same-origin");
+        self.send(&visitor, Method::POST, question.path(), body).await
+    }
+
     /// Changes something with a JSON document; `()` bodies are sent as none.
     pub(crate) async fn send<B: Serialize + Sync>(
         &self,
@@ -122,6 +137,27 @@ impl Api {
             .map_err(|error| Refusal::Broken(format!("{path}: {error}")))?;
         let body = (json != b"null").then_some(json);
         self.call(visitor, method, path, body).await
+    }
+}
+
+/// What can be asked with a document, and changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Question {
+    /// What holds for an event.
+    Effective,
+    /// Why somebody is told of an event or not.
+    Explain,
+    /// What templates make of an event.
+    Preview,
+}
+
+impl Question {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Effective => "/api/v1/effective",
+            Self::Explain => "/api/v1/explain",
+            Self::Preview => "/api/v1/settings/preview",
+        }
     }
 }
 

@@ -88,6 +88,7 @@ guide-recipients = Recipients
 guide-recipients-hint = E-mail addresses with ; between them.
 guide-about = Send mail about
 guide-about-hint = An event that is not told about is kept in the list of events all the same.
+guide-about-configured-hint = The event configuration decides now which events are told. Ticking a severity here replaces that.
 guide-about-all = everything
 guide-about-configured = only where the event configuration says so
 

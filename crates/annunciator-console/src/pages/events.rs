@@ -82,7 +82,10 @@ async fn list(visitor: Visitor) -> Result<Response, Stop> {
     let listing = Listing::of(&LIST, &page);
     let found: EventList = visitor.get(&listing.api(page.now)).await?;
     let views = SavedViews::of(&visitor, "events").await;
-    let command = curl_line(&visitor.guest, &page.t("events-empty-token"));
+    let command = match found.events.is_empty() {
+        true => curl_line(&visitor.guest, &page.t("events-empty-token")).await,
+        false => String::new(),
+    };
     if !visitor.guest.is_partial {
         return Ok(show(&EventsPage { page, listing, views, found, command }));
     }

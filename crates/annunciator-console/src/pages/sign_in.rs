@@ -46,8 +46,9 @@ impl SignIn {
 
 /// A path of this console; never another site.
 pub(super) fn local(next: &str) -> &str {
-    let is_local =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    // Browsers leave tabs and line breaks out of a path, and take a backslash for a slash.
+    let is_inert = !next.contains(|c: char| c.is_control() || c == '\\');
+    let is_local = next.starts_with('/') && !next.starts_with("//") && is_inert;
     if is_local { next } else { "/" }
 }
 
@@ -134,6 +135,8 @@ mod tests {
         check("/\\evil.example", "/");
         check("https://evil.example", "/");
         check("/x\r\nSet-Cookie: a=b", "/");
+        check("/\t/evil.example", "/");
+        check("/\u{1}x", "/");
         check("", "/");
     }
 }

@@ -8,19 +8,16 @@ use annunciator_api_types::{EventList, FieldError, PreviewRequest, PreviewResult
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
-use hyper::Method;
-use hyper::header::HeaderName;
 use serde_json::{Map, Value};
 
 use super::save::{changes, draw};
 use super::tab::{Desk, Given, Remark};
-use crate::api::Refusal;
+use crate::api::{Question, Refusal};
 use crate::form::Form;
 use crate::page::{Page, Visitor, show};
 use crate::pages::ledger::framed;
 use crate::refusal::{Errors, Stop};
 
-const PATH: &str = "/api/v1/settings/preview";
 /// Events to choose from.
 const EVENTS_MAX: usize = 20;
 /// Longest name of an event in the list. Unit: characters.
@@ -132,8 +129,7 @@ fn settings_of(desk: &Desk, channel: &str, form: &Form) -> Map<String, Value> {
     group.into_iter().filter(|(key, _)| KEYS.contains(&key.as_str())).collect()
 }
 
-/// Asks for a preview. It changes nothing, and it is the page itself that asks, also where a
-/// bookmark or another site led to it.
+/// Asks for a preview.
 async fn ask(
     visitor: &Visitor,
     channel: &str,
@@ -146,10 +142,7 @@ async fn ask(
         event: (!event.is_empty()).then(|| event.to_owned()),
         ..PreviewRequest::default()
     };
-    let site = HeaderName::from_static("sec-fetch-site");
-    let credentials = visitor.guest.credentials.with(site, "same-origin");
-    let api = &visitor.guest.console.api;
-    api.send(&credentials, Method::POST, PATH, &request).await?.json(PATH)
+    visitor.ask(Question::Preview, &request).await?.json("preview")
 }
 
 async fn shown(desk: &Desk, channel: &'static str, form: &Form, is_live: bool) -> Shown {
