@@ -9,6 +9,7 @@ settings-test-lead-email = A test message goes the way of a real one, to the rec
 settings-test-lead-sms = A test SMS goes the way of a real one, to the numbers of this form and with its settings, saved or not. Nothing is saved.
 settings-test-lead-executable = The executable of this form is started on the server with a sample event. Nothing is saved.
 settings-test-run-title = Test run
+settings-test-wrong = There is something to put right before it can be sent:
 settings-test-partly = Some recipients did not get it
 settings-test-ran = The executable ran
 settings-test-ran-badly = The executable did not succeed

@@ -9,6 +9,7 @@ settings-test-lead-email = Тестовое сообщение идёт тем �
 settings-test-lead-sms = Тестовое SMS идёт тем же путём, что и настоящее: на номера из этой формы и с её настройками, даже если они не сохранены. Ничего не сохраняется.
 settings-test-lead-executable = Исполняемый файл из этой формы запускается на сервере с событием-образцом. Ничего не сохраняется.
 settings-test-run-title = Пробный запуск
+settings-test-wrong = Перед отправкой нужно кое-что исправить:
 settings-test-partly = Его получат не все
 settings-test-ran = Файл выполнен
 settings-test-ran-badly = Запуск не удался
