@@ -17,7 +17,7 @@ use crate::admin::audit;
 use crate::shared::Shared;
 
 /// Which entries are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditParams {
     /// Text somewhere in author, action, target or difference, without case.

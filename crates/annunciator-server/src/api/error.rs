@@ -216,7 +216,11 @@ impl From<StoreError> for ApiError {
                     .detail("Nothing was stored. Somebody must make room.")
                     .header(header::RETRY_AFTER, RETRY_AFTER_FULL_S.into())
             }
-            StoreError::Busy(_) | StoreError::Io(_) | StoreError::Closed => {
+            StoreError::Busy(_) => {
+                tracing::warn!(%error, "A request was refused");
+                Self::unavailable("Too much is asked of the store at once: ask again.")
+            }
+            StoreError::Io(_) | StoreError::Closed => {
                 tracing::warn!(%error, "A request was refused");
                 Self::unavailable("The store does not answer now.")
             }

@@ -9,9 +9,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annunciator_core::Timestamp;
-use annunciator_store::Page;
+use annunciator_store::{Page, StoreError};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -39,6 +40,9 @@ const ROWS_MAX: usize = 100_000;
 const PAGE_ROWS: usize = 500;
 /// Most files that are written at the same time.
 const EXPORTS_MAX: usize = 4;
+/// How often a file that was begun asks a busy store again, and how long it waits before.
+const BUSY_TRIES_MAX: usize = 60;
+const BUSY_WAIT: Duration = Duration::from_millis(500);
 static EXPORTS: Semaphore = Semaphore::const_new(EXPORTS_MAX);
 
 /// Says that there are more rows than the file holds.
@@ -77,6 +81,14 @@ type Rows<T> = Result<(Vec<T>, Option<String>), AdminError>;
 /// Reads the page behind a cursor.
 type Read<T> = Box<dyn FnMut(Page) -> Pin<Box<dyn Future<Output = Rows<T>> + Send>> + Send>;
 
+/// The right to write a file; taken before the store is asked for anything.
+type Permit = SemaphorePermit<'static>;
+
+fn permit() -> Result<Permit, ApiError> {
+    let busy = |_| ApiError::unavailable("Other files are being written: ask again.");
+    EXPORTS.try_acquire().map_err(busy)
+}
+
 /// A file under way.
 struct Export<T> {
     format: Format,
@@ -87,22 +99,20 @@ struct Export<T> {
     page: Option<Page>,
     rows_left: usize,
     is_begun: bool,
-    _permit: SemaphorePermit<'static>,
+    _permit: Permit,
 }
 
 impl<T: Serialize + Send + 'static> Export<T> {
-    fn of(format: Format, (columns, cells): Table<T>, read: Read<T>) -> Result<Self, ApiError> {
-        let busy = |_| ApiError::unavailable("Other files are being written: ask again.");
-        let permit = EXPORTS.try_acquire().map_err(busy)?;
+    fn of(permit: Permit, format: Format, (columns, cells): Table<T>, read: Read<T>) -> Self {
         let page = Some(Page { after: None, count_max: PAGE_ROWS });
         let (rows_left, is_begun) = (ROWS_MAX, false);
-        Ok(Self { format, read, columns, cells, page, rows_left, is_begun, _permit: permit })
+        Self { format, read, columns, cells, page, rows_left, is_begun, _permit: permit }
     }
 
     /// The next piece of the file; none at its end.
     async fn piece(&mut self) -> Result<Option<Bytes>, AdminError> {
         let Some(page) = self.page.take() else { return Ok(None) };
-        let (mut rows, next) = (self.read)(page).await?;
+        let (mut rows, next) = self.read_page(page).await?;
         rows.truncate(self.rows_left);
         self.rows_left -= rows.len();
         let next = next.filter(|_| self.rows_left > 0);
@@ -134,6 +144,20 @@ impl<T: Serialize + Send + 'static> Export<T> {
         self.is_begun |= self.format != Format::Json;
         self.page = next.map(|after| Page { after: Some(after), count_max: PAGE_ROWS });
         Ok(Some(text.into()))
+    }
+
+    /// Reads a page; behind the first one it waits for its turn among many searches, because a
+    /// file that was begun shall be whole.
+    async fn read_page(&mut self, page: Page) -> Rows<T> {
+        let mut tries_left = if self.is_begun { BUSY_TRIES_MAX } else { 0 };
+        loop {
+            let read = (self.read)(page.clone()).await;
+            if tries_left == 0 || !matches!(read, Err(AdminError::Store(StoreError::Busy(_)))) {
+                return read;
+            }
+            tries_left -= 1;
+            tokio::time::sleep(BUSY_WAIT).await;
+        }
     }
 
     async fn answer(
@@ -200,6 +224,7 @@ pub(super) async fn export_deliveries(
     let format = params.0.format(&mut conversion);
     let filter = params.1.filter(&mut conversion);
     conversion.finish()?;
+    let permit = permit()?;
     let shared = state.0;
     let is_cut = ledger::deliveries_exceed(&shared, filter.clone(), ROWS_MAX).await?;
     let now = shared.clock.now();
@@ -212,7 +237,7 @@ pub(super) async fn export_deliveries(
             Ok((rows.collect(), found.next))
         })
     });
-    Export::of(format, export_rows::DELIVERY, read)?.answer("deliveries", now, is_cut).await
+    Export::of(permit, format, export_rows::DELIVERY, read).answer("deliveries", now, is_cut).await
 }
 
 /// Save events as a file: CSV, JSON or NDJSON, newest first.
@@ -233,6 +258,7 @@ pub(super) async fn export_events(
     let format = params.0.format(&mut conversion);
     let filter = params.1.filter(&mut conversion);
     conversion.finish()?;
+    let permit = permit()?;
     let shared = state.0;
     let is_cut = ledger::events_exceed(&shared, filter.clone(), ROWS_MAX).await?;
     let now = shared.clock.now();
@@ -243,7 +269,7 @@ pub(super) async fn export_events(
             Ok((found.rows.into_iter().map(views::event).collect(), found.next))
         })
     });
-    Export::of(format, export_rows::EVENT, read)?.answer("events", now, is_cut).await
+    Export::of(permit, format, export_rows::EVENT, read).answer("events", now, is_cut).await
 }
 
 /// Save the audit log as a file: CSV, JSON or NDJSON, newest first.
@@ -264,6 +290,7 @@ pub(super) async fn export_audit(
     let format = params.0.format(&mut conversion);
     conversion.finish()?;
     let filter = params.1.filter();
+    let permit = permit()?;
     let shared = state.0;
     let is_cut = audit::exceeds(&shared, filter.clone(), ROWS_MAX).await?;
     let now = shared.clock.now();
@@ -274,5 +301,9 @@ pub(super) async fn export_audit(
             Ok((found.rows.into_iter().map(views::audit).collect(), found.next))
         })
     });
-    Export::of(format, export_rows::AUDIT, read)?.answer("audit", now, is_cut).await
+    Export::of(permit, format, export_rows::AUDIT, read).answer("audit", now, is_cut).await
 }
+
+#[cfg(test)]
+#[path = "export_tests.rs"]
+mod tests;

@@ -34,7 +34,7 @@ impl Backups for SqliteStore {
         let mut log = self.shared.file.clone().into_os_string();
         log.push("-wal");
         let log_bytes = std::fs::metadata(log).map_or(0, |facts| facts.len());
-        self.read(move |connection| facts(connection, log_bytes)).await
+        self.search(move |connection| facts(connection, log_bytes)).await
     }
 
     async fn create_backup(&self, now: Timestamp) -> Result<Backup> {

@@ -149,6 +149,15 @@ impl SqliteStore {
         self.shared.readers.ask(ask).await
     }
 
+    async fn search<T, F>(&self, question: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let ask = |connection: &Connection| question(connection).map_err(|e| store_error(&e));
+        self.shared.readers.search(ask).await
+    }
+
     /// What is in flight, when that is asked for: only the writer knows.
     async fn flights_of(&self, filter: &DeliveryFilter) -> Result<Option<Vec<i64>>> {
         if filter.state.as_deref() != Some("in_flight") {
@@ -258,7 +267,7 @@ impl Store for SqliteStore {
         let ask = move |connection: &Connection| {
             events::events(connection, &filter, &page, search::Budget::PAGE)
         };
-        self.shared.readers.ask(ask).await
+        self.shared.readers.search(ask).await
     }
 
     async fn event(&self, uid: EventUid) -> Result<Option<EventRow>> {
@@ -294,7 +303,7 @@ impl Store for SqliteStore {
         let ask = move |connection: &Connection| {
             deliveries::deliveries(connection, &filter, &page, flights, search::Budget::PAGE)
         };
-        self.shared.readers.ask(ask).await
+        self.shared.readers.search(ask).await
     }
 
     async fn events_exceed(&self, filter: EventFilter, count: usize) -> Result<bool> {
@@ -305,7 +314,7 @@ impl Store for SqliteStore {
             let ask = move |connection: &Connection| {
                 events::find(connection, &filter, place, search::Budget::PAGE)
             };
-            extent.add(&self.read(ask).await?);
+            extent.add(&self.search(ask).await?);
         }
         Ok(extent.is_exceeded())
     }
@@ -319,7 +328,7 @@ impl Store for SqliteStore {
             let ask = move |connection: &Connection| {
                 deliveries::find(connection, &filter, flights, place, search::Budget::PAGE)
             };
-            extent.add(&self.read(ask).await?);
+            extent.add(&self.search(ask).await?);
         }
         Ok(extent.is_exceeded())
     }
@@ -333,7 +342,7 @@ impl Store for SqliteStore {
     }
 
     async fn figures(&self, ask: FigureAsk) -> Result<Vec<FigureRow>> {
-        self.read(move |connection| figures::figures(connection, ask)).await
+        self.search(move |connection| figures::figures(connection, ask)).await
     }
 
     async fn settings(&self, layer: &str) -> Result<Option<SavedSettings>> {
@@ -419,7 +428,7 @@ impl Store for SqliteStore {
 
     async fn audit(&self, filter: AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
         let ask = move |connection: &Connection| history::audit(connection, &filter, &page);
-        self.shared.readers.ask(ask).await
+        self.shared.readers.search(ask).await
     }
 
     async fn retain(&self, rule: RetentionRule) -> Result<Retained> {

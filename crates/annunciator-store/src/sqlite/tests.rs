@@ -1,6 +1,7 @@
 //! What SQLite alone can break: files, locks, versions, failing disks, sizes.
 
 mod disk;
+mod searches;
 
 use std::path::Path;
 use std::sync::Arc;
