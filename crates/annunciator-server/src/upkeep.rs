@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_settings::settings;
-use annunciator_store::RetentionRule;
+use annunciator_store::{AUDIT_MAX, RetentionRule};
 use tokio_util::sync::CancellationToken;
 
 use crate::shared::Shared;
@@ -87,13 +87,14 @@ pub async fn retain(shared: &Shared) {
                 settings.critical_days,
             ],
             events_max: u64::from(settings.events_max),
+            audit_max: AUDIT_MAX,
             step_max: STEP_MAX,
         };
         match shared.store.retain(rule).await {
             Ok(done) if done.has_more => {}
             Ok(_) => return,
             Err(error) => {
-                tracing::warn!(%error, "cannot remove old events");
+                tracing::warn!(%error, "cannot remove what is old");
                 return;
             }
         }

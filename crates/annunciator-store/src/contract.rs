@@ -116,6 +116,7 @@ pub const PROMISES: &[Promise] = promises![
     retention::a_term_of_its_own_goes_before_that_of_the_severity,
     retention::the_cap_takes_the_oldest_finished_events,
     retention::an_unfinished_event_is_never_removed,
+    retention::the_oldest_audit_lines_go_beyond_the_bound,
     retention::a_removed_event_leaves_nothing,
     retention::a_closed_store_says_so,
 ];

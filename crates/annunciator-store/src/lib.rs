@@ -45,8 +45,9 @@ pub use queue::{
     Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
 };
 pub use records::{
-    AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KeptText, NewAudit, REVISIONS_MAX,
-    Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
+    AUDIT_MAX, AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KeptText, NewAudit,
+    REVISIONS_MAX, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
+    StoreHealth, TokenRecord,
 };
 pub use roles::{ROLES_MAX, RoleDeletion, RoleRecord, Roles};
 pub use saved_views::{SavedView, SavedViews, VIEWS_PER_USER_MAX};
@@ -190,8 +191,8 @@ pub trait Store:
 
     // ---- upkeep ----------------------------------------------------------------------------
 
-    /// Removes what the storage terms and the cap no longer keep, in small steps (spec 2.4), and
-    /// figures older than [`FIGURES_KEPT_MS`].
+    /// Removes what the storage terms and the cap no longer keep, in small steps (spec 2.4),
+    /// figures older than [`FIGURES_KEPT_MS`], and the oldest lines of the audit log.
     async fn retain(&self, rule: RetentionRule) -> Result<Retained>;
     /// Whether it can be written to, and how much room is left.
     async fn health(&self) -> StoreHealth;

@@ -124,6 +124,9 @@ pub struct AuditEntry {
     pub entry: NewAudit,
 }
 
+/// Most entries of the audit log that are kept.
+pub const AUDIT_MAX: u64 = 1_000_000;
+
 /// Which entries of the audit log; every field that is set must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -144,6 +147,8 @@ pub struct RetentionRule {
     pub term_days: [u32; 4],
     /// Most finished events that are kept.
     pub events_max: u64,
+    /// Most entries of the audit log that are kept; the oldest go first.
+    pub audit_max: u64,
     /// Most events that one call removes.
     pub step_max: usize,
 }

@@ -22,7 +22,7 @@ pub async fn entries(
     shared.store.audit(filter, page).await.map_err(AdminError::Store)
 }
 
-/// Whether more entries than this match: they are numbered and never removed.
+/// Whether more entries than this match: they are numbered from 1, so a small number says no.
 ///
 /// # Errors
 /// What the store answers.

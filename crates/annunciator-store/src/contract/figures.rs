@@ -80,7 +80,13 @@ pub(super) async fn figures_are_summed_over_steps_and_forgotten_in_time(store: &
     assert_eq!(sums(hour, START, end).await, [(-30, 4), (30, 1)], "begins with its hour");
     assert_eq!(sums(BUCKET_MS, START.plus_ms(hour / 2), end).await, [(30, 1)]);
     assert_eq!(sums(BUCKET_MS, START, START.plus_ms(BUCKET_MS)).await, [(0, 2)]);
-    let rule = |now| RetentionRule { now, term_days: [3_650; 4], events_max: 1_000, step_max: 100 };
+    let rule = |now| RetentionRule {
+        now,
+        term_days: [3_650; 4],
+        events_max: 1_000,
+        audit_max: 1_000,
+        step_max: 100,
+    };
     let kept = START.plus_ms(FIGURES_KEPT_MS);
     store.retain(rule(kept)).await.expect("retained");
     assert_eq!(sums(BUCKET_MS, START, end).await.len(), 4);

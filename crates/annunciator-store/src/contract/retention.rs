@@ -3,15 +3,16 @@
 use annunciator_core::{Event, EventUid, Severity, Timestamp};
 
 use super::samples::{
-    START, accept, claim_all, commit, deliver, delivery_id_of, enqueue, event, first_page,
-    in_flight, notification_id_of, queued, uid_of,
+    START, accept, all_at_once, audit, claim_all, commit, deliver, delivery_id_of, enqueue, event,
+    first_page, in_flight, notification_id_of, queued, uid_of,
 };
-use crate::{EventFilter, PlanCommit, PlanVerdict, RetentionRule, Store, StoreError};
+use crate::{AuditFilter, EventFilter, PlanCommit, PlanVerdict, RetentionRule, Store, StoreError};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 fn rule(now: Timestamp) -> RetentionRule {
-    RetentionRule { now, term_days: [30, 90, 180, 180], events_max: 1000, step_max: 100 }
+    let term_days = [30, 90, 180, 180];
+    RetentionRule { now, term_days, events_max: 1000, audit_max: 1000, step_max: 100 }
 }
 
 async fn removed(store: &dyn Store, rule: RetentionRule) -> u64 {
@@ -139,4 +140,29 @@ pub(super) async fn a_closed_store_says_so(store: &dyn Store) {
     assert!(matches!(store.claim_events(1).await, Err(StoreError::Closed)));
     assert!(matches!(store.event(uid_of(1)).await, Err(StoreError::Closed)));
     assert!(!store.health().await.writable);
+}
+
+pub(super) async fn the_oldest_audit_lines_go_beyond_the_bound(store: &dyn Store) {
+    let numbers = || async {
+        let page = store.audit(AuditFilter::default(), first_page()).await.expect("read");
+        page.rows.into_iter().map(|row| row.number).collect::<Vec<_>>()
+    };
+    for _ in 0..5 {
+        store.note(audit("settings.save")).await.expect("noted");
+    }
+    for (audit_max, expected) in [(9, vec![5, 4, 3, 2, 1]), (5, vec![5, 4, 3, 2, 1])] {
+        removed(store, RetentionRule { audit_max, ..rule(START) }).await;
+        assert_eq!(numbers().await, expected, "{audit_max}");
+    }
+    removed(store, RetentionRule { audit_max: 3, ..rule(START) }).await;
+    assert_eq!(numbers().await, [5, 4, 3]);
+    store.note(audit("settings.save")).await.expect("noted");
+    assert_eq!(numbers().await, [6, 5, 4, 3], "a number is used once");
+
+    // More than one step removes: there is an end all the same.
+    for noted in all_at_once((0..1_010).map(|_| store.note(audit("settings.save")))).await {
+        noted.expect("noted");
+    }
+    removed(store, RetentionRule { audit_max: 2, ..rule(START) }).await;
+    assert_eq!(numbers().await, [1_016, 1_015]);
 }

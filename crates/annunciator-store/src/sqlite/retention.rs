@@ -20,6 +20,8 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 const SCAN_MAX: usize = 20_000;
 /// Most idempotency keys that one step removes.
 const KEYS_MAX: usize = 5_000;
+/// Most lines of the audit log that one step removes.
+const LINES_MAX: usize = 1_000;
 /// Events are stored nearly in the order of their registration; a clock that was set may disturb
 /// it by this much before the sweep would stop too early.
 const DISORDER_MS: i64 = 3 * DAY_MS;
@@ -40,7 +42,9 @@ pub(super) fn retain(
 ) -> std::result::Result<Retained, Trouble> {
     let mut sweep = std::mem::take(&mut session.sweep);
     let connection = &session.connection;
-    let keys_left = forget_keys(connection, rule.now)? | figures::forget(connection, rule.now)?;
+    let small_left = forget_keys(connection, rule.now)?
+        | figures::forget(connection, rule.now)?
+        | forget_audit(connection, rule.audit_max)?;
     let mut removed = 0;
     let mut has_more = sweep_terms(connection, &mut sweep, rule, &mut removed)?;
     if !has_more && removed < rule.step_max {
@@ -48,7 +52,7 @@ pub(super) fn retain(
     }
     session.sweep = sweep;
     let events_removed = u64::try_from(removed).unwrap_or(u64::MAX);
-    Ok(Retained { events_removed, has_more: has_more || keys_left })
+    Ok(Retained { events_removed, has_more: has_more || small_left })
 }
 
 fn forget_keys(connection: &Connection, now: Timestamp) -> Result<bool> {
@@ -58,6 +62,17 @@ fn forget_keys(connection: &Connection, now: Timestamp) -> Result<bool> {
         (now.0.saturating_sub(IDEMPOTENCY_MS), KEYS_MAX),
     )?;
     Ok(count == KEYS_MAX)
+}
+
+/// Removes the oldest lines over the bound; they are numbered without holes, but for what was undone.
+fn forget_audit(connection: &Connection, count_max: u64) -> Result<bool> {
+    let count = connection.execute(
+        "DELETE FROM audit WHERE number IN
+           (SELECT number FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?1
+            ORDER BY number LIMIT ?2)",
+        (i64::try_from(count_max).unwrap_or(i64::MAX), LINES_MAX),
+    )?;
+    Ok(count == LINES_MAX)
 }
 
 /// Removes what is past its term; true when it stopped before the end.

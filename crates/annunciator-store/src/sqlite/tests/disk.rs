@@ -178,7 +178,8 @@ async fn a_long_lease_is_known_again_after_the_files_were_opened_anew() {
     let store = open(dir.path());
     enqueue(&*store, 1, "a", 1, in_flight()).await;
     make_fail(&store, 0, 1);
-    let rule = RetentionRule { now: START, term_days: [9; 4], events_max: 9, step_max: 9 };
+    let rule =
+        RetentionRule { now: START, term_days: [9; 4], events_max: 9, audit_max: 9, step_max: 9 };
     assert!(store.retain(rule).await.is_err());
     let claimed = loop {
         match store.claim_due(ask(START.plus_ms(LEASE_MS - 1))).await {
