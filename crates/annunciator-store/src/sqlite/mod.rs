@@ -99,6 +99,7 @@ impl SqliteStore {
     fn open_measured(dir: &Path, measure: Measure) -> Result<Arc<Self>> {
         let lock = schema::lock(dir)?;
         let file = dir.join(schema::FILE_NAME);
+        schema::keep_private(&file)?;
         let shared = Arc::new(Shared {
             jobs: group::Jobs::default(),
             readers: readers::Readers::new(file.clone()),

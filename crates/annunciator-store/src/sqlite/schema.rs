@@ -106,6 +106,35 @@ pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<()>
     Ok(())
 }
 
+/// Makes the database a file of its owner alone, and the files beside it.
+///
+/// Must come before the first connection: closing a file gives up the locks of SQLite on it.
+/// SQLite gives the log and its index the mode of the database
+/// (<https://www.sqlite.org/tempfiles.html>); what an older version or a copy left is corrected.
+pub(super) fn keep_private(file: &Path) -> Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let io = |what: &str, path: &Path, error: &std::io::Error| {
+        StoreError::Io(format!("{what} `{}`: {error}", path.display()))
+    };
+    let made = OpenOptions::new().create(true).append(true).mode(0o600).open(file);
+    drop(made.map_err(|error| io("cannot open", file, &error))?);
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = file.as_os_str().to_owned();
+        path.push(suffix);
+        let path = Path::new(&path);
+        let Ok(facts) = std::fs::metadata(path) else { continue };
+        let mode = facts.permissions().mode() & 0o777;
+        if mode & 0o077 == 0 {
+            continue;
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))
+            .map_err(|error| io("cannot take from others", path, &error))?;
+        let mode = format!("{mode:o}");
+        tracing::warn!(file = %path.display(), %mode, "others could read the store; corrected");
+    }
+    Ok(())
+}
+
 /// Takes the folder for this process, until the file is dropped.
 pub(super) fn lock(dir: &Path) -> Result<File> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use annunciator_core::DeliveryState;
 
-use super::{folder, open};
+use super::{FILE_NAME, copy_of, folder, open};
 use crate::contract::samples::{
     LEASE_MS, START, accept, ask, claim_all, commit, deliver, enqueue, event, in_flight, planned,
     settlement, uid_of,
@@ -190,4 +190,35 @@ async fn a_long_lease_is_known_again_after_the_files_were_opened_anew() {
     assert!(claimed.orders.is_empty(), "its owner is alive");
     assert_eq!(claimed.next_due_at, Some(START.plus_ms(LEASE_MS)));
     assert_eq!(claim_all(&*store, START.plus_ms(LEASE_MS)).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_files_are_their_owners_alone_whatever_the_folder_says() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = folder();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let modes = || {
+        let suffixes = ["", "-wal", "-shm"];
+        suffixes.map(|suffix| {
+            let file = data.join(format!("{FILE_NAME}{suffix}"));
+            let facts = std::fs::metadata(file).unwrap();
+            format!("{:o}", facts.permissions().mode() & 0o777)
+        })
+    };
+    let store = open(&data);
+    accept(&*store, vec![event(1)]).await;
+    assert_eq!(modes(), ["600"; 3]);
+    // As a version left them that did not care.
+    let left = copy_of(&data);
+    drop(store);
+    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")] {
+        std::fs::copy(left.path().join(&name), data.join(&name)).unwrap();
+        let others = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(data.join(&name), others).unwrap();
+    }
+    let store = open(&data);
+    assert!(store.event(uid_of(1)).await.unwrap().is_some());
+    assert_eq!(modes(), ["600"; 3]);
 }
