@@ -424,6 +424,8 @@ impl RunningServer {
         shared.ready.store(false, Ordering::Release);
         self.stop_listening.cancel();
         self.stop_planning.cancel();
+        // Nobody waits for the copy of a large store to stop a server.
+        shared.store.stop_backups();
         shared.dispatcher.drain(DRAIN_ATTEMPTS).await;
         if tokio::time::timeout(DRAIN_COMMITS, shared.tasks.finish()).await.is_err() {
             tracing::warn!("some tasks did not end in time");

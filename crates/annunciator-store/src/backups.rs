@@ -3,7 +3,7 @@
 use annunciator_core::Timestamp;
 use async_trait::async_trait;
 
-use crate::Result;
+use crate::{NewAudit, Result};
 
 /// What a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +43,20 @@ pub trait Backups: Send + Sync + 'static {
 
     /// Makes a consistent copy beside the store, for its owner alone; writers do not wait for it.
     ///
+    /// The audit line, whose target becomes the copy's name, is on the disk before the copy is kept.
+    ///
     /// # Errors
     /// [`crate::StoreError::Busy`] while another one is made, [`crate::StoreError::Full`] when it
-    /// would use the reserve of the disk.
-    async fn create_backup(&self, now: Timestamp) -> Result<Backup>;
+    /// would use the reserve of the disk, [`crate::StoreError::Closed`] after
+    /// [`Backups::stop_backups`].
+    async fn create_backup(&self, audit: NewAudit) -> Result<Backup>;
+
+    /// Ends the copy that is being made, and lets no other begin: the server stops. Does not wait.
+    fn stop_backups(&self);
 
     /// The copies, the newest first, at most 1,000.
     async fn backups(&self) -> Result<Vec<Backup>>;
 
-    /// Removes a copy; false when there is none of that name.
-    async fn delete_backup(&self, name: &str) -> Result<bool>;
+    /// Removes a copy, after its audit line; false when there is none of that name.
+    async fn delete_backup(&self, name: &str, audit: NewAudit) -> Result<bool>;
 }

@@ -10,15 +10,17 @@ use crate::shared::Shared;
 /// Makes a copy; events are taken and mail goes out meanwhile.
 ///
 /// # Errors
-/// Another one is being made; the disk has no room.
+/// Another one is being made; the disk has no room; the server stops.
 pub async fn create(shared: &Shared, author: &str) -> Result<Backup, AdminError> {
-    let made = shared.store.create_backup(shared.clock.now()).await;
-    let made = made.map_err(|error| match error {
+    let made = shared.store.create_backup(line(shared, author, "backup.create", "")).await;
+    made.map_err(|error| match error {
         StoreError::Busy(reason) => AdminError::Conflict(format!("{reason}: ask again later.")),
+        StoreError::Closed => {
+            let words = "The server stops, so no backup was made: ask again when it is back.";
+            AdminError::Unavailable(words.to_owned())
+        }
         other => AdminError::Store(other),
-    })?;
-    note(shared, author, "backup.create", &made.name).await?;
-    Ok(made)
+    })
 }
 
 /// The copies, the newest first.
@@ -34,19 +36,19 @@ pub async fn list(shared: &Shared) -> Result<Vec<Backup>, AdminError> {
 /// # Errors
 /// None of that name.
 pub async fn delete(shared: &Shared, name: &str, author: &str) -> Result<(), AdminError> {
-    if !shared.store.delete_backup(name).await? {
+    let audit = line(shared, author, "backup.delete", name);
+    if !shared.store.delete_backup(name, audit).await? {
         return Err(AdminError::NotFound("There is no backup of this name.".to_owned()));
     }
-    note(shared, author, "backup.delete", name).await
+    Ok(())
 }
 
-async fn note(shared: &Shared, author: &str, action: &str, name: &str) -> Result<(), AdminError> {
-    let audit = NewAudit {
+fn line(shared: &Shared, author: &str, action: &str, target: &str) -> NewAudit {
+    NewAudit {
         at: shared.clock.now(),
         author: author.to_owned(),
         action: action.to_owned(),
-        target: name.to_owned(),
+        target: target.to_owned(),
         detail: "{}".to_owned(),
-    };
-    shared.store.note(audit).await.map_err(AdminError::Store)
+    }
 }

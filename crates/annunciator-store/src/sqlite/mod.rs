@@ -60,11 +60,11 @@ use self::search::Extent;
 use self::session::Session;
 use self::writer::Shared;
 use crate::{
-    Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, ClaimAsk, ClaimedOrder, Claims,
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, FigureAsk, FigureRow,
-    KeptText, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification, QueueCounts,
-    Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
-    Settlement, Store, StoreError, StoreHealth, TokenRecord,
+    Accept, Acceptance, AuditEntry, AuditFilter, Backups as _, CertificateRecord, ClaimAsk,
+    ClaimedOrder, Claims, DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow,
+    FigureAsk, FigureRow, KeptText, NewAudit, Operated, Page, Paged, PlanCommit,
+    PlannedNotification, QueueCounts, Requeue, Result, Retained, RetentionRule, SavedSettings,
+    SettingsChange, SettingsSave, Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
 
 /// A store in a folder of its own.
@@ -107,6 +107,7 @@ impl SqliteStore {
             room: Room::new(measure),
             flights: 0.into(),
             backup: Mutex::new(()),
+            are_backups_stopped: false.into(),
             ailment: Mutex::new(None),
             #[cfg(test)]
             faults: writer::Faults::default(),
@@ -169,6 +170,7 @@ impl SqliteStore {
     }
 
     fn end_threads(&self) -> Option<Threads> {
+        self.stop_backups();
         self.shared.jobs.close();
         self.threads.lock().expect("no panic while held").take()
     }

@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub(super) flights: AtomicU64,
     /// Held while a backup is made.
     pub(super) backup: Mutex<()>,
+    /// Whether the one that is made shall end, and no other begin.
+    pub(super) are_backups_stopped: AtomicBool,
     /// Why nothing can be written now; none when it can.
     pub(super) ailment: Mutex<Option<StoreError>>,
     #[cfg(test)]
