@@ -6,7 +6,7 @@
 
 use annunciator_api_types::{FieldError, KeyDownloadRequest};
 use annunciator_certificates::{CertificateObject, PASSWORD_BYTES_MAX};
-use annunciator_store::NewAudit;
+use annunciator_store::{ADMINISTRATOR, NewAudit};
 use openssl::pkey::PKey;
 use openssl::symm::Cipher;
 use zeroize::Zeroizing;
@@ -19,7 +19,7 @@ use crate::throttle::Counter;
 /// Gives the key.
 ///
 /// # Errors
-/// [`AdminError::Forbidden`] without the proof, [`AdminError::Throttled`] after too many wrong
+/// [`AdminError::Forbidden`] to another role or without the proof, [`AdminError::Throttled`] after too many wrong
 /// ones, no such object, an object without a key or with one that does not open.
 pub async fn run(
     shared: &Shared,
@@ -72,6 +72,10 @@ async fn check_proof(
     caller: &Identity,
     credential: &str,
 ) -> Result<(), AdminError> {
+    if caller.role != ADMINISTRATOR {
+        let words = "A key is given only to an administrator: ask one to download it.";
+        return Err(AdminError::Forbidden(words.to_owned()));
+    }
     // A form that was not filled in is no guess.
     let is_proven = match &caller.credential {
         Credential::Local => true,

@@ -89,6 +89,14 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
         anna.send(site, "POST", &path, &json!({ "credential": credential })).status
     };
     assert_eq!([show(""), show(&own), show(PASSWORD)], [403, 403, 200]);
+    // The right to manage certificates is not enough.
+    let keeper = json!({"rights": ["manage_certificates"]});
+    drop(answer(site.server.client().put("/api/v1/roles/keeper", &keeper)).expect_status(200));
+    make_user(site, "keeper", "keeper");
+    let keeper = Browser::of(site, "keeper");
+    assert_eq!(keeper.status(site, &format!("/api/v1/certificates/{id}")), 200);
+    let refused = keeper.send(site, "POST", &path, &json!({ "credential": PASSWORD }));
+    assert!(refused.expect_status(403).text().contains("only to an administrator"));
     // Over the owner's socket the system vouches for who asks.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
@@ -103,7 +111,7 @@ fn expect_guarded_key(site: &Site, id: &str, expected: &[u8]) {
         entries.iter().filter(|entry| entry["action"] == action).count()
     };
     assert_eq!(count("certificate.download_key"), 5);
-    assert_eq!(count("certificate.download_key.refused"), 9);
+    assert_eq!(count("certificate.download_key.refused"), 10);
 }
 
 #[test]
