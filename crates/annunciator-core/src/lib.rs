@@ -54,5 +54,5 @@ pub use notification::{
 };
 pub use outcome::{Failure, FailureScope, Outcome, Stage};
 pub use status::{EnhancedStatus, ReplyCode};
-pub use text::{ellipsize, mask_address, one_line};
+pub use text::{ellipsize, is_dots, is_hidden, mask_address, one_line};
 pub use time::{Clock, SleepFuture, Timestamp};

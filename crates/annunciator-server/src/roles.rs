@@ -80,6 +80,19 @@ impl Right {
     pub fn named(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|right| right.as_str() == word)
     }
+
+    /// The right without which this one is of no use: nobody changes what they cannot see.
+    #[must_use]
+    pub fn needs(self) -> Option<Self> {
+        match self {
+            Self::OperateDeliveries => Some(Self::ReadLedger),
+            Self::Explain => Some(Self::ReadEvents),
+            Self::ChangeSettings | Self::SendTestMessage => Some(Self::ReadSettings),
+            Self::ManageSilences => Some(Self::ReadSilences),
+            Self::ManageBackups => Some(Self::ReadStatus),
+            _ => None,
+        }
+    }
 }
 
 /// A set of rights.
@@ -226,6 +239,16 @@ mod tests {
             assert_eq!(Right::named(right.as_str()), Some(*right));
         }
         assert_eq!(Right::named("everything"), None);
+    }
+
+    #[test]
+    fn the_built_in_roles_have_what_their_rights_need() {
+        for role in Role::ALL {
+            for needed in built_in(role).iter().filter_map(Right::needs) {
+                assert!(may(role, needed), "{role:?} lacks {needed:?}");
+                assert_eq!(needed.needs(), None, "what is needed stands by itself");
+            }
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use annunciator_api_types::{FieldError, NewToken, NewTokenRequest, TokenView};
-use annunciator_core::Timestamp;
+use annunciator_core::{Timestamp, is_hidden};
 use annunciator_store::{NewAudit, Store, StoreError, TokenRecord};
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -194,6 +194,12 @@ impl TokenBook {
         Ok(deleted)
     }
 
+    /// The role of a token.
+    #[must_use]
+    pub fn role_of(&self, id: &str) -> Option<String> {
+        self.entries.load().get(id).map(|entry| entry.record.role.clone())
+    }
+
     /// How many tokens have a role.
     #[must_use]
     pub fn count_of_role(&self, role: &str) -> usize {
@@ -234,10 +240,10 @@ impl TokenBook {
         let mut errors = Vec::new();
         if record.name.is_empty()
             || record.name.chars().count() > NAME_CHARS_MAX
-            || record.name.chars().any(char::is_control)
+            || record.name.chars().any(is_hidden)
         {
             let detail =
-                format!("must be 1 to {NAME_CHARS_MAX} characters without control characters");
+                format!("must be 1 to {NAME_CHARS_MAX} characters, none of them invisible");
             errors.push(FieldError::new("/name", "format", detail));
         }
         if record.expires_at.is_some_and(|end| end <= now) {

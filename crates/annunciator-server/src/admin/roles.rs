@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use annunciator_api_types::{FieldError, RightView, Role, RoleInput, RoleList, RoleView};
+use annunciator_core::{is_dots, is_hidden};
 use annunciator_store::{NewAudit, ROLES_MAX, RoleDeletion, RoleRecord};
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ pub async fn list(shared: &Shared) -> Result<RoleList, AdminError> {
 /// Makes a role, or gives it other rights; at once for everybody who has it.
 ///
 /// # Errors
-/// A built-in name; words that are no rights; rights beyond one's own; too many roles.
+/// A built-in name; words that are no rights; a right without the one it needs; rights beyond one's own; too many roles.
 pub async fn put(
     shared: &Shared,
     name: &str,
@@ -89,23 +90,36 @@ fn read(name: &str, input: &RoleInput) -> Result<Rights, AdminError> {
     }
     let is_name = (1..=NAME_CHARS_MAX).contains(&name.chars().count())
         && name.trim() == name
-        && !name.chars().any(|c| c.is_control() || c == '/');
+        && name.chars().all(|c| c.is_alphanumeric() && !is_hidden(c) || " .-_@".contains(c))
+        && !is_dots(name);
     if !is_name {
-        let detail = format!("must be 1 to {NAME_CHARS_MAX} characters without `/`");
+        let detail = format!(
+            "must be 1 to {NAME_CHARS_MAX} letters, digits, blanks, `.`, `-`, `_`, `@`, not `.` or \
+             `..`"
+        );
         errors.push(FieldError::new("/name", "format", detail));
     }
     let known: Vec<&str> = Right::ALL.iter().map(|right| right.as_str()).collect();
     let mut rights = Vec::new();
     for (at, word) in input.rights.iter().enumerate().take(1_000) {
         match Right::named(word) {
-            Some(right) => rights.push(right),
+            Some(right) => rights.push((at, right)),
             None => {
                 let detail = unknown_name(word, &known);
                 errors.push(FieldError::new(format!("/rights/{at}"), "one_of", detail));
             }
         }
     }
-    if errors.is_empty() { Ok(Rights::of(rights)) } else { Err(AdminError::Invalid(errors)) }
+    let set = Rights::of(rights.iter().map(|(_, right)| *right));
+    for (at, right) in rights {
+        if let Some(needed) = right.needs().filter(|needed| !set.have(*needed)) {
+            let (this, needed) = (right.as_str(), needed.as_str());
+            let detail = format!("is of use only with {needed}: give the role {needed} too");
+            let pointer = format!("/rights/{at}");
+            errors.push(FieldError::new(pointer, "needs_right", format!("{this} {detail}")));
+        }
+    }
+    if errors.is_empty() { Ok(set) } else { Err(AdminError::Invalid(errors)) }
 }
 
 /// Deletes a role that nobody has.

@@ -3,6 +3,7 @@
 //! Knows nothing of: HTTP, what a query says.
 
 use annunciator_api_types::{FieldError, SavedViewInput, SavedViewList, SavedViewView};
+use annunciator_core::{is_dots, is_hidden};
 use annunciator_store::{NewAudit, SavedView, VIEWS_PER_USER_MAX};
 use serde_json::{Value, json};
 
@@ -50,8 +51,11 @@ pub async fn put(
     let mut errors = Vec::new();
     for (pointer, text) in [("/page", page), ("/name", name)] {
         let chars = text.chars().count();
-        if !(1..=NAME_CHARS_MAX).contains(&chars) || text.chars().any(char::is_control) {
-            let detail = format!("must be 1 to {NAME_CHARS_MAX} characters on one line");
+        if !(1..=NAME_CHARS_MAX).contains(&chars) || text.chars().any(is_hidden) || is_dots(text) {
+            let detail = format!(
+                "must be 1 to {NAME_CHARS_MAX} characters on one line, none of them invisible, \
+                 not `.` or `..`"
+            );
             errors.push(FieldError::new(pointer, "format", detail));
         }
     }

@@ -45,10 +45,14 @@ pub async fn create(
 /// Deletes a token; it is of no use from then on.
 ///
 /// # Errors
-/// None of that id.
-pub async fn delete(shared: &Shared, id: &str, author: &str) -> Result<(), AdminError> {
+/// None of that id; one whose role may do more than the caller's.
+pub async fn delete(shared: &Shared, id: &str, caller: &Identity) -> Result<(), AdminError> {
     let now = shared.clock.now();
-    let deleted = shared.tokens.delete(shared.store.as_ref(), id, author, now).await;
+    let _steady = shared.roles.steady().await;
+    if let Some(role) = shared.tokens.role_of(id) {
+        users::check_reach(shared, caller, &role)?;
+    }
+    let deleted = shared.tokens.delete(shared.store.as_ref(), id, &caller.name, now).await;
     if deleted.map_err(AdminError::Store)? {
         Ok(())
     } else {

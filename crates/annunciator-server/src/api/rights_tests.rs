@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use annunciator_api_types::Role;
 
 use super::*;
+use crate::roles::Rights;
 
 /// Which callers an operation has: nobody in particular, or administrator, operator, viewer, ingest;
 /// and whether it is for users alone.
@@ -133,6 +134,138 @@ fn every_operation_is_for_the_roles_of_this_table() {
     let found = OPERATIONS.map(|row| (format!("{} {}", row.method, row.path), callers(&row)));
     let found = found.each_ref().map(|(name, callers)| (name.as_str(), *callers));
     assert_eq!(found, EXPECTED);
+}
+
+/// What a role with this right alone may call, beyond what is open or for everybody who is known.
+const BY_RIGHT: &[(Right, &[&str])] = &[
+    (Right::SubmitEvents, &["POST /api/v1/events"]),
+    (
+        Right::ReadEvents,
+        &[
+            "GET /api/v1/events",
+            "GET /api/v1/events/export",
+            "GET /api/v1/events/{id}",
+            "GET /api/v1/event-types",
+        ],
+    ),
+    (
+        Right::ReadLedger,
+        &[
+            "GET /api/v1/deliveries",
+            "GET /api/v1/deliveries/export",
+            "GET /api/v1/deliveries/{id}",
+            "GET /api/v1/notifications/{id}",
+            "GET /api/v1/notifications/{id}/message",
+        ],
+    ),
+    (
+        Right::OperateDeliveries,
+        &[
+            "POST /api/v1/deliveries/retry",
+            "POST /api/v1/deliveries/cancel",
+            "POST /api/v1/deliveries/{id}/resend",
+        ],
+    ),
+    (
+        Right::ReadStatus,
+        &["GET /api/v1/status", "GET /api/v1/statistics", "GET /api/v1/system", "GET /metrics"],
+    ),
+    (
+        Right::ReadSettings,
+        &[
+            "GET /api/v1/settings",
+            "GET /api/v1/settings/definitions",
+            "GET /api/v1/settings/presets",
+            "GET /api/v1/settings/templates",
+            "GET /api/v1/settings/history",
+            "POST /api/v1/settings/preview",
+            "GET /api/v1/overrides",
+            "GET /api/v1/application-settings",
+            "POST /api/v1/effective",
+            "GET /api/v1/policies",
+            "GET /api/v1/policies/{name}",
+            "GET /api/v1/device-groups",
+            "POST /api/v1/replay",
+            "GET /api/v1/settings/document",
+            "GET /api/v1/settings/revisions/{revision}",
+        ],
+    ),
+    (Right::Explain, &["POST /api/v1/explain"]),
+    (
+        Right::ChangeSettings,
+        &[
+            "PATCH /api/v1/settings",
+            "PATCH /api/v1/overrides",
+            "DELETE /api/v1/application-settings/{application}/{device}",
+            "PUT /api/v1/policies/{name}",
+            "DELETE /api/v1/policies/{name}",
+            "POST /api/v1/device-groups",
+            "DELETE /api/v1/device-groups/{path}",
+            "PUT /api/v1/settings/document",
+            "POST /api/v1/settings/rollback",
+        ],
+    ),
+    (Right::SendTestMessage, &["POST /api/v1/test-message"]),
+    (
+        Right::ReadSilences,
+        &["GET /api/v1/silences", "POST /api/v1/silences/preview", "GET /api/v1/silences/{id}"],
+    ),
+    (
+        Right::ManageSilences,
+        &["POST /api/v1/silences", "PATCH /api/v1/silences/{id}", "POST /api/v1/silences/{id}/end"],
+    ),
+    (
+        Right::ManageCertificates,
+        &[
+            "GET /api/v1/certificates",
+            "POST /api/v1/certificates",
+            "GET /api/v1/certificates/{id}",
+            "PUT /api/v1/certificates/{id}",
+            "DELETE /api/v1/certificates/{id}",
+            "GET /api/v1/certificates/{id}/pem",
+            "POST /api/v1/certificates/{id}/key",
+        ],
+    ),
+    (
+        Right::ManageTokens,
+        &["GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{id}"],
+    ),
+    (
+        Right::ManageUsers,
+        &[
+            "GET /api/v1/users",
+            "POST /api/v1/users",
+            "GET /api/v1/users/{name}",
+            "PATCH /api/v1/users/{name}",
+            "DELETE /api/v1/users/{name}",
+            "POST /api/v1/users/{name}/key",
+            "POST /api/v1/users/{name}/password",
+            "POST /api/v1/users/{name}/sign-out",
+            "GET /api/v1/roles",
+            "PUT /api/v1/roles/{name}",
+            "DELETE /api/v1/roles/{name}",
+        ],
+    ),
+    (Right::ReadAudit, &["GET /api/v1/audit", "GET /api/v1/audit/export"]),
+    (
+        Right::ManageBackups,
+        &["GET /api/v1/backups", "POST /api/v1/backups", "DELETE /api/v1/backups/{name}"],
+    ),
+];
+
+#[test]
+fn a_role_with_one_right_may_call_the_operations_of_this_table_alone() {
+    let rights: Vec<Right> = BY_RIGHT.iter().map(|(right, _)| *right).collect();
+    assert_eq!(rights, Right::ALL);
+    for (right, expected) in BY_RIGHT {
+        let role = Rights::of([*right]);
+        let calls = OPERATIONS.iter().filter(|row| match row.access {
+            Access::Open | Access::Anybody | Access::User => false,
+            Access::OpenOnLoopback(needed) | Access::Needs(needed) => role.have(needed),
+        });
+        let calls: Vec<String> = calls.map(|row| format!("{} {}", row.method, row.path)).collect();
+        assert_eq!(calls, *expected, "{right:?}");
+    }
 }
 
 #[test]

@@ -48,6 +48,6 @@ pub(super) async fn delete_token(
     caller: Caller,
     id: Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    tokens::delete(&state.0, &id.0, caller.author()).await?;
+    tokens::delete(&state.0, &id.0, caller.identity()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

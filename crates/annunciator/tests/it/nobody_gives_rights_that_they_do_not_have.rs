@@ -43,7 +43,7 @@ fn nobody_gives_rights_that_they_do_not_have() {
         ("POST", "users/boss/password", word.clone(), 409),
         ("POST", "users/boss/key", json!({}), 409),
         ("POST", "users/guest/password", word, 204),
-        ("PUT", "roles/staff", json!({"rights": ["change_settings", "manage_users"]}), 403),
+        ("PUT", "roles/staff", json!({"rights": ["read_settings", "manage_users"]}), 403),
         ("PUT", "roles/more", json!({"rights": ["read_audit"]}), 403),
         ("PUT", "roles/less", json!({"rights": ["read_ledger"]}), 200),
         ("PUT", "roles/viewer", json!({"rights": []}), 409),
@@ -55,6 +55,15 @@ fn nobody_gives_rights_that_they_do_not_have() {
     ] {
         assert_eq!(try_it(method, path, body.clone()), expected, "{method} {path} {body}");
     }
+    let tokens = site.get("/api/v1/tokens");
+    let id_of = |role: &str| {
+        let mut tokens = tokens["tokens"].as_array().unwrap().iter();
+        let found = tokens.find(|one| one["role"] == role).unwrap();
+        format!("tokens/{}", found["id"].as_str().unwrap())
+    };
+    assert_eq!(try_it("DELETE", &id_of("administrator"), Value::Null), 403);
+    assert_eq!(try_it("DELETE", &id_of("reader"), Value::Null), 204);
+    assert_eq!(try_it("DELETE", "tokens/none", Value::Null), 404);
     let root = site.get("/api/v1/users/root");
     assert_eq!((&root["role"], &root["blocked"]), (&json!("administrator"), &json!(false)));
 }
@@ -90,6 +99,53 @@ fn a_changed_role_holds_at_once_and_one_in_use_stays() {
     let id = tokens.find(|one| one["role"] == "auditor").unwrap()["id"].as_str().unwrap();
     drop(answer(client.delete(&format!("/api/v1/tokens/{id}"))).expect_status(204));
     drop(delete().expect_status(204));
+}
+
+#[test]
+fn a_role_is_refused_that_could_not_work_or_be_told_from_others() {
+    let site = Site::start();
+    let check = |name: &str, rights: &[&str], expected: &[(&str, &str)]| {
+        let answer = put_role(&site, name, rights);
+        if expected.is_empty() {
+            drop(answer.expect_status(200));
+            return;
+        }
+        let problem = answer.expect_status(422).json();
+        let expected = expected.iter().map(|(at, code)| ((*at).to_owned(), (*code).to_owned()));
+        assert_eq!(field_errors(&problem), expected.collect::<Vec<_>>(), "{name} {rights:?}");
+        let words = problem["errors"][0]["detail"].as_str().unwrap();
+        if problem["errors"][0]["code"] == "needs_right" {
+            assert!(words.contains(rights[0]) && words.contains("read_"), "{words}");
+        }
+    };
+    let format = [("/name", "format")];
+    check("Night%20shift%20%D0%AB-2", &["read_audit"], &[]);
+    check("%2E%2E%2E", &["read_audit"], &[]);
+    for name in ["%2E", "%2E%2E", "a%E2%80%AEb", "a%E2%80%8Bb", "a%E3%85%A4b", "a%3Cb", "a%20"] {
+        check(name, &["read_audit"], &format);
+    }
+    for (right, needed) in [
+        ("operate_deliveries", "read_ledger"),
+        ("explain", "read_events"),
+        ("change_settings", "read_settings"),
+        ("send_test_message", "read_settings"),
+        ("manage_silences", "read_silences"),
+        ("manage_backups", "read_status"),
+    ] {
+        check("lame", &[right], &[("/rights/0", "needs_right")]);
+        check("able", &[right, needed], &[]);
+    }
+    let views = ["ledger/%2E%2E", "%2E/x", "ledger/a%E2%80%AEb"];
+    make_user(&site, "root", "administrator");
+    let root = Browser::of(&site, "root");
+    for path in views {
+        let path = format!("/api/v1/views/{path}");
+        let answer = root.send(&site, "PUT", &path, &json!({"query": "q=a"}));
+        assert_eq!(answer.status, 422, "{path}");
+    }
+    let token = json!({"name": "a\u{202e}b", "role": "viewer"});
+    let refused = site.post("/api/v1/tokens", &token).expect_status(422).json();
+    assert_eq!(field_errors(&refused), [("/name".to_owned(), "format".to_owned())]);
 }
 
 #[test]
