@@ -7,8 +7,11 @@ use utoipa::ToSchema;
 /// Whether the first administrator is still to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetupView {
-    /// While there is no user.
+    /// While no administrator can sign in.
     pub needed: bool,
+    /// Whether there are users all the same, who may sign in.
+    #[serde(default)]
+    pub has_users: bool,
 }
 
 /// Makes the system administrator.

@@ -2,6 +2,11 @@
 //!
 //! Knows nothing of: how it was proven, what its role may do.
 
+/// What begins the owner of an identity that the owner's socket vouches for.
+pub const LOCAL_OWNER: &str = "local:";
+/// What begins the owner of a user's identity; no id of a token holds a colon.
+pub const USER_OWNER: &str = "user:";
+
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -37,7 +42,7 @@ impl Identity {
     pub fn of_user(user: &str, role: &str, sha256: [u8; 32]) -> Self {
         Self {
             name: author_of(user),
-            owner: format!("user:{}", user.to_ascii_lowercase()),
+            owner: format!("{USER_OWNER}{}", user.to_ascii_lowercase()),
             role: role.to_owned(),
             credential: Credential::Session { user: user.to_owned(), sha256 },
         }

@@ -22,6 +22,7 @@ fn user() -> UserRecord {
         full_name: String::new(),
         email: String::new(),
         role: "viewer".into(),
+        password_giver: None,
         password: Some("hash".into()),
         is_blocked: false,
         language: String::new(),

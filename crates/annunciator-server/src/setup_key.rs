@@ -2,13 +2,13 @@
 //!
 //! In: a key that somebody shows. Out: whether it is the one of this start.
 //! Only its hash is kept, in memory: the plain key stands in one line of the log. It ends with the
-//! first user.
+//! first administrator who can sign in.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::session_book::sha256_of_secret;
 
-/// The key of this start, while there is no user.
+/// The key of this start, while no administrator can sign in.
 #[derive(Default)]
 pub struct SetupKey(Mutex<Option<[u8; 32]>>);
 
@@ -18,7 +18,7 @@ impl SetupKey {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sha256_of_secret(key);
     }
 
-    /// There is a user: no key is taken any more.
+    /// An administrator can sign in: no key is taken any more.
     pub fn end(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_key_of_this_start_fits_and_only_until_there_is_a_user() {
+    fn only_the_key_of_this_start_fits_and_only_until_it_ends() {
         let key = SetupKey::default();
         let (right, wrong) = ("ab".repeat(32), "cd".repeat(32));
         assert!(!key.is_needed() && !key.fits(&right));

@@ -218,9 +218,10 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     })
 }
 
-/// A one-time key for the first administrator, while there is no user.
+/// A one-time key for the first administrator, while none can sign in.
 async fn begin_setup(shared: &Shared) -> Result<Option<Zeroizing<String>>, StartError> {
-    if !shared.store.users(alive(shared.clock.now())).await?.is_empty() {
+    let users = shared.store.users(alive(shared.clock.now())).await?;
+    if users.iter().any(|(user, _)| admin::users::is_able_administrator(user)) {
         return Ok(None);
     }
     let key = make_secret().map_err(|error| PasswordError::Failed(error.to_string()))?;
@@ -350,8 +351,8 @@ impl RunningServer {
         self.address
     }
 
-    /// Where the console is; while there is no user, the link that makes the administrator. It
-    /// holds a one-time key: show it to the owner alone.
+    /// Where the console is; while no administrator can sign in, the link that
+    /// makes one. It holds a one-time key: show it to the owner alone.
     #[must_use]
     pub fn console_link(&self) -> Zeroizing<String> {
         let RunningServer { address, scheme, .. } = self;

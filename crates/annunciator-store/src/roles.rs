@@ -40,7 +40,8 @@ pub trait Roles: Send + Sync + 'static {
     /// All roles by name.
     async fn roles(&self) -> Result<Vec<RoleRecord>>;
 
-    /// Stores a role; one of the same name is replaced. False when there are [`ROLES_MAX`] others.
+    /// Stores a role; one of the same name is replaced, and when the new one may do more, the
+    /// one-time keys of its users end. False when there are [`ROLES_MAX`] others.
     async fn put_role(&self, role: RoleRecord, audit: NewAudit) -> Result<bool>;
 
     /// Removes a role that nobody has.

@@ -27,6 +27,8 @@ pub struct UserRecord {
     pub role: String,
     /// The password's hash, in the PHC form; none until one is set.
     pub password: Option<String>,
+    /// Who gave the password; none when it is the user's own.
+    pub password_giver: Option<String>,
     /// Whether signing in is refused.
     pub is_blocked: bool,
     /// Language of the console, may be empty.
@@ -91,6 +93,9 @@ impl Alive {
 }
 
 /// What changes of a user; what is none stays.
+///
+/// A one-time key ends with a password, another role and a block: who has it was given no more
+/// than the user had then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserChange {
     /// Name for people.
@@ -109,7 +114,14 @@ pub struct UserChange {
     pub theme: Option<String>,
     /// The new password's hash; a one-time key is of no use then.
     pub password: Option<String>,
-    /// A new one-time key in place of the one before.
+    /// Who gave that password; none when it is the user's own.
+    pub password_giver: Option<String>,
+    /// The hash that must still be the password's, of a user who is not blocked.
+    pub proven: Option<String>,
+    /// Whether the password goes, without another in its place.
+    pub drops_password: bool,
+    /// A new one-time key in place of the one before. Without it, another role and a block end the
+    /// one that there is.
     pub key: Option<OneTimeKey>,
     /// Whether all sessions end.
     pub ends_sessions: bool,
@@ -124,12 +136,14 @@ pub enum UserOutcome {
     Done,
     /// There is no such user.
     NotFound,
-    /// There is one of that name already, or, for the first, any.
+    /// There is one of that name already, or, for the first, an administrator who can sign in.
     Exists,
     /// There are [`USERS_MAX`].
     Full,
     /// Nobody would be left who may do everything and can sign in.
     LastAdministrator,
+    /// What was proven no longer holds: the password is another, or the user is blocked.
+    Outdated,
 }
 
 /// Which sessions of a user end.
@@ -153,7 +167,7 @@ pub trait Users: Send + Sync + 'static {
     /// One user.
     async fn user(&self, name: &str) -> Result<Option<UserRecord>>;
 
-    /// Stores a new user; with `is_first` only when there is none at all.
+    /// Stores a new user; with `is_first` only when no administrator can sign in.
     async fn insert_user(
         &self,
         user: UserRecord,

@@ -59,7 +59,7 @@ async fn form(guest: Guest) -> Result<Response, Stop> {
         return Ok(lead_to(&guest, &next));
     }
     let setup: serde_json::Value = guest.try_get("/api/v1/setup").await.unwrap_or_default();
-    if setup["needed"] == true {
+    if setup["needed"] == true && setup["has_users"] != true {
         return Ok(lead_to(&guest, "/setup"));
     }
     let mut page = SignIn::of(&guest, next);

@@ -80,7 +80,9 @@ async fn check_proof(
     let is_proven = match &caller.credential {
         Credential::Local => true,
         _ if credential.is_empty() => false,
-        Credential::Session { user, .. } => sign_in::is_proven(shared, user, credential).await?,
+        Credential::Session { user, .. } => {
+            sign_in::prove(shared, user, credential).await?.is_some()
+        }
         Credential::Token(id) => is_token_shown(shared, id, credential)?,
     };
     if is_proven {

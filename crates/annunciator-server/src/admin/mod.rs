@@ -29,6 +29,7 @@ pub mod statistics;
 pub mod status;
 pub mod templates;
 pub mod tokens;
+mod user_record;
 pub mod users;
 
 use annunciator_api_types::FieldError;

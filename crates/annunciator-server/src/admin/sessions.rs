@@ -8,6 +8,7 @@ use annunciator_store::{Ending, NewAudit, SessionRecord, UserChange, UserRecord}
 use serde_json::json;
 
 use super::AdminError;
+use super::user_record::THEMES;
 use super::users;
 use crate::identity::{Credential, Identity, author_of};
 use crate::session_book::{alive, end_of};
@@ -38,7 +39,7 @@ pub async fn show(shared: &Shared, identity: &Identity) -> Result<SessionView, A
         rights: shared.roles.rights_of(&identity.role).to_words(),
         language: String::new(),
         time_zone: String::new(),
-        theme: users::THEMES[0].to_owned(),
+        theme: THEMES[0].to_owned(),
         expires_at: None,
     })
 }

@@ -7,18 +7,19 @@
 
 use std::net::IpAddr;
 
-use annunciator_api_types::{SetupRequest, SignInRequest};
+use annunciator_api_types::{FieldError, SetupRequest, SetupView, SignInRequest};
 use annunciator_core::{Timestamp, one_line};
 use annunciator_store::{ADMINISTRATOR, NewAudit, SessionRecord, UserChange, UserRecord};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::AdminError;
-use super::users::{self, blank_user};
+use super::user_record::{blank_user, check_record};
+use super::users;
 use crate::devices::{self, DeviceNumber};
 use crate::identity::author_of;
 use crate::passwords::{self, PasswordError};
-use crate::session_book::{make_secret, sha256_of_secret};
+use crate::session_book::{alive, make_secret, sha256_of_secret};
 use crate::shared::Shared;
 use crate::throttle::Counter;
 
@@ -78,11 +79,13 @@ pub async fn sign_in(
     visitor: &Visitor,
 ) -> Result<SignedIn, AdminError> {
     let password = Zeroizing::new(request.password);
-    let known = visitor.device.as_ref();
-    let device = known.and_then(|text| devices::read(&shared.sealer, text, &request.user));
+    let user = shared.store.user(&request.user).await?;
+    let known = visitor.device.as_ref().zip(user.as_ref().and_then(|user| user.password.as_ref()));
+    let device =
+        known.and_then(|(text, stored)| devices::read(&shared.sealer, text, &request.user, stored));
     let counters = counters_of(&request.user, device, visitor);
     begin(shared, &counters)?;
-    let outcome = compare(shared, &request.user, &password).await;
+    let outcome = compare(shared, user, &password).await;
     let (user, stored) = settle(shared, &counters, outcome, visitor)?;
     let (session, cookie) = make_session(shared, &user.name, visitor)?;
     let instead_of = visitor.session.as_ref().and_then(|cookie| sha256_of_secret(cookie));
@@ -93,7 +96,7 @@ pub async fn sign_in(
     }
     let device = match device {
         Some(_) => None,
-        None => Some(make_device(shared, &user.name)?),
+        None => Some(make_device(shared, &user.name, &stored)?),
     };
     Ok(SignedIn { user, session, cookie, device })
 }
@@ -117,10 +120,9 @@ pub(super) fn begin(shared: &Shared, counters: &[Counter]) -> Result<(), AdminEr
 /// The user and the hash that the password fits; none when it fits none.
 async fn compare(
     shared: &Shared,
-    name: &str,
+    user: Option<UserRecord>,
     password: &str,
 ) -> Result<Option<(UserRecord, String)>, AdminError> {
-    let user = shared.store.user(name).await?;
     let stored = user.as_ref().and_then(|user| user.password.clone());
     let fits = shared.passwords.fits(password, stored.as_deref()).await?;
     let user = user.filter(|user| fits && !user.is_blocked);
@@ -159,30 +161,43 @@ fn refused() -> AdminError {
     AdminError::Unauthenticated("The user name or the password is wrong.".to_owned())
 }
 
-/// Whether somebody who has signed in shows their password again.
+/// The hash of the password that somebody who has signed in shows again; none when it is wrong.
 ///
 /// # Errors
 /// [`AdminError::Throttled`].
-pub(super) async fn is_proven(
+pub(super) async fn prove(
     shared: &Shared,
     user: &str,
     password: &str,
-) -> Result<bool, AdminError> {
+) -> Result<Option<String>, AdminError> {
     let counters = [Counter::Proof(author_of(&user.to_ascii_lowercase()))];
     begin(shared, &counters)?;
-    let outcome = compare(shared, user, password).await;
+    let outcome = match shared.store.user(user).await {
+        Ok(user) => compare(shared, user, password).await,
+        Err(error) => Err(error.into()),
+    };
     match &outcome {
         Ok(Some(_)) => shared.throttle.succeed(&counters),
         Ok(None) => {}
         Err(_) => shared.throttle.withdraw(&counters),
     }
-    Ok(outcome?.is_some())
+    Ok(outcome?.map(|(_, stored)| stored))
+}
+
+/// Whether the first administrator is still to be made.
+///
+/// # Errors
+/// What the store answers.
+pub async fn show_setup(shared: &Shared) -> Result<SetupView, AdminError> {
+    let needed = shared.setup.is_needed();
+    let has_users = !needed || !shared.store.users(alive(shared.clock.now())).await?.is_empty();
+    Ok(SetupView { needed, has_users })
 }
 
 /// Makes the system administrator with the one-time key of the start, and signs in.
 ///
 /// # Errors
-/// There is a user; a wrong key; a name or password that is not taken.
+/// An administrator can sign in already; a wrong key; a name or password that is not taken.
 pub async fn set_up(
     shared: &Shared,
     request: SetupRequest,
@@ -199,7 +214,7 @@ pub async fn set_up(
     let mut user = blank_user(&request.user, ADMINISTRATOR, &author_of(&request.user), now);
     user.full_name = request.full_name;
     user.email = request.email;
-    let mut errors = users::check_record(&user, "/user");
+    let mut errors = check_record(&user, "/user");
     errors.extend(passwords::check(&password, &user.name, "/password"));
     if !errors.is_empty() {
         return Err(AdminError::Invalid(errors));
@@ -207,6 +222,10 @@ pub async fn set_up(
     let stored = shared.passwords.hash(&password).await?;
     user.password = Some(stored.clone());
     if !users::insert(shared, user.clone(), true).await? {
+        if shared.setup.is_needed() {
+            let words = format!("There is a user of the name {} already.", user.name);
+            return Err(AdminError::Conflict(words));
+        }
         return Err(is_there());
     }
     let (session, cookie) = make_session(shared, &user.name, visitor)?;
@@ -214,7 +233,7 @@ pub async fn set_up(
     if !shared.store.start_session(session.clone(), &stored, None, audit).await? {
         return Err(refused());
     }
-    let device = Some(make_device(shared, &user.name)?);
+    let device = Some(make_device(shared, &user.name, &stored)?);
     Ok(SignedIn { user, session, cookie, device })
 }
 
@@ -262,7 +281,8 @@ pub async fn use_key(
     if !shared.store.use_key(sha256, &stored, session.clone(), audit).await? {
         check_key(shared, visitor, false)?;
     }
-    let device = Some(make_device(shared, &user.name)?);
+    users::end_setup(shared, &user.name).await?;
+    let device = Some(make_device(shared, &user.name, &stored)?);
     Ok(SignedIn { user, session, cookie, device })
 }
 
@@ -280,23 +300,51 @@ pub async fn change_password(
     if let Some(error) = passwords::check(new, user, "/new") {
         return Err(AdminError::Invalid(vec![error]));
     }
-    if !is_proven(shared, user, current).await? {
-        let detail = "is not the password in force";
-        let error = annunciator_api_types::FieldError::new("/current", "wrong", detail);
-        return Err(AdminError::Invalid(vec![error]));
-    }
+    let proven = prove_to_change(shared, user, current, visitor).await?;
     let stored = shared.passwords.hash(new).await?;
     let (session, cookie) = make_session(shared, user, visitor)?;
     let audit = note("user.change_password", user, &session);
     let change = UserChange {
-        password: Some(stored),
+        password: Some(stored.clone()),
+        proven: Some(proven),
         ends_sessions: true,
         session: Some(session.clone()),
         ..UserChange::default()
     };
     users::finish(shared.store.change_user(user, change, audit).await?)?;
     let user = users::find(shared, user).await?;
-    Ok(SignedIn { user, session, cookie, device: None })
+    let device = Some(make_device(shared, &user.name, &stored)?);
+    Ok(SignedIn { user, session, cookie, device })
+}
+
+/// The hash of the password in force; whoever shows another leaves a line, for whoever finds a
+/// browser signed in may try there.
+async fn prove_to_change(
+    shared: &Shared,
+    user: &str,
+    current: &str,
+    visitor: &Visitor,
+) -> Result<String, AdminError> {
+    let refusal = match prove(shared, user, current).await {
+        Ok(Some(stored)) => return Ok(stored),
+        Ok(None) => {
+            let detail = "is not the password in force";
+            AdminError::Invalid(vec![FieldError::new("/current", "wrong", detail)])
+        }
+        Err(error @ AdminError::Throttled { .. }) => error,
+        Err(error) => return Err(error),
+    };
+    let address = visitor.address.map(|address| address.to_string()).unwrap_or_default();
+    tracing::warn!(user, address, "A change of password was refused");
+    let audit = NewAudit {
+        at: shared.clock.now(),
+        author: author_of(user),
+        action: "user.change_password.refused".to_owned(),
+        target: user.to_owned(),
+        detail: json!({ "address": address }).to_string(),
+    };
+    shared.store.note(audit).await?;
+    Err(refusal)
 }
 
 fn make_session(
@@ -318,8 +366,8 @@ fn make_session(
     Ok((session, cookie))
 }
 
-fn make_device(shared: &Shared, user: &str) -> Result<String, AdminError> {
-    let made = devices::make(&shared.sealer, user).map_err(without_randomness)?;
+fn make_device(shared: &Shared, user: &str, password: &str) -> Result<String, AdminError> {
+    let made = devices::make(&shared.sealer, user, password).map_err(without_randomness)?;
     Ok(made.0)
 }
 

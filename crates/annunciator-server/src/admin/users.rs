@@ -9,27 +9,17 @@ use annunciator_core::Timestamp;
 use annunciator_store::{
     ADMINISTRATOR, Ending, NewAudit, OneTimeKey, USERS_MAX, UserChange, UserOutcome, UserRecord,
 };
-use annunciator_template::TimeZone;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::sign_in::without_randomness;
+use super::user_record::{blank_user, check_record};
 use super::{AdminError, sessions};
-use crate::identity::{Identity, author_of};
+use crate::identity::{Identity, LOCAL_OWNER, USER_OWNER, author_of};
 use crate::passwords;
 use crate::session_book::{alive, make_secret, sha256_of_secret};
 use crate::shared::Shared;
 
-/// Languages of the console; empty: as the browser says.
-pub const LANGUAGES: [&str; 3] = ["", "en", "ru"];
-/// Colours of the console.
-pub const THEMES: [&str; 3] = ["auto", "light", "dark"];
-/// Longest name of a user. Unit: characters.
-const NAME_CHARS_MAX: usize = 64;
-/// Longest name for people. Unit: characters.
-const FULL_NAME_CHARS_MAX: usize = 200;
-/// Longest address. Unit: octets.
-const EMAIL_BYTES_MAX: usize = 254;
 /// How long a one-time key holds. Unit: milliseconds.
 const KEY_LIFE_MS: i64 = 24 * 3_600_000;
 
@@ -134,6 +124,7 @@ pub async fn create(
     let mut sign_in_link_key = None;
     if let Some(password) = &password {
         user.password = Some(shared.passwords.hash(password).await?);
+        user.password_giver = Some(caller.owner.clone());
     } else {
         let (key, kept) = make_key(now)?;
         user.key = Some(kept);
@@ -160,17 +151,37 @@ pub(super) async fn insert(
 ) -> Result<bool, AdminError> {
     let detail = json!({ "role": user.role, "full_name": user.full_name, "email": user.email });
     let audit = note("user.create", &user.name, &detail, &user.created_by, user.created_at);
+    let name = user.name.clone();
     match shared.store.insert_user(user, is_first, audit).await? {
         UserOutcome::Exists => Ok(false),
         outcome => {
             finish(outcome)?;
-            shared.setup.end();
+            end_setup(shared, &name).await?;
             Ok(true)
         }
     }
 }
 
+/// The first start is over as soon as an administrator can sign in.
+pub(super) async fn end_setup(shared: &Shared, name: &str) -> Result<(), AdminError> {
+    if !shared.setup.is_needed() {
+        return Ok(());
+    }
+    if shared.store.user(name).await?.is_some_and(|user| is_able_administrator(&user)) {
+        shared.setup.end();
+    }
+    Ok(())
+}
+
+/// Whether somebody may do everything and can sign in.
+pub(crate) fn is_able_administrator(user: &UserRecord) -> bool {
+    user.role == ADMINISTRATOR && !user.is_blocked && user.password.is_some()
+}
+
 /// Changes a user.
+///
+/// A role that may do more ends the one-time key, and a password that somebody gave who could not
+/// give that role: else whoever knows them would have it too.
 ///
 /// # Errors
 /// Everything that is wrong with the request; the last administrator stays one.
@@ -186,6 +197,10 @@ pub async fn change(
     let loses_rights = patch.role.as_deref().is_some_and(|role| {
         !shared.roles.rights_of(&old.role).are_within(shared.roles.rights_of(role))
     });
+    let drops_password = match &patch.role {
+        Some(role) => is_password_beneath(shared, &old, role, caller).await?,
+        None => false,
+    };
     let change = UserChange {
         full_name: patch.full_name,
         email: patch.email,
@@ -194,7 +209,8 @@ pub async fn change(
         language: patch.language,
         time_zone: patch.time_zone,
         theme: patch.theme,
-        ends_sessions: patch.blocked == Some(true) || loses_rights,
+        drops_password,
+        ends_sessions: patch.blocked == Some(true) || loses_rights || drops_password,
         ..UserChange::default()
     };
     if let Some(role) = &change.role {
@@ -204,7 +220,34 @@ pub async fn change(
         check_reach(shared, caller, role)?;
     }
     save(shared, &old, change, &caller.name).await?;
+    end_setup(shared, name).await?;
     show(shared, name).await
+}
+
+/// Whether a user's password was given by somebody who could not give a role that does more.
+async fn is_password_beneath(
+    shared: &Shared,
+    user: &UserRecord,
+    role: &str,
+    caller: &Identity,
+) -> Result<bool, AdminError> {
+    let rights = shared.roles.rights_of(role);
+    let Some(giver) = user.password_giver.as_ref().filter(|giver| **giver != caller.owner) else {
+        return Ok(false);
+    };
+    if user.password.is_none() || rights.are_within(shared.roles.rights_of(&user.role)) {
+        return Ok(false);
+    }
+    let role_of_giver = if giver.starts_with(LOCAL_OWNER) {
+        Some(ADMINISTRATOR.to_owned())
+    } else if let Some(name) = giver.strip_prefix(USER_OWNER) {
+        shared.store.user(name).await?.map(|giver| giver.role)
+    } else {
+        shared.tokens.role_of(giver)
+    };
+    // Who has gone by now is not known to have had the rights.
+    let rights_of_giver = role_of_giver.map(|role| shared.roles.rights_of(&role));
+    Ok(!rights_of_giver.is_some_and(|of_giver| rights.are_within(of_giver)))
 }
 
 /// Saves a change that was checked, but for what the user says about themselves.
@@ -246,6 +289,11 @@ fn differences(old: &UserRecord, change: &UserChange) -> Value {
     };
     note("role", json!(old.role), change.role.as_ref().map(|value| json!(value)));
     note("blocked", json!(old.is_blocked), change.is_blocked.map(|value| json!(value)));
+    note(
+        "has_password",
+        json!(old.password.is_some()),
+        change.drops_password.then(|| json!(false)),
+    );
     for (name, old, new) in [
         ("full_name", &old.full_name, &change.full_name),
         ("email", &old.email, &change.email),
@@ -263,6 +311,7 @@ fn differences(old: &UserRecord, change: &UserChange) -> Value {
 /// # Errors
 /// None of that name; the last administrator stays.
 pub async fn delete(shared: &Shared, name: &str, caller: &Identity) -> Result<(), AdminError> {
+    let _steady = shared.roles.steady().await;
     let old = find(shared, name).await?;
     check_reach(shared, caller, &old.role)?;
     let detail = json!({ "role": old.role });
@@ -279,6 +328,7 @@ pub async fn give_key(
     name: &str,
     caller: &Identity,
 ) -> Result<UserSaved, AdminError> {
+    let _steady = shared.roles.steady().await;
     let old = find(shared, name).await?;
     check_reach(shared, caller, &old.role)?;
     check_not_oneself(&old, caller)?;
@@ -301,18 +351,27 @@ pub async fn set_password(
     password: &str,
     caller: &Identity,
 ) -> Result<(), AdminError> {
-    let old = find(shared, name).await?;
-    check_reach(shared, caller, &old.role)?;
-    check_not_oneself(&old, caller)?;
-    if let Some(error) = passwords::check(password, &old.name, "/password") {
+    let known = find(shared, name).await?;
+    check_reach(shared, caller, &known.role)?;
+    check_not_oneself(&known, caller)?;
+    if let Some(error) = passwords::check(password, &known.name, "/password") {
         return Err(AdminError::Invalid(vec![error]));
     }
     let stored = shared.passwords.hash(password).await?;
-    let change =
-        UserChange { password: Some(stored), ends_sessions: true, ..UserChange::default() };
+    // Hashing takes a while, in which the user may have got a role that is out of reach.
+    let _steady = shared.roles.steady().await;
+    let old = find(shared, name).await?;
+    check_reach(shared, caller, &old.role)?;
+    let change = UserChange {
+        password: Some(stored),
+        password_giver: Some(caller.owner.clone()),
+        ends_sessions: true,
+        ..UserChange::default()
+    };
     let detail = json!({});
     let audit = note("user.set_password", &old.name, &detail, &caller.name, shared.clock.now());
-    finish(shared.store.change_user(&old.name, change, audit).await?)
+    finish(shared.store.change_user(&old.name, change, audit).await?)?;
+    end_setup(shared, &old.name).await
 }
 
 /// Ends all sessions of a user.
@@ -320,6 +379,7 @@ pub async fn set_password(
 /// # Errors
 /// None of that name.
 pub async fn sign_out(shared: &Shared, name: &str, caller: &Identity) -> Result<(), AdminError> {
+    let _steady = shared.roles.steady().await;
     let old = find(shared, name).await?;
     check_reach(shared, caller, &old.role)?;
     sessions::end(shared, &old.name, Ending::All, caller.name.clone()).await?;
@@ -333,6 +393,10 @@ pub(super) fn finish(outcome: UserOutcome) -> Result<(), AdminError> {
         UserOutcome::NotFound => Err(not_found()),
         UserOutcome::Exists => conflict("There is a user of this name already.".to_owned()),
         UserOutcome::Full => conflict(format!("There are {USERS_MAX} users: delete some first.")),
+        UserOutcome::Outdated => conflict(
+            "The password was changed, or the user blocked, in this moment: nothing was done."
+                .to_owned(),
+        ),
         UserOutcome::LastAdministrator => conflict(
             "This is the last administrator who can sign in: make another one first.".to_owned(),
         ),
@@ -345,74 +409,11 @@ fn make_key(now: Timestamp) -> Result<(Zeroizing<String>, OneTimeKey), AdminErro
     Ok((key, OneTimeKey { sha256, expires_at: now.plus_ms(KEY_LIFE_MS) }))
 }
 
-/// A user of this name and role, and nothing else.
-pub(super) fn blank_user(name: &str, role: &str, author: &str, now: Timestamp) -> UserRecord {
-    UserRecord {
-        name: name.to_owned(),
-        full_name: String::new(),
-        email: String::new(),
-        role: role.to_owned(),
-        password: None,
-        is_blocked: false,
-        language: String::new(),
-        time_zone: String::new(),
-        theme: THEMES[0].to_owned(),
-        created_at: now,
-        created_by: author.to_owned(),
-        last_sign_in_at: None,
-        key: None,
-    }
-}
-
 fn check_role(shared: &Shared, role: &str) -> Option<FieldError> {
     shared.roles.find(role).is_none().then(|| {
         let detail = "is no role: see the list of roles, or make it first";
         FieldError::new("/role", "unknown", detail)
     })
-}
-
-/// What is wrong with what is said about a user.
-pub(super) fn check_record(user: &UserRecord, name_pointer: &str) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    let mut wrong = |pointer: &str, code: &str, detail: String| {
-        errors.push(FieldError::new(pointer, code, detail));
-    };
-    let is_name = (1..=NAME_CHARS_MAX).contains(&user.name.len())
-        && user.name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_@".contains(&b));
-    if !is_name {
-        let detail = format!("must be 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `.`, `-`, `_`, `@`");
-        wrong(name_pointer, "format", detail);
-    }
-    if user.full_name.chars().count() > FULL_NAME_CHARS_MAX
-        || user.full_name.chars().any(char::is_control)
-    {
-        let detail = format!("must be at most {FULL_NAME_CHARS_MAX} characters on one line");
-        wrong("/full_name", "format", detail);
-    }
-    if !is_email(&user.email) {
-        wrong("/email", "format", "must be an address such as anna@example.org".to_owned());
-    }
-    if !LANGUAGES.contains(&user.language.as_str()) {
-        wrong("/language", "one_of", "must be en, ru or empty".to_owned());
-    }
-    if !user.time_zone.is_empty()
-        && let Err(error) = TimeZone::named(&user.time_zone)
-    {
-        wrong("/time_zone", "unknown", annunciator_core::one_line(&error.to_string(), 200));
-    }
-    if !THEMES.contains(&user.theme.as_str()) {
-        wrong("/theme", "one_of", "must be auto, light or dark".to_owned());
-    }
-    errors
-}
-
-fn is_email(text: &str) -> bool {
-    text.is_empty()
-        || text.len() <= EMAIL_BYTES_MAX
-            && !text.chars().any(|c| c.is_control() || c.is_whitespace())
-            && text.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-            })
 }
 
 fn note(action: &str, name: &str, detail: &Value, author: &str, at: Timestamp) -> NewAudit {
@@ -426,32 +427,5 @@ fn note(action: &str, name: &str, detail: &Value, author: &str, at: Timestamp) -
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_said_about_a_user_is_checked() {
-        let check = |change: fn(&mut UserRecord), expected: &[&str]| {
-            let mut user = blank_user("anna", "viewer", "local root", Timestamp(0));
-            change(&mut user);
-            let errors = check_record(&user, "/name");
-            let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
-            assert_eq!(pointers, expected, "{errors:?}");
-        };
-        check(|_| {}, &[]);
-        check(|user| user.name = "A.b-c_d@example".into(), &[]);
-        check(|user| user.name = String::new(), &["/name"]);
-        check(|user| user.name = "a".repeat(65), &["/name"]);
-        check(|user| user.name = "anna b".into(), &["/name"]);
-        check(|user| user.name = "анна".into(), &["/name"]);
-        check(|user| user.full_name = "a\nb".into(), &["/full_name"]);
-        check(|user| user.email = "a@b".into(), &[]);
-        check(|user| user.email = "a b@c".into(), &["/email"]);
-        check(|user| user.email = "@c".into(), &["/email"]);
-        check(|user| user.language = "ru".into(), &[]);
-        check(|user| user.language = "fr".into(), &["/language"]);
-        check(|user| user.time_zone = "Europe/Moscow".into(), &[]);
-        check(|user| user.time_zone = "Moscow".into(), &["/time_zone"]);
-        check(|user| user.theme = "pink".into(), &["/theme"]);
-    }
-}
+#[path = "users_tests.rs"]
+mod tests;

@@ -87,12 +87,12 @@ impl Visit {
     responses((status = 200, description = "Whether it is", body = SetupView), Problems)
 )]
 pub(super) async fn show_setup(state: State<Arc<Shared>>) -> Answer<SetupView> {
-    Ok(Json(SetupView { needed: state.0.setup.is_needed() }))
+    Ok(Json(sign_in::show_setup(&state.0).await?))
 }
 
 /// Make the first administrator and sign in.
 ///
-/// The key stands in the log of the server's start, while there is no user.
+/// The key stands in the log of the server's start, while no administrator can sign in.
 #[utoipa::path(
     post, path = "/api/v1/setup", tag = "session", security(()), request_body = SetupRequest,
     responses((status = 201, description = "Made and signed in", body = SessionView), Problems)

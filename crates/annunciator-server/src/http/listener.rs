@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::{self, DRAIN_MAX, Entrance, Pages};
 use super::seats::{Bounds, Seat, Seats};
 use crate::api::rights::Peer;
-use crate::identity::{Credential, Identity};
+use crate::identity::{Credential, Identity, LOCAL_OWNER};
 use crate::intake::{INTAKES, Intake};
 use crate::shared::Shared;
 
@@ -215,7 +215,7 @@ fn local_identity(stream: &UnixStream) -> Option<Identity> {
     let user = if uid == 0 { "root".to_owned() } else { uid.to_string() };
     Some(Identity {
         name: format!("local {user}"),
-        owner: format!("local:{uid}"),
+        owner: format!("{LOCAL_OWNER}{uid}"),
         role: ADMINISTRATOR.to_owned(),
         credential: Credential::Local,
     })

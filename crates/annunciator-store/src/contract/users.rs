@@ -16,6 +16,7 @@ fn user(name: &str, role: &str) -> UserRecord {
         email: format!("{name}@example.org"),
         role: role.to_owned(),
         password: Some(format!("hash of {name}")),
+        password_giver: None,
         is_blocked: false,
         language: "ru".to_owned(),
         time_zone: "Europe/Moscow".to_owned(),
@@ -70,7 +71,7 @@ pub(super) async fn users_come_change_and_go_with_their_audit_lines(store: &dyn 
     insert(store, user("anna", "viewer")).await;
     for (name, is_first, expected) in [
         ("ANNA", false, UserOutcome::Exists),
-        ("boris", true, UserOutcome::Exists),
+        ("anna", true, UserOutcome::Exists),
         ("boris", false, UserOutcome::Done),
     ] {
         let made = store.insert_user(user(name, "viewer"), is_first, audit("user.create")).await;
@@ -87,6 +88,7 @@ pub(super) async fn users_come_change_and_go_with_their_audit_lines(store: &dyn 
         time_zone: Some("D".to_owned()),
         theme: Some("E".to_owned()),
         password: Some("F".to_owned()),
+        password_giver: Some("token".to_owned()),
         key: Some(key.clone()),
         ..UserChange::default()
     };
@@ -100,6 +102,7 @@ pub(super) async fn users_come_change_and_go_with_their_audit_lines(store: &dyn 
         time_zone: "D".to_owned(),
         theme: "E".to_owned(),
         password: Some("F".to_owned()),
+        password_giver: Some("token".to_owned()),
         key: Some(key),
         ..user("anna", "viewer")
     };
@@ -221,7 +224,7 @@ pub(super) async fn the_session_used_longest_ago_goes_beyond_the_bound(store: &d
 
 pub(super) async fn a_one_time_key_is_good_once_and_in_its_time(store: &dyn Store) {
     let key = OneTimeKey { sha256: [9; 32], expires_at: START.plus_ms(10) };
-    insert(store, UserRecord { key: Some(key), ..user("anna", "viewer") }).await;
+    insert(store, UserRecord { key: Some(key.clone()), ..user("anna", "viewer") }).await;
     start(store, session("anna", 1, 0)).await;
     let found = store.user_of_key([9; 32]).await.expect("read");
     assert_eq!(found.map(|user| user.name).as_deref(), Some("anna"));
@@ -234,7 +237,7 @@ pub(super) async fn a_one_time_key_is_good_once_and_in_its_time(store: &dyn Stor
     assert!(!try_it([8; 32], 0).await);
     assert!(!try_it([9; 32], 10).await, "its time has ended");
     let blocked = |is_blocked| UserChange { is_blocked: Some(is_blocked), ..UserChange::default() };
-    change(store, "anna", blocked(true)).await;
+    change(store, "anna", UserChange { key: Some(key), ..blocked(true) }).await;
     assert!(!try_it([9; 32], 9).await, "blocked");
     change(store, "anna", blocked(false)).await;
     assert_eq!(numbers(store, "anna").await, [1], "nothing ended so far");
@@ -245,6 +248,75 @@ pub(super) async fn a_one_time_key_is_good_once_and_in_its_time(store: &dyn Stor
     assert_eq!((found.password.as_deref(), found.key), (Some("new"), None));
 }
 
+pub(super) async fn a_key_ends_with_what_its_user_was_when_it_was_given(store: &dyn Store) {
+    let check = |number: u8, later: UserChange, expected: bool| async move {
+        let (name, sha256) = (format!("user{number}"), [number; 32]);
+        let key = OneTimeKey { sha256, expires_at: START.plus_ms(10) };
+        insert(store, UserRecord { key: Some(key), ..user(&name, "viewer") }).await;
+        assert_eq!(change(store, &name, later.clone()).await, UserOutcome::Done);
+        let found = store.user_of_key(sha256).await.expect("read");
+        assert_eq!(found.is_some(), expected, "{later:?}");
+        let unblocked = UserChange { is_blocked: Some(false), ..UserChange::default() };
+        assert_eq!(change(store, &name, unblocked).await, UserOutcome::Done);
+        let begun = session(&name, 100 + number, 1);
+        let used = store.use_key(sha256, "new", begun, audit("user.use_key")).await;
+        assert_eq!(used.expect("answered"), expected, "{later:?}");
+    };
+    let role = |role: &str| UserChange { role: Some(role.to_owned()), ..UserChange::default() };
+    let blocked = |is_blocked| UserChange { is_blocked: Some(is_blocked), ..UserChange::default() };
+    let renamed = UserChange { full_name: Some("x".to_owned()), ..UserChange::default() };
+    check(1, renamed, true).await;
+    check(2, role("viewer"), true).await;
+    check(3, role("administrator"), false).await;
+    check(4, role("ingest"), false).await;
+    check(5, blocked(true), false).await;
+    check(6, blocked(false), true).await;
+}
+
+pub(super) async fn a_password_is_changed_only_by_who_still_has_proven_it(store: &dyn Store) {
+    insert(store, UserRecord { password_giver: Some("x".to_owned()), ..user("anna", "viewer") })
+        .await;
+    let proven = |hash: &str, new: &str| UserChange {
+        password: Some(new.to_owned()),
+        proven: Some(hash.to_owned()),
+        ..UserChange::default()
+    };
+    let blocked = |is_blocked| UserChange { is_blocked: Some(is_blocked), ..UserChange::default() };
+    let drops = UserChange { drops_password: true, ..UserChange::default() };
+    let (done, outdated) = (UserOutcome::Done, UserOutcome::Outdated);
+    for (what, expected) in [
+        (proven("an old hash", "A"), outdated),
+        (blocked(true), done),
+        (proven("hash of anna", "A"), outdated),
+        (blocked(false), done),
+        (proven("hash of anna", "A"), done),
+        (proven("hash of anna", "B"), outdated),
+    ] {
+        assert_eq!(change(store, "anna", what.clone()).await, expected, "{what:?}");
+    }
+    let password = || async { store.user("anna").await.expect("read").expect("there").password };
+    assert_eq!(password().await.as_deref(), Some("A"));
+    let giver = store.user("anna").await.expect("read").expect("there").password_giver;
+    assert_eq!(giver, None, "it is her own");
+    assert_eq!(change(store, "anna", drops).await, done);
+    assert_eq!(password().await, None);
+}
+
+pub(super) async fn the_first_administrator_is_one_who_can_sign_in(store: &dyn Store) {
+    let check = |user: UserRecord, is_first: bool, expected: UserOutcome| async move {
+        let name = user.name.clone();
+        let made = store.insert_user(user, is_first, audit("user.create")).await;
+        assert_eq!(made.expect("answered"), expected, "{name}");
+    };
+    let root = || user("root", "administrator");
+    check(user("viewer", "viewer"), false, UserOutcome::Done).await;
+    check(UserRecord { password: None, ..root() }, false, UserOutcome::Done).await;
+    check(UserRecord { is_blocked: true, ..user("b", "administrator") }, true, UserOutcome::Done)
+        .await;
+    check(user("anna", "administrator"), true, UserOutcome::Done).await;
+    check(user("boris", "administrator"), true, UserOutcome::Exists).await;
+}
+
 pub(super) async fn a_role_that_somebody_has_stays(store: &dyn Store) {
     let role = |name: &str, rights: &[&str]| RoleRecord {
         name: name.to_owned(),
@@ -253,7 +325,14 @@ pub(super) async fn a_role_that_somebody_has_stays(store: &dyn Store) {
     let put = |role| store.put_role(role, audit("role.save"));
     assert!(put(role("b", &["read_audit"])).await.expect("answered"));
     assert!(put(role("a", &[])).await.expect("answered"));
+    let key = OneTimeKey { sha256: [9; 32], expires_at: START.plus_ms(5) };
+    insert(store, UserRecord { key: Some(key), ..user("boris", "b") }).await;
+    assert!(put(role("b", &[])).await.expect("answered"));
+    let has_key = || async { store.user_of_key([9; 32]).await.expect("read").is_some() };
+    assert!(has_key().await, "a role that may do less ends no key");
     assert!(put(role("b", &["read_events", "explain"])).await.expect("answered"));
+    assert!(!has_key().await, "whoever has the key was given less");
+    store.delete_user("boris", audit("user.delete")).await.expect("answered");
     let expected = [role("a", &[]), role("b", &["read_events", "explain"])];
     assert_eq!(store.roles().await.expect("read"), expected);
     insert(store, user("anna", "b")).await;

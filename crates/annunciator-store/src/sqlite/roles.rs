@@ -79,6 +79,14 @@ fn put_role(
     if others >= ROLES_MAX {
         return Ok(false);
     }
+    let before = roles(connection)?.into_iter().find(|before| before.name == role.name);
+    if before.is_some_and(|before| role.rights.iter().any(|new| !before.rights.contains(new))) {
+        connection
+            .prepare_cached(
+                "UPDATE users SET key_sha256 = NULL, key_expires_at = NULL WHERE role = ?1",
+            )?
+            .execute([&role.name])?;
+    }
     let rights = serde_json::to_string(&role.rights).expect("words are texts");
     connection
         .prepare_cached("INSERT OR REPLACE INTO roles (name, rights) VALUES (?1, ?2)")?

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 
 use super::fault::{Trouble, unreadable};
 use super::records::insert_audit;
-use super::users::{USER_COLUMNS, user, user_of};
+use super::users::{USER_COLUMN_COUNT, USER_COLUMNS, user, user_of};
 use crate::{Alive, Ending, NewAudit, SESSIONS_PER_USER_MAX, SessionRecord, UserRecord};
 
 const COLUMNS: &str = "sha256, id, user_name, created_at, last_used_at, address, user_agent";
@@ -36,7 +36,7 @@ pub(super) fn session(
     );
     connection
         .prepare_cached(&text)?
-        .query_row([sha256], |row| Ok((session_of(row, 14)?, user_of(row)?)))
+        .query_row([sha256], |row| Ok((session_of(row, USER_COLUMN_COUNT)?, user_of(row)?)))
         .optional()
 }
 
@@ -111,7 +111,8 @@ pub(super) fn use_key(
 ) -> std::result::Result<bool, Trouble> {
     let count = connection
         .prepare_cached(
-            "UPDATE users SET password = ?3, key_sha256 = NULL, key_expires_at = NULL
+            "UPDATE users SET password = ?3, password_giver = NULL, key_sha256 = NULL,
+               key_expires_at = NULL
              WHERE name = ?1 AND key_sha256 = ?2 AND key_expires_at > ?4 AND is_blocked = 0",
         )?
         .execute((&session.user, key_sha256, password, audit.at.0))?;

@@ -15,9 +15,9 @@ use crate::{
 /// Columns of a user, for [`user_of`].
 pub(super) const USER_COLUMNS: &str = "u.name, u.full_name, u.email, u.role, u.password, \
      u.is_blocked, u.language, u.time_zone, u.theme, u.created_at, u.created_by, \
-     u.last_sign_in_at, u.key_sha256, u.key_expires_at";
+     u.last_sign_in_at, u.key_sha256, u.key_expires_at, u.password_giver";
 /// Number of columns in [`USER_COLUMNS`].
-const USER_COLUMN_COUNT: usize = 14;
+pub(super) const USER_COLUMN_COUNT: usize = 15;
 
 /// Reads [`USER_COLUMNS`], which must come first.
 pub(super) fn user_of(row: &Row<'_>) -> Result<UserRecord> {
@@ -32,6 +32,7 @@ pub(super) fn user_of(row: &Row<'_>) -> Result<UserRecord> {
         email: row.get(2)?,
         role: row.get(3)?,
         password: row.get(4)?,
+        password_giver: row.get(14)?,
         is_blocked: row.get(5)?,
         language: row.get(6)?,
         time_zone: row.get(7)?,
@@ -75,10 +76,16 @@ pub(super) fn insert(
     is_first: bool,
     audit: &NewAudit,
 ) -> std::result::Result<UserOutcome, Trouble> {
-    let (all, same): (usize, usize) = connection
-        .prepare_cached("SELECT count(*), count(*) FILTER (WHERE name = ?1) FROM users")?
-        .query_row([&user.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if same > 0 || (is_first && all > 0) {
+    let (all, same, able): (usize, usize, usize) = connection
+        .prepare_cached(
+            "SELECT count(*), count(*) FILTER (WHERE name = ?1),
+               count(*) FILTER (WHERE role = ?2 AND is_blocked = 0 AND password IS NOT NULL)
+             FROM users",
+        )?
+        .query_row((&user.name, ADMINISTRATOR), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    if same > 0 || (is_first && able > 0) {
         return Ok(UserOutcome::Exists);
     }
     if all >= USERS_MAX {
@@ -88,8 +95,8 @@ pub(super) fn insert(
         .prepare_cached(
             "INSERT INTO users (name, full_name, email, role, password, is_blocked, language,
                time_zone, theme, created_at, created_by, last_sign_in_at, key_sha256,
-               key_expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+               key_expires_at, password_giver)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute((
             &user.name,
@@ -106,6 +113,7 @@ pub(super) fn insert(
             user.last_sign_in_at.map(|at| at.0),
             user.key.as_ref().map(|key| key.sha256),
             user.key.as_ref().map(|key| key.expires_at.0),
+            &user.password_giver,
         ))?;
     insert_audit(connection, audit)?;
     Ok(UserOutcome::Done)
@@ -133,6 +141,10 @@ pub(super) fn change(
     audit: &NewAudit,
 ) -> std::result::Result<UserOutcome, Trouble> {
     let Some(old) = user(connection, name)? else { return Ok(UserOutcome::NotFound) };
+    let is_proven = |hash: &String| !old.is_blocked && old.password.as_ref() == Some(hash);
+    if !change.proven.as_ref().is_none_or(is_proven) {
+        return Ok(UserOutcome::Outdated);
+    }
     let loses_role = change.role.as_ref().is_some_and(|role| role != ADMINISTRATOR);
     if (loses_role || change.is_blocked == Some(true)) && is_last_administrator(connection, &old)? {
         return Ok(UserOutcome::LastAdministrator);
@@ -142,7 +154,7 @@ pub(super) fn change(
             "UPDATE users SET full_name = coalesce(?2, full_name), email = coalesce(?3, email),
                role = coalesce(?4, role), is_blocked = coalesce(?5, is_blocked),
                language = coalesce(?6, language), time_zone = coalesce(?7, time_zone),
-               theme = coalesce(?8, theme), password = coalesce(?9, password)
+               theme = coalesce(?8, theme)
              WHERE name = ?1",
         )?
         .execute((
@@ -154,9 +166,16 @@ pub(super) fn change(
             &change.language,
             &change.time_zone,
             &change.theme,
-            &change.password,
         ))?;
-    if change.password.is_some() || change.key.is_some() {
+    if change.password.is_some() || change.drops_password {
+        set_password(connection, name, change)?;
+    }
+    let has_other_role = change.role.as_ref().is_some_and(|role| *role != old.role);
+    if change.password.is_some()
+        || change.key.is_some()
+        || has_other_role
+        || change.is_blocked == Some(true)
+    {
         set_key(connection, name, change.key.as_ref())?;
     }
     if change.ends_sessions {
@@ -167,6 +186,13 @@ pub(super) fn change(
     }
     insert_audit(connection, audit)?;
     Ok(UserOutcome::Done)
+}
+
+fn set_password(connection: &Connection, name: &str, change: &UserChange) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE users SET password = ?2, password_giver = ?3 WHERE name = ?1")?
+        .execute((name, &change.password, &change.password_giver))?;
+    Ok(())
 }
 
 fn set_key(connection: &Connection, name: &str, key: Option<&OneTimeKey>) -> Result<()> {

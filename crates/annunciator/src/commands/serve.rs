@@ -83,7 +83,10 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     tracing::info!(%listen, socket = %server.socket_path().display(), version, "ready");
     if server.needs_setup() {
         let link = server.console_link();
-        tracing::info!(link = link.as_str(), "There is no user yet: open this link once");
+        tracing::info!(
+            link = link.as_str(),
+            "No administrator can sign in yet: open this link once"
+        );
     }
     tell_service_manager(NotifyState::Ready);
     let is_good = wait(&server, &mut signals, &args, &level).await;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use annunciator_api_types::{
-    NewUserRequest, PasswordSet, UserList, UserPatch, UserSaved, UserView,
+    NewUserRequest, PasswordSet, SetupView, UserList, UserPatch, UserSaved, UserView,
 };
 use annunciator_core::Timestamp;
 use anyhow::{Result, bail};
@@ -140,6 +140,7 @@ pub(crate) async fn run(args: UserArgs) -> Result<ExitCode> {
             let request = new_user(name, role, password, profile);
             let made: UserSaved = client.post("/api/v1/users", &request).await?;
             show_saved(&made, json)?;
+            warn_of_no_administrator(&client).await?;
         }
         UserCommand::Show { name, json } => {
             let user: UserView = client.get(path_of(&name)).await?;
@@ -156,7 +157,15 @@ pub(crate) async fn run(args: UserArgs) -> Result<ExitCode> {
             if patch == UserPatch::default() {
                 bail!("nothing to change: see --help");
             }
-            show(&change(&client, &name, &patch).await?);
+            let user = change(&client, &name, &patch).await?;
+            show(&user);
+            if patch.role.is_some() && !user.has_password {
+                output::print_note(&format!(
+                    "\n{name} has no password: `annunciator user link {name}` prints a link to set \
+                     one with. A password that was given by somebody who may less than the new \
+                     role ends with the change, and so does a link from before."
+                ));
+            }
         }
         UserCommand::Block { name } => set_blocked(&client, &name, true).await?,
         UserCommand::Unblock { name } => set_blocked(&client, &name, false).await?,
@@ -184,6 +193,18 @@ pub(crate) async fn run(args: UserArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A server whose users may all do less has nobody who could mend it in the console.
+async fn warn_of_no_administrator(client: &Client) -> Result<()> {
+    let setup: SetupView = client.get("/api/v1/setup").await?;
+    if setup.needed {
+        output::print_note(
+            "\nNo administrator can sign in yet: `annunciator user add NAME --role administrator` \
+             makes one, or open the link in the server's log.",
+        );
+    }
+    Ok(())
 }
 
 fn path_of(name: &str) -> String {

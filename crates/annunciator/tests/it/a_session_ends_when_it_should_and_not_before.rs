@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::people::{Browser, PASSWORD, actions, make_user};
-use crate::support::{Site, text};
+use crate::support::{PATIENCE, Site, text};
 
 const SESSION: &str = "annunciator_session";
 const DEVICE: &str = "annunciator_device";
@@ -43,6 +43,10 @@ fn a_session_ends_when_it_should_and_not_before() {
         browser.send(&site, "POST", "/api/v1/session/password", &body)
     };
     drop(change(one, "a wrong password", OTHER).expect_status(422));
+    assert_eq!(actions(&site)[0], "user.change_password.refused");
+    site.server.wait_for_log("A change of password was refused", PATIENCE);
+    assert!(!site.get_text("/api/v1/audit").contains("a wrong password"));
+    assert!(!site.server.log().contains("a wrong password"));
     let before = one.cookie(SESSION);
     drop(change(one, PASSWORD, OTHER).expect_status(204));
     assert_ne!(one.cookie(SESSION), before);

@@ -51,6 +51,48 @@ fn the_first_administrator_is_made_by_a_link_once() {
 }
 
 #[test]
+fn the_link_holds_until_an_administrator_can_sign_in() {
+    let mut site = Site::start();
+    let warns = |words: &[&str]| {
+        let out = site.command(words);
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8_lossy(&out.stderr).contains("No administrator can sign in yet")
+    };
+    assert!(warns(&["user", "add", "vera", "--role", "viewer", "--link"]));
+    assert!(warns(&["user", "add", "anna", "--role", "administrator", "--link"]));
+    let setup = |site: &Site| {
+        let shown = site.get("/api/v1/setup");
+        (shown["needed"] == true, shown["has_users"] == true)
+    };
+    assert_eq!(setup(&site), (true, true));
+    site.server.restart();
+    assert_eq!(setup(&site), (true, true), "and after a restart");
+    let set_up = |site: &Site, user: &str| {
+        let body = json!({ "key": setup_key(site), "user": user, "password": PASSWORD });
+        Browser::default().send(site, "POST", "/api/v1/setup", &body)
+    };
+    let taken = set_up(&site, "vera").expect_status(409).text();
+    assert!(taken.contains("of the name vera"), "{taken}");
+    drop(set_up(&site, "boris").expect_status(201));
+    assert_eq!(setup(&site), (false, true));
+    drop(set_up(&site, "clara").expect_status(409));
+    let words = ["user", "add", "dora", "--role", "viewer", "--link"];
+    assert!(!String::from_utf8_lossy(&site.command(&words).stderr).contains("No administrator"));
+}
+
+#[test]
+fn an_invited_administrator_ends_the_link() {
+    let site = Site::start();
+    let invited = json!({"name": "anna", "role": "administrator"});
+    let key = site.post("/api/v1/users", &invited).expect_status(201).json();
+    assert_eq!(site.get("/api/v1/setup")["needed"], true);
+    let body = json!({ "key": key["sign_in_link_key"], "password": PASSWORD });
+    let used = Browser::default().send(&site, "POST", "/api/v1/session/key", &body);
+    drop(used.expect_status(200));
+    assert_eq!(site.get("/api/v1/setup")["needed"], false);
+}
+
+#[test]
 fn the_first_administrator_is_made_over_the_socket() {
     let site = Site::start();
     let key = setup_key(&site);
