@@ -292,7 +292,7 @@ fn differences(old: &UserRecord, change: &UserChange) -> Value {
     note(
         "has_password",
         json!(old.password.is_some()),
-        change.drops_password.then(|| json!(false)),
+        change.drops_password.then_some(Value::Bool(false)),
     );
     for (name, old, new) in [
         ("full_name", &old.full_name, &change.full_name),
