@@ -10,11 +10,18 @@ use hyper::{HeaderMap, Method};
 use super::error::ApiError;
 
 const FETCH_SITE: &str = "sec-fetch-site";
+/// Schemes with the port that goes without saying.
+const HTTP: (&str, &str) = ("http://", ":80");
+const HTTPS: (&str, &str) = ("https://", ":443");
 
 /// Refuses a request with a cookie that changes something and does not say that it comes from our
 /// own pages.
-pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
-    if is_safe(method) || is_ours(headers)? {
+pub(super) fn check(
+    method: &Method,
+    headers: &HeaderMap,
+    is_encrypted: bool,
+) -> Result<(), ApiError> {
+    if is_safe(method) || is_ours(headers, is_encrypted)? {
         return Ok(());
     }
     if headers.get(ORIGIN).is_none() && headers.get(FETCH_SITE).is_none() {
@@ -26,9 +33,13 @@ pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), ApiError
 }
 
 /// Refuses a request that changes something and says that it comes from other pages.
-pub(super) fn check_if_said(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn check_if_said(
+    method: &Method,
+    headers: &HeaderMap,
+    is_encrypted: bool,
+) -> Result<(), ApiError> {
     let says_nothing = headers.get(ORIGIN).is_none() && headers.get(FETCH_SITE).is_none();
-    if is_safe(method) || says_nothing || is_ours(headers)? {
+    if is_safe(method) || says_nothing || is_ours(headers, is_encrypted)? {
         return Ok(());
     }
     Err(foreign())
@@ -46,20 +57,23 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn is_ours(headers: &HeaderMap) -> Result<bool, ApiError> {
+/// What the browser itself says of the page goes first (`Sec-Fetch-Site`); without it, host and port
+/// of the page must be ours, and its scheme, where the browser's side is encrypted for certain. A
+/// proxy that does not say so may have ended the encryption of any other.
+fn is_ours(headers: &HeaderMap, is_encrypted: bool) -> Result<bool, ApiError> {
     let without_host = || ApiError::cross_site("The request has no `Host`.");
     let host = only(headers, HOST)?.filter(|host| !host.is_empty()).ok_or_else(without_host)?;
-    if only(headers, FETCH_SITE)?.is_some_and(|site| site == "same-origin") {
-        return Ok(true);
+    if let Some(site) = only(headers, FETCH_SITE)? {
+        return Ok(site == "same-origin");
     }
     let Some(origin) = only(headers, ORIGIN)? else { return Ok(false) };
-    let rows = [("http://", ":80"), ("https://", ":443")];
-    Ok(rows.into_iter().any(|(scheme, port)| {
+    let schemes: &[_] = if is_encrypted { &[HTTPS] } else { &[HTTPS, HTTP] };
+    Ok(schemes.iter().any(|(scheme, port)| {
         let same = |origin: &str| {
-            let bare = |text: &str| text.strip_suffix(port).unwrap_or(text).to_ascii_lowercase();
+            let bare = |text: &str| text.strip_suffix(*port).unwrap_or(text).to_ascii_lowercase();
             bare(origin) == bare(host)
         };
-        origin.strip_prefix(scheme).is_some_and(same)
+        origin.strip_prefix(*scheme).is_some_and(same)
     }))
 }
 
@@ -89,16 +103,18 @@ mod tests {
     #[test]
     fn only_our_own_pages_change_something() {
         // With a cookie, and where anybody may come but other sites.
-        let check = |lines: &[(&str, &str)], expected: (bool, bool)| {
+        let check_over = |is_encrypted, lines: &[(&str, &str)], expected: (bool, bool)| {
             let headers = headers(lines);
             let passed = |method: &Method| {
-                (super::check(method, &headers).is_ok(), check_if_said(method, &headers).is_ok())
+                let strict = super::check(method, &headers, is_encrypted).is_ok();
+                (strict, check_if_said(method, &headers, is_encrypted).is_ok())
             };
             for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
                 assert_eq!(passed(&method), expected, "{method} {lines:?}");
             }
             assert_eq!(passed(&Method::GET), (true, true), "{lines:?}");
         };
+        let check = |lines: &[_], expected| check_over(false, lines, expected);
         let host = ("host", "a.example:8025");
         check(&[host, ("origin", "http://a.example:8025")], (true, true));
         check(&[host, ("origin", "https://A.example:8025")], (true, true));
@@ -117,6 +133,25 @@ mod tests {
         check(&[host, ("sec-fetch-site", "same-site")], (false, false));
         check(&[host, ("sec-fetch-site", "cross-site")], (false, false));
         check(&[host, ("sec-fetch-site", "none")], (false, false));
+        // What the browser says of the page counts, whatever `Origin` says.
+        let own = ("origin", "http://a.example:8025");
+        for site in ["same-site", "cross-site", "none", "", "SAME-ORIGIN"] {
+            check(&[host, own, ("sec-fetch-site", site)], (false, false));
+        }
+        check(&[host, own, ("sec-fetch-site", "same-origin")], (true, true));
+        // A proxy that writes a `Host` of its own: the browser still knows where the page is from.
+        let outside = ("origin", "https://outside.example");
+        check(&[host, outside, ("sec-fetch-site", "same-origin")], (true, true));
+        // On an encrypted connection a page in plain text is another page.
+        check_over(true, &[host, own], (false, false));
+        check_over(true, &[host, ("origin", "https://a.example:8025")], (true, true));
+        check_over(
+            true,
+            &[("host", "a.example"), ("origin", "https://a.example:443")],
+            (true, true),
+        );
+        check_over(true, &[host, ("sec-fetch-site", "same-origin")], (true, true));
+        check_over(true, &[host], (false, true));
         check(&[("origin", "http://a.example:8025")], (false, false));
         check(&[("sec-fetch-site", "same-origin")], (false, false));
         check(&[("host", ""), ("origin", "http://")], (false, false));

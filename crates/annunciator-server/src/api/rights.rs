@@ -217,7 +217,7 @@ pub async fn authorize(
     match (access, peer) {
         (Access::Open, Peer::Network { .. }) => {
             // Nobody is signed in, or made administrator, by another site.
-            origin::check_if_said(method, headers)?;
+            origin::check_if_said(method, headers, peer.is_tls())?;
             return Ok(None);
         }
         (Access::Open, Peer::Local(_))
@@ -262,7 +262,7 @@ async fn identify(
     let cookie = cookies::session(headers, peer.is_tls());
     let cookie = cookie.ok_or_else(|| ApiError::unauthenticated(false))?;
     // Browsers send cookies by themselves, whoever made them send the request.
-    origin::check(method, headers)?;
+    origin::check(method, headers, peer.is_tls())?;
     let found = shared.sessions.find(shared.store.as_ref(), &cookie, now).await?;
     let (session, user) = found.ok_or_else(ApiError::session_ended)?;
     Ok(Arc::new(Identity::of_user(&user.name, &user.role, session.sha256)))
