@@ -19,14 +19,15 @@ use tower::ServiceExt as _;
 
 /// Longest answer that is read whole. Unit: octets.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// What of a visitor's request says who asks, and from which page.
-const PASSED_ON: [HeaderName; 6] = [
+/// What of a visitor's request says who asks, from which page, and how it came.
+const PASSED_ON: [HeaderName; 7] = [
     header::COOKIE,
     header::AUTHORIZATION,
     header::ORIGIN,
     header::HOST,
     header::USER_AGENT,
     HeaderName::from_static("sec-fetch-site"),
+    HeaderName::from_static("x-forwarded-proto"),
 ];
 
 /// The API.

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method};
 
+use super::cookies::{self, Carriage};
 use super::error::ApiError;
-use super::{cookies, origin};
+use super::origin;
 use crate::identity::{Credential, Identity};
 pub use crate::roles::{Right, built_in, may};
 use crate::shared::Shared;
@@ -192,6 +193,12 @@ impl Peer {
         matches!(self, Self::Network { is_tls: true, .. })
     }
 
+    /// Whether it came over loopback.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        matches!(self, Self::Network { is_loopback: true, .. })
+    }
+
     /// The other end; none over the Unix socket.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
@@ -217,7 +224,7 @@ pub async fn authorize(
     match (access, peer) {
         (Access::Open, Peer::Network { .. }) => {
             // Nobody is signed in, or made administrator, by another site.
-            origin::check_if_said(method, headers, peer.is_tls())?;
+            origin::check_if_said(method, headers, Carriage::of(headers, peer).is_encrypted())?;
             return Ok(None);
         }
         (Access::Open, Peer::Local(_))
@@ -259,10 +266,11 @@ async fn identify(
         let found = shared.tokens.authenticate(bearer, now);
         return found.ok_or_else(|| ApiError::unauthenticated(true));
     }
-    let cookie = cookies::session(headers, peer.is_tls());
+    let carriage = Carriage::of(headers, peer);
+    let cookie = cookies::session(headers, carriage);
     let cookie = cookie.ok_or_else(|| ApiError::unauthenticated(false))?;
     // Browsers send cookies by themselves, whoever made them send the request.
-    origin::check(method, headers, peer.is_tls())?;
+    origin::check(method, headers, carriage.is_encrypted())?;
     let found = shared.sessions.find(shared.store.as_ref(), &cookie, now).await?;
     let (session, user) = found.ok_or_else(ApiError::session_ended)?;
     Ok(Arc::new(Identity::of_user(&user.name, &user.role, session.sha256)))

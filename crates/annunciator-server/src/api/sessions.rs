@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 
 use super::body::JsonBody;
+use super::cookies::{self, Carriage};
 use super::document::Problems;
 use super::error::ApiError;
 use super::rights::Peer;
-use super::{Answer, Caller, SignedInUser, cookies};
+use super::{Answer, Caller, RequestHeaders, SignedInUser};
 use crate::admin::sessions;
 use crate::intake::json::Document;
 use crate::shared::Shared;
@@ -59,14 +60,16 @@ pub(super) async fn change_preferences(
 pub(super) async fn sign_out(
     state: State<Arc<Shared>>,
     peer: Peer,
+    headers: RequestHeaders,
     user: SignedInUser,
 ) -> Result<Response, ApiError> {
     sessions::sign_out(&state.0, &user.user, user.sha256).await?;
-    Ok(signed_out(&peer))
+    Ok(signed_out(&headers, &peer))
 }
 
-fn signed_out(peer: &Peer) -> Response {
-    (StatusCode::NO_CONTENT, cookies::forget(peer.is_tls()), ()).into_response()
+fn signed_out(headers: &RequestHeaders, peer: &Peer) -> Response {
+    let carriage = Carriage::of(&headers.0, peer);
+    (StatusCode::NO_CONTENT, cookies::forget(carriage), ()).into_response()
 }
 
 /// List your own sessions, the one used last first.
@@ -89,10 +92,11 @@ pub(super) async fn list_sessions(
 pub(super) async fn end_sessions(
     state: State<Arc<Shared>>,
     peer: Peer,
+    headers: RequestHeaders,
     user: SignedInUser,
 ) -> Result<Response, ApiError> {
     sessions::end_all(&state.0, &user.user).await?;
-    Ok(signed_out(&peer))
+    Ok(signed_out(&headers, &peer))
 }
 
 /// End one of your own sessions.

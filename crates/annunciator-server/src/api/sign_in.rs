@@ -16,10 +16,11 @@ use hyper::http::request::Parts;
 use zeroize::Zeroizing;
 
 use super::body::JsonBody;
+use super::cookies::{self, Carriage};
 use super::document::Problems;
 use super::error::ApiError;
 use super::rights::Peer;
-use super::{Answer, SignedInUser, cookies};
+use super::{Answer, SignedInUser};
 use crate::admin::sessions;
 use crate::admin::sign_in::{self, SignedIn, Visitor};
 use crate::intake::json::Document;
@@ -50,7 +51,7 @@ texts_only! {
 /// A visitor, with what the browser sends.
 pub(super) struct Visit {
     visitor: Visitor,
-    is_tls: bool,
+    carriage: Carriage,
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
@@ -58,15 +59,16 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let peer = Peer::from_request_parts(parts, state).await?;
-        let (headers, is_tls) = (&parts.headers, peer.is_tls());
+        let headers = &parts.headers;
+        let carriage = Carriage::of(headers, &peer);
         let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         let visitor = Visitor {
             address: peer.address(),
             user_agent: user_agent.unwrap_or_default().to_owned(),
-            device: cookies::device(headers, is_tls),
-            session: cookies::session(headers, is_tls),
+            device: cookies::device(headers, carriage),
+            session: cookies::session(headers, carriage),
         };
-        Ok(Self { visitor, is_tls })
+        Ok(Self { visitor, carriage })
     }
 }
 
@@ -77,7 +79,7 @@ impl Visit {
     }
 
     fn keep(&self, signed_in: &SignedIn) -> impl axum::response::IntoResponseParts + use<> {
-        cookies::keep(&signed_in.cookie, signed_in.device.as_deref(), self.is_tls)
+        cookies::keep(&signed_in.cookie, signed_in.device.as_deref(), self.carriage)
     }
 }
 
