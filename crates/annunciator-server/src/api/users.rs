@@ -89,6 +89,9 @@ pub(super) async fn show_user(state: State<Arc<Shared>>, name: Path<String>) -> 
 }
 
 /// Change a user. Blocking, and a role that may do less, end all sessions of the user.
+///
+/// Another role and a block end the one-time key. A role that may do more ends a password, with all
+/// sessions, that was given by somebody who may less than that role: `has_password` says so.
 #[utoipa::path(
     patch, path = "/api/v1/users/{name}", tag = "users",
     params(("name" = String, Path, description = "Name of the user")), request_body = UserPatch,
