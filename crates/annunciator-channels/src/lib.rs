@@ -34,6 +34,7 @@ pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
 pub use executable::Executables;
 pub use layers::{ChannelLayers, EffectiveValue, LayerView};
+pub use mail_transport::check_address;
 pub use names_settings::{NamesLayer, NamesSettings};
 pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
 pub use reader_settings::{LanguageChoice, ReaderLayer, ReaderSettings, TimeFormatChoice};

@@ -8,6 +8,7 @@
 //! The order is: which layers apply (`layers.rs`) → is the channel on for this event → silences →
 //! render. Limits are counted where the plan is committed.
 
+mod incidents;
 mod layers;
 mod limit;
 mod matcher;
@@ -22,6 +23,11 @@ use annunciator_core::{
     Scope, Timestamp,
 };
 
+pub use incidents::{
+    Addressee, Audience, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident, IncidentLayer,
+    IncidentMapping, IncidentRules, IncidentSettings, IncidentStatus, LeftOut, ReaderLanguage,
+    Rhythm, STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription, Told, find_audience,
+};
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{
     Limit, LimitPer, LimitSource, SUMMARY_TYPES_MAX, SummaryFacts, SummaryType, render_summary,

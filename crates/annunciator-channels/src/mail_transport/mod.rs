@@ -32,7 +32,7 @@ pub(crate) struct MailSender {
 ///
 /// # Errors
 /// What is wrong and what to do.
-pub(crate) fn check_address(address: &str) -> Result<(), String> {
+pub fn check_address(address: &str) -> Result<(), String> {
     let mailbox = Mailbox::parse(address).map_err(|error| error.to_string())?;
     // The envelope takes less than the header does, such as no escapes in a quoted local part.
     annunciator_smtp::Mailbox::new(&mailbox.to_ascii()).map(drop).map_err(|error| error.to_string())
