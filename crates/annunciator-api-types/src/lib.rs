@@ -14,6 +14,7 @@ mod problem;
 mod settings;
 mod silence;
 mod statistics;
+mod system;
 mod template;
 mod user;
 
@@ -59,6 +60,7 @@ pub use silence::{
     SilenceView,
 };
 pub use statistics::{SeriesView, StatisticsView};
+pub use system::{BackupList, BackupView, BuildView, RetentionView, StoreView, SystemView};
 pub use template::{
     JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
     TextLength,

@@ -16,17 +16,17 @@ use crate::api::{Refusal, escape};
 use crate::page::{Guest, Page, Visitor, lead_to, show_as};
 
 /// The answer that ends a request early.
-pub(crate) struct Stop(Response);
+pub(crate) struct Stop(Box<Response>);
 
 impl IntoResponse for Stop {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
     }
 }
 
 impl From<Response> for Stop {
     fn from(response: Response) -> Self {
-        Self(response)
+        Self(Box::new(response))
     }
 }
 
@@ -54,7 +54,7 @@ impl Stop {
             Refusal::NotSignedIn(_) => {
                 let next = escape(&guest.came_from);
                 let ended = if guest.is_change { "&ended=1" } else { "" };
-                return Self(lead_to(guest, &format!("/sign-in?next={next}{ended}")));
+                return lead_to(guest, &format!("/sign-in?next={next}{ended}")).into();
             }
             Refusal::Problem(problem, after) => (problem, after),
             Refusal::Broken(reason) => {
@@ -76,7 +76,7 @@ impl Stop {
         if let Some(seconds) = after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        Self(response)
+        response.into()
     }
 
     /// There is no such thing.

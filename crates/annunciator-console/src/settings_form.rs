@@ -15,10 +15,10 @@ mod posted;
 mod sheet;
 
 pub(crate) use condition::Condition;
-pub(crate) use control::{Choosable, Control};
+pub(crate) use control::Choosable;
 pub(crate) use definition::{Definitions, Kind, Place, Setting};
 pub(crate) use field::Field;
-pub(crate) use phrase::{choice_words, label, problem_words, shown_value};
+pub(crate) use phrase::{label, problem_words, shown_value};
 pub(crate) use posted::{is_blank, pairs, read};
 pub(crate) use sheet::{Sheet, Standing};
 

@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 
-use annunciator_api_types::{FieldError, StageView, TestMessageResult};
+use annunciator_api_types::{FieldError, StageView, TestMessageLine, TestMessageResult};
 use askama::Template;
 use axum::body::{Body, BodyDataStream};
 use axum::response::Response;
@@ -49,13 +49,6 @@ struct RefusedPiece<'a> {
     page: &'a Page,
     summary: &'a str,
     errors: &'a [FieldError],
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum TestMessageLine {
-    Stage(StageView),
-    Result(Box<TestMessageResult>),
 }
 
 /// All that came of a test, for a page that shows it whole.

@@ -74,6 +74,8 @@ pub struct Circumstances<'a> {
     pub scope: &'a Scope,
     /// The right-hand side of Message-IDs.
     pub domain: &'a str,
+    /// Address of the console, without a slash at its end; empty when there is none to link to.
+    pub console: &'a str,
     /// Now.
     pub now: Timestamp,
     /// The silences there are; those of another time count for nothing.
@@ -95,7 +97,8 @@ pub fn plan(
     circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> Plan {
-    let Circumstances { scope, domain, now, silences } = circumstances;
+    let Circumstances { scope, domain, console, now, silences } = circumstances;
+    let link = link_to(console, event);
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
         let mut decision = profile.decide(event);
@@ -106,7 +109,7 @@ pub fn plan(
             decision.reason = silence.reason();
         }
         let composed = match decision.kind {
-            DecisionKind::Notified => profile.composer.compose(event),
+            DecisionKind::Notified => profile.composer.compose(event, &link),
             _ => Vec::new(),
         };
         for composed in composed {
@@ -129,6 +132,12 @@ pub fn plan(
         plan.decisions.push(decision);
     }
     plan
+}
+
+/// Address of an event in the console; empty without a console.
+#[must_use]
+pub fn link_to(console: &str, event: &Event) -> String {
+    if console.is_empty() { String::new() } else { format!("{console}/events/{}", event.uid) }
 }
 
 #[cfg(test)]

@@ -68,8 +68,9 @@ pub struct Composed {
 
 /// Renders an event for a channel. It cannot fail: templates were parsed at save (spec 5.3).
 pub trait Compose: Send + Sync + fmt::Debug {
-    /// The notifications of an event: one for all recipients that share their words.
-    fn compose(&self, event: &Event) -> Vec<Composed>;
+    /// The notifications of an event: one for all recipients that share their words. `link` is its
+    /// address in the console, may be empty.
+    fn compose(&self, event: &Event, link: &str) -> Vec<Composed>;
 
     /// Brings a summary of what was limited into the channel's form; `event` is our own about it.
     fn summaries(&self, _event: &Event, draft: Composed) -> Vec<Composed> {

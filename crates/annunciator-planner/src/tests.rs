@@ -49,7 +49,7 @@ struct OneEach {
 }
 
 impl Compose for OneEach {
-    fn compose(&self, event: &Event) -> Vec<Composed> {
+    fn compose(&self, event: &Event, _link: &str) -> Vec<Composed> {
         let rendered = self.words.render(&EventValues::new(event));
         let composed = |address: &&str| Composed {
             subject: rendered.subject.clone(),
@@ -90,7 +90,8 @@ fn plan_in(
     };
     let (event, ids) = (event(severity), Counted(Cell::new(0)));
     let scope = Scope::of(&event);
-    let circumstances = Circumstances { scope: &scope, domain: "host.example", now, silences };
+    let circumstances =
+        Circumstances { scope: &scope, domain: "host.example", console: "", now, silences };
     plan(&event, &[&profile], circumstances, &ids)
 }
 

@@ -6,6 +6,7 @@ use annunciator_channels::{ChannelLayers, NamesLayer, RelayLayer};
 use annunciator_planner::{IncidentLayer, Overrides};
 use annunciator_settings::LayerGroup;
 
+use crate::console_address::ConsoleLayer;
 use crate::dispatcher::settings::DeliveryLayer;
 use crate::upkeep::RetentionLayer;
 
@@ -22,6 +23,8 @@ pub struct ServerLayer {
     pub delivery: DeliveryLayer,
     /// What is kept.
     pub retention: RetentionLayer,
+    /// Where the console is reached.
+    pub console: ConsoleLayer,
 }
 
 impl ServerLayer {
@@ -33,6 +36,7 @@ impl ServerLayer {
         groups.push(("names", &self.names));
         groups.push(("delivery", &self.delivery));
         groups.push(("retention", &self.retention));
+        groups.push(("console", &self.console));
         groups
     }
 
@@ -44,6 +48,7 @@ impl ServerLayer {
         groups.push(("names", &mut self.names));
         groups.push(("delivery", &mut self.delivery));
         groups.push(("retention", &mut self.retention));
+        groups.push(("console", &mut self.console));
         groups
     }
 }

@@ -24,6 +24,7 @@ use annunciator_store::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::console_address;
 use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
 use crate::metrics::{ChannelLabels, ResultLabels};
@@ -270,7 +271,9 @@ fn plan_one(
 ) -> Result<Planned, String> {
     let ids = Ids { source: &shared.ids, now };
     let domain = shared.settings.hello_name();
-    let frame = PlanningFrame { snapshot, silences, domain, ids: &ids, planner };
+    let console = console_address::base(&snapshot.console.values, &shared.installation);
+    let console = console.as_str();
+    let frame = PlanningFrame { snapshot, silences, domain, console, ids: &ids, planner };
     let (holding, plan) = catch_unwind(AssertUnwindSafe(|| plan_event(frame, event, now)))
         .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();

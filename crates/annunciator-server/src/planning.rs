@@ -20,6 +20,8 @@ pub struct PlanningFrame<'a> {
     pub silences: &'a [Silence],
     /// The right-hand side of Message-IDs.
     pub domain: &'a str,
+    /// Address of the console, empty when there is none to link to.
+    pub console: &'a str,
     /// Where ids come from.
     pub ids: &'a dyn NotificationIds,
     /// The planner.
@@ -34,6 +36,7 @@ pub fn plan_event(frame: PlanningFrame<'_>, event: &Event, now: Timestamp) -> (H
     let circumstances = Circumstances {
         scope: &holding.scope,
         domain: frame.domain,
+        console: frame.console,
         now,
         silences: frame.silences,
     };

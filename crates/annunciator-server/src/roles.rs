@@ -70,6 +70,8 @@ rights! {
     ManageUsers = "manage_users", "manage users and roles";
     /// Read the audit log.
     ReadAudit = "read_audit", "read the audit log";
+    /// Make, list and delete copies of the store.
+    ManageBackups = "manage_backups", "make, list or delete backups";
 }
 
 impl Right {

@@ -71,6 +71,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "names", doc: "How names of servers are resolved, for every relay." },
     Group { name: "delivery", doc: "How long and how often deliveries are tried." },
     Group { name: "retention", doc: "How long finished events stay in the ledger." },
+    Group { name: "console", doc: "Where people reach the console." },
 ];
 
 /// A merge patch over the server-wide layer; the overrides stay as they are.

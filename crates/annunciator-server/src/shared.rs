@@ -8,6 +8,7 @@ use annunciator_store::Store;
 use crate::certificates::CertificateShelf;
 use crate::dispatcher::Dispatcher;
 use crate::ids::IdSource;
+use crate::installation::Installation;
 use crate::lifecycle::Tasks;
 use crate::limit_clock::HeldClock;
 use crate::metrics::Metrics;
@@ -65,6 +66,8 @@ pub struct Shared {
     pub sealer: Arc<Sealer>,
     /// All metrics.
     pub metrics: Metrics,
+    /// Where it stands.
+    pub installation: Installation,
     /// When the server was started.
     pub started_at: Timestamp,
     /// Whether it takes events: the store is open, and the bootstrap, if one is awaited, is done.

@@ -25,6 +25,7 @@ use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
 
 use crate::configuration::Configuration;
+use crate::console_address::ConsoleSettings;
 use crate::dispatcher::settings::DeliverySettings;
 use crate::keeper::QuietKeeper;
 use crate::upkeep::RetentionSettings;
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub incidents: Resolved<IncidentSettings>,
     /// The same, compiled.
     pub incident_rules: IncidentRules,
+    /// Where the console is reached.
+    pub console: Resolved<ConsoleSettings>,
     index: LayerIndex,
     profiles: ProfileBook,
     warnings: OnceLock<Vec<FieldError>>,
@@ -89,6 +92,7 @@ impl Snapshot {
         let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &server.delivery)]);
         let retention = RetentionSettings::resolve(&[(Origin::Server, &server.retention)]);
         let incidents = IncidentSettings::resolve(&[(Origin::Server, &server.incidents)]);
+        let console = ConsoleSettings::resolve(&[(Origin::Server, &server.console)]);
         let first_retry_ms = delivery_resolved.values.retry_wait_ms(0);
         let first_retry = Duration::from_millis(first_retry_ms.unsigned_abs());
         let profiles =
@@ -103,6 +107,7 @@ impl Snapshot {
             retention,
             incident_rules: IncidentRules::new(&incidents.values),
             incidents,
+            console,
             profiles,
             warnings: OnceLock::new(),
             configuration,

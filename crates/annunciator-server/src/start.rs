@@ -26,6 +26,7 @@ use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
 pub use crate::http::Pages;
 use crate::ids::IdSource;
+use crate::installation::Installation;
 use crate::keeper::StoreKeeper;
 use crate::lifecycle::Tasks;
 use crate::metrics::Metrics;
@@ -186,6 +187,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let address = listener
         .local_addr()
         .map_err(|e| listen_error(&config.listen.to_string(), &e.to_string()))?;
+    shared.installation.set_address(address);
     let setup_key = begin_setup(&shared).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let socket_path = config.data_dir.join(SOCKET_NAME);
@@ -276,6 +278,8 @@ async fn assemble(
         planner: planner.clone(),
         tasks: tasks.clone(),
     });
+    let dirs = config.executable_dirs.clone();
+    let installation = Installation::new(config.data_dir.clone(), dirs, config.tls.is_some());
     let shared = Arc::new(Shared {
         started_at: clock.now(),
         store,
@@ -298,6 +302,7 @@ async fn assemble(
         tasks,
         sealer,
         metrics,
+        installation,
         ready: AtomicBool::new(false),
     });
     if let Some(facts) = config.tls.as_ref().and_then(|tls| listener_facts(&tls.certificate)) {

@@ -9,6 +9,7 @@
 //! [`Store`] is the one interface; `contract` holds the promises as tests for every
 //! implementation.
 
+mod backups;
 mod error;
 mod figures;
 mod ledger;
@@ -28,6 +29,7 @@ use annunciator_core::{DeliveryId, Event, EventUid, Notification, NotificationId
 use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
+pub use backups::{Backup, Backups, StoreFacts};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use ledger::{
@@ -59,7 +61,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
-pub trait Store: Limits + Silences + Users + Roles + SavedViews + Send + Sync + 'static {
+pub trait Store:
+    Limits + Silences + Users + Roles + SavedViews + Backups + Send + Sync + 'static
+{
     // ---- inbox -----------------------------------------------------------------------------
 
     /// Takes responsibility for a batch of events, all or none (spec 2.5).

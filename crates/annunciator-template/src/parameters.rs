@@ -237,8 +237,8 @@ pub const PARAMETERS: &[ParameterRow] = &[
         Parameter::Link,
         "LINK",
         LINK_CHARS_MAX,
-        "https://annunciator.example.org/events/a1",
-        "Address of the event in the console.",
+        "https://annunciator.example.org/events/019aaa36-5c11-7cc4-8f54-1f5a7d0f9ad2",
+        "Address of the event in the console; `console.url` says where that is.",
     ),
     ParameterRow {
         purposes: &[Purpose::Sms],

@@ -27,10 +27,11 @@ impl EmailComposer {
 }
 
 impl Compose for EmailComposer {
-    fn compose(&self, event: &Event) -> Vec<Composed> {
+    fn compose(&self, event: &Event, link: &str) -> Vec<Composed> {
         let compose = |group: &ReaderGroup| {
             let words = self.words.of(group.reader.language);
-            let rendered = words.render(&EventValues::for_reader(event, &group.reader));
+            let values = EventValues { link, ..EventValues::for_reader(event, &group.reader) };
+            let rendered = words.render(&values);
             Composed {
                 subject: rendered.subject,
                 text: rendered.text,

@@ -48,7 +48,7 @@ fn an_address_is_told_once_in_its_first_role() {
         "recipients_bcc": "c@example.org; A@example.org",
     }));
     let event = crate::sample_event();
-    let composed = profile.composer.compose(&event).remove(0);
+    let composed = profile.composer.compose(&event, "").remove(0);
     let told: Vec<_> =
         composed.recipients.iter().map(|one| (one.address.as_str(), one.role)).collect();
     assert_eq!(
@@ -126,7 +126,7 @@ fn a_notification_counts_against_the_limit_of_the_layer_that_sets_it() {
 #[test]
 fn texts_that_nobody_set_are_in_the_readers_language() {
     let check = |document: Value, subject: &str, text: &str| {
-        let composed = profile_of(&document).composer.compose(&crate::sample_event()).remove(0);
+        let composed = profile_of(&document).composer.compose(&crate::sample_event(), "").remove(0);
         assert_eq!(composed.subject, subject, "{document}");
         assert!(composed.text.contains(text), "{document}: {}", composed.text);
         // What is shown is what is used, and it still counts as the compiled default.
@@ -178,7 +178,7 @@ fn recipients_with_different_readers_get_messages_of_their_own() {
         annunciator_template::Reader { language, ..annunciator_template::Reader::STANDARD.clone() }
     };
     let composer = EmailComposer::new(words, "s@x.example".to_owned(), recipients, &reader_of);
-    let composed = annunciator_planner::Compose::compose(&composer, &crate::sample_event());
+    let composed = annunciator_planner::Compose::compose(&composer, &crate::sample_event(), "");
     let told: Vec<(&str, usize)> =
         composed.iter().map(|one| (one.subject.as_str(), one.recipients.len())).collect();
     assert_eq!(

@@ -27,8 +27,8 @@ pub(super) struct CommandComposer {
 }
 
 impl Compose for CommandComposer {
-    fn compose(&self, event: &Event) -> Vec<Composed> {
-        let values = EventValues::for_reader(event, &self.reader);
+    fn compose(&self, event: &Event, link: &str) -> Vec<Composed> {
+        let values = EventValues { link, ..EventValues::for_reader(event, &self.reader) };
         let environment = environment(event, &values);
         let bytes = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
         let command = Command { arguments: self.render_arguments(&values, bytes), environment };
@@ -47,7 +47,7 @@ impl Compose for CommandComposer {
             return Vec::new();
         }
         // For a program it is an event like any other.
-        self.compose(event)
+        self.compose(event, "")
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
             arguments: vec![parse("--text=%DESCR%"), parse("%PARAM:none%"), parse("100%%")],
             title: parse("%EVENT%"),
         };
-        let composed = composer.compose(&event).remove(0);
+        let composed = composer.compose(&event, "").remove(0);
         let command = composed.command.expect("a command");
         assert_eq!(command.arguments, [format!("--text={hostile}"), String::new(), "100%".into()]);
         let value = |name: &str| {
@@ -181,7 +181,7 @@ mod tests {
                 arguments: vec![argument; count],
                 title: Template::empty(),
             };
-            let command = composer.compose(&event).remove(0).command.expect("a command");
+            let command = composer.compose(&event, "").remove(0).command.expect("a command");
             let bytes: usize = command.arguments.iter().map(String::len).sum();
             assert_eq!(command.arguments.len() == count, is_whole, "{count}");
             let is_refused = command_bytes(&command) > COMMAND_BYTES_MAX;

@@ -21,8 +21,13 @@ pub(super) struct SmsComposer {
 }
 
 impl SmsComposer {
-    fn one(&self, event: &Event, phone: &str, recipients: Vec<Recipient>) -> Composed {
-        let values = EventValues { phone, ..EventValues::for_reader(event, &self.reader) };
+    fn one(
+        &self,
+        (event, link): (&Event, &str),
+        phone: &str,
+        recipients: Vec<Recipient>,
+    ) -> Composed {
+        let values = EventValues { link, phone, ..EventValues::for_reader(event, &self.reader) };
         let rendered = self.words.render(&values);
         // Gateways count what the phone shows: a line break is one character there.
         let text = rendered.text.replace("\r\n", "\n");
@@ -33,19 +38,19 @@ impl SmsComposer {
 }
 
 impl Compose for SmsComposer {
-    fn compose(&self, event: &Event) -> Vec<Composed> {
+    fn compose(&self, event: &Event, link: &str) -> Vec<Composed> {
         let recipient = |destination: &Destination| Recipient {
             address: destination.address.clone(),
             role: RecipientRole::To,
         };
         if !self.are_words_personal {
             let recipients = self.destinations.iter().map(recipient).collect();
-            return vec![self.one(event, "", recipients)];
+            return vec![self.one((event, link), "", recipients)];
         }
         let each = |destination: &Destination| {
             let phone = destination.phone.as_ref();
             let phone = phone.map(|phone| self.phone_format.write(phone)).unwrap_or_default();
-            self.one(event, &phone, vec![recipient(destination)])
+            self.one((event, link), &phone, vec![recipient(destination)])
         };
         self.destinations.iter().map(each).collect()
     }
@@ -53,7 +58,7 @@ impl Compose for SmsComposer {
     fn summaries(&self, event: &Event, draft: Composed) -> Vec<Composed> {
         if self.are_words_personal {
             // The gateway finds the number in the words: they are those of any event.
-            return self.compose(event);
+            return self.compose(event, "");
         }
         // The subject says it all, and a list of types would cost many segments.
         let (text, _) = shorten(&draft.subject, self.segments_max, self.transliterate);

@@ -30,7 +30,7 @@ fn compiled(document: &Value) -> (ChannelProfile, Vec<Problem>) {
 fn composed(document: &Value) -> Vec<(String, String, Vec<String>)> {
     let (profile, problems) = compiled(document);
     assert_eq!((problems, profile.missing.as_str()), (vec![], ""), "{document}");
-    let composed = profile.composer.compose(&crate::sample_event()).into_iter();
+    let composed = profile.composer.compose(&crate::sample_event(), "").into_iter();
     let row = |one: annunciator_planner::Composed| {
         let addresses = one.recipients.into_iter().map(|one| one.address).collect();
         (one.subject, one.text, addresses)

@@ -46,7 +46,6 @@ event-configuration-actions = Actions
 event-configuration-set-here = set here
 event-configuration-on = On
 event-configuration-off = Off
-event-configuration-why-of = Why: { $name }
 event-configuration-why-short = Why?
 event-configuration-shown = Up to { $last } of { $found }
 event-configuration-previous = Previous page
@@ -94,6 +93,8 @@ event-configuration-term-hint = 0 means that such events are not listed once the
 event-configuration-conditions = Conditions
 event-configuration-conditions-lead = Without conditions it holds for all of these events; with some, only where all of them hold. Compare parameters of the event, such as free_percent.
 event-configuration-add-condition = Add a condition
+event-configuration-not-saved = Nothing was saved. What is wrong stands beside its field.
+event-configuration-another = Another one with other conditions
 event-configuration-set-count = { $count ->
     [one] { $count } setting set here
    *[other] { $count } settings set here
@@ -131,7 +132,6 @@ event-configuration-policy-delete-confirm = { $count ->
    *[other] Delete this policy and its { $count } overrides?
 }
 event-configuration-policy-add = Add policy
-event-configuration-policy-for = Add a policy for { $group }
 event-configuration-groups = Device groups
 event-configuration-groups-lead = Events name the group of their device by its path. Policies are for groups that are known here.
 event-configuration-groups-none = No device groups yet
@@ -139,13 +139,11 @@ event-configuration-groups-none-lead = Add the groups that your events name, suc
 event-configuration-group-add = Add a group
 event-configuration-group-path = Path
 event-configuration-group-path-hint = Such as Plant A/Line 2; the groups above it are added with it.
-event-configuration-group-delete = Delete the group { $group }
 event-configuration-group-delete-confirm = Delete the group { $group } and the groups below it?
 event-configuration-devices-lead = Settings of an application on one device are nearer than every policy; only a lock goes before them.
 event-configuration-devices-empty = No device has settings of its own
 event-configuration-devices-empty-lead = Name a device and an application below, and set what differs there.
 event-configuration-device = Device
-event-configuration-device-delete = Delete the settings on { $device }
 event-configuration-device-delete-confirm = { $count ->
     [one] Delete these settings with their override?
    *[other] Delete these settings with their { $count } overrides?

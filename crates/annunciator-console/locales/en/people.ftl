@@ -1,5 +1,6 @@
 # Users, roles, API tokens.
 people-users = Users
+people-look = Look at the marked fields.
 people-user = User
 people-users-lead = Who may sign in, and what they may do.
 people-user-add = Add user
@@ -16,6 +17,7 @@ people-last-sign-in = Last sign-in
 people-sessions = Sessions
 people-created = Created
 people-own = this is you
+people-own-password = Your own password and sessions are under
 people-way = How they sign in the first time
 people-way-link = With a one-time link
 people-way-link-hint = You hand it over; the user chooses a password. It holds for 24 hours.

@@ -46,7 +46,6 @@ event-configuration-actions = Действия
 event-configuration-set-here = задано здесь
 event-configuration-on = Вкл.
 event-configuration-off = Выкл.
-event-configuration-why-of = Почему: { $name }
 event-configuration-why-short = Почему?
 event-configuration-shown = До { $last } из { $found }
 event-configuration-previous = Предыдущая страница
@@ -99,6 +98,8 @@ event-configuration-term-hint = 0 означает, что завершённы�
 event-configuration-conditions = Условия
 event-configuration-conditions-lead = Без условий переопределение действует для всех этих событий, с условиями — только если все они выполнены. Сравнивайте параметры события, например free_percent.
 event-configuration-add-condition = Добавить условие
+event-configuration-not-saved = Ничего не сохранено. Что неверно, указано у поля.
+event-configuration-another = Ещё одно с другими условиями
 event-configuration-set-count = { $count ->
     [one] здесь задана { $count } настройка
     [few] здесь заданы { $count } настройки
@@ -138,7 +139,6 @@ event-configuration-policy-delete-confirm = { $count ->
    *[other] Удалить эту политику и { $count } её переопределений?
 }
 event-configuration-policy-add = Добавить политику
-event-configuration-policy-for = Добавить политику для { $group }
 event-configuration-groups = Группы устройств
 event-configuration-groups-lead = В событиях группа устройства указана своим путём. Политики относятся к группам, известным здесь.
 event-configuration-groups-none = Групп устройств пока нет
@@ -146,13 +146,11 @@ event-configuration-groups-none-lead = Добавьте группы, указа
 event-configuration-group-add = Добавить группу
 event-configuration-group-path = Путь
 event-configuration-group-path-hint = Например, Plant A/Line 2; вышестоящие группы добавляются вместе с ней.
-event-configuration-group-delete = Удалить группу { $group }
 event-configuration-group-delete-confirm = Удалить группу { $group } и вложенные группы?
 event-configuration-devices-lead = Настройки приложения на устройстве ближе любой политики; важнее них только закреплённое значение.
 event-configuration-devices-empty = Ни у одного устройства нет своих настроек
 event-configuration-devices-empty-lead = Укажите ниже устройство и приложение и задайте то, что там отличается.
 event-configuration-device = Устройство
-event-configuration-device-delete = Удалить настройки на { $device }
 event-configuration-device-delete-confirm = { $count ->
     [one] Удалить эти настройки и { $count } переопределение?
     [few] Удалить эти настройки и { $count } переопределения?

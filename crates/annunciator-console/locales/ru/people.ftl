@@ -1,5 +1,6 @@
 # Пользователи, роли, токены API.
 people-users = Пользователи
+people-look = Проверьте отмеченные поля.
 people-user = Пользователь
 people-users-lead = Кто может входить и что ему разрешено.
 people-user-add = Добавить пользователя
@@ -16,6 +17,7 @@ people-last-sign-in = Последний вход
 people-sessions = Сеансы
 people-created = Создан
 people-own = это вы
+people-own-password = Ваши пароль и сеансы — на странице
 people-way = Как войти в первый раз
 people-way-link = По одноразовой ссылке
 people-way-link-hint = Вы передаёте ссылку, пользователь сам придумывает пароль. Она действует 24 часа.

@@ -131,8 +131,7 @@ async fn use_key(guest: Guest, form: Form) -> Result<Response, Stop> {
         Ok(reply) => Ok(with_cookies(lead_to(&guest, "/"), &reply.headers)),
         Err(refusal) => {
             let is_refused = is_about_key(&refusal);
-            let errors =
-                if is_refused { Errors::default() } else { Errors::of(&guest, refusal)? };
+            let errors = if is_refused { Errors::default() } else { Errors::of(&guest, refusal)? };
             let page = guest.page("welcome-title");
             let page = Welcome { page, is_refused, key, errors };
             Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))

@@ -7,7 +7,6 @@
 mod account;
 pub(super) mod browsers;
 pub(super) mod handout;
-mod records;
 mod rights;
 mod roles;
 mod tokens;
@@ -38,7 +37,11 @@ struct RoleChoice {
 }
 
 /// Roles to choose from, in words.
-fn role_choices(page: &Page, names: impl IntoIterator<Item = String>, chosen: &str) -> Vec<RoleChoice> {
+fn role_choices(
+    page: &Page,
+    names: impl IntoIterator<Item = String>,
+    chosen: &str,
+) -> Vec<RoleChoice> {
     let choice = |name: String| RoleChoice {
         words: page.word("role", &name),
         is_chosen: name == chosen,

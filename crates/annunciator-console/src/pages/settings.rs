@@ -4,7 +4,7 @@
 //! name the revision they were made from, so that nobody undoes what somebody else saved.
 
 mod arrangement;
-mod certificates;
+pub(super) mod certificates;
 mod conditions;
 mod conflict;
 mod export;

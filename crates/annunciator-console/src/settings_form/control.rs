@@ -123,7 +123,7 @@ impl Control {
     }
 
     /// The value for conditions of other fields, as the script of the page sees it.
-    pub(super) fn value(&self) -> String {
+    pub(crate) fn value(&self) -> String {
         let chosen = |among: &[Choosable]| {
             among.iter().find(|one| one.is_chosen).map_or("", |one| &one.word).to_owned()
         };

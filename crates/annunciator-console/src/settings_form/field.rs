@@ -72,6 +72,11 @@ impl Field {
         ids.map(|(_, part)| format!("{}-{part}", self.id)).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether it is posted although it is not shown: something else was asked of it.
+    fn is_kept(&self) -> bool {
+        self.is_resetting || matches!(self.control, Control::Secret { is_clearing: true, .. })
+    }
+
     /// What a field of several controls is.
     fn role(&self) -> &'static str {
         if matches!(self.control, Control::Radios(_)) { "radiogroup" } else { "group" }

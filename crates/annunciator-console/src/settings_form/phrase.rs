@@ -126,14 +126,18 @@ fn plain_value(language: Language, value: &Value) -> String {
 }
 
 /// What is wrong with a field, in words: what the API says, with settings by the names that people
-/// see; a secret that must be typed again is told in words of our own.
+/// see; codes that always mean the same are told in words of our own, `settings-problem-CODE`
+/// or, of one setting, `settings-problem-CODE-KEY`.
 pub(crate) fn problem_words(
     language: Language,
     settings: &[Setting],
     problem: &FieldError,
 ) -> String {
-    if problem.code == "retype" {
-        return language.say("settings-error-retype");
+    let code = format!("settings-problem-{}", keyed(&problem.code));
+    let key = problem.pointer.rsplit('/').next().unwrap_or_default();
+    let own = language.find(&format!("{code}-{}", keyed(key))).or_else(|| language.find(&code));
+    if let Some(words) = own {
+        return words;
     }
     let mut parts = problem.detail.split('`');
     let mut words = parts.next().unwrap_or_default().to_owned();
@@ -149,5 +153,12 @@ pub(crate) fn problem_words(
             _ => words.push_str(part),
         }
     }
-    words
+    as_sentence(&words)
+}
+
+/// The API's words begin small, as they do after the name of a field.
+fn as_sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next();
+    first.map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -95,7 +95,12 @@ fn read_secret(form: &Form, name: &str) -> Option<Value> {
 fn read_severities(form: &Form, name: &str) -> Option<Value> {
     match form.text(name) {
         "" => None,
-        "some" => Some(form.all(&format!("{name}.severity")).into_iter().collect()),
+        // Mildest first, as the API has them, in whatever order they stand on the page.
+        "some" => {
+            let ticked = form.all(&format!("{name}.severity"));
+            let words = annunciator_core::Severity::ALL.map(annunciator_core::Severity::as_str);
+            Some(words.into_iter().filter(|word| ticked.contains(word)).collect())
+        }
         word => Some(word.into()),
     }
 }

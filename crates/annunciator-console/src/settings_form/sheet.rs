@@ -79,7 +79,10 @@ impl Sheet {
 
     fn draw(&self, setting: &Setting, standing: &Standing, language: Language) -> Field {
         let name = setting.name();
-        let condition = self.condition(setting);
+        let error = self.words_at(&self.errors, setting, language);
+        // What is wrong is never hidden.
+        let is_wrong = !error.is_empty();
+        let condition = if is_wrong { Condition::default() } else { self.condition(setting) };
         let is_resetting = self.is_resetting(setting);
         let can_reset = standing.is_set && !self.is_read_only && standing.lock.is_none();
         let has_default = !setting.default.is_null() && !setting.is_secret();
@@ -95,7 +98,7 @@ impl Sheet {
             default: has_default.then(|| default_words(language, setting)),
             reset: (can_reset && has_default).then(|| reset_of(setting)),
             is_resetting,
-            error: self.words_at(&self.errors, setting, language),
+            error,
             warning: self.words_at(&self.warnings, setting, language),
             shown_when: condition.text(),
             is_shown: condition.holds(|other| self.value_now(other, language)),
@@ -205,17 +208,6 @@ impl Sheet {
         }
     }
 
-    /// Where something is wrong, or deserves a look, that no field of the sheet shows.
-    pub(crate) fn elsewhere<'a>(&self, found: &'a [FieldError]) -> Vec<&'a FieldError> {
-        let is_shown = |problem: &&FieldError| {
-            self.settings.iter().any(|setting| {
-                let pointer = setting.pointer();
-                problem.pointer == pointer || problem.pointer.starts_with(&format!("{pointer}/"))
-            })
-        };
-        found.iter().filter(|problem| !is_shown(problem)).collect()
-    }
-
     /// What the form changes, by key: the new value, or null for what goes back to its default.
     pub(crate) fn changes(&self, form: &Form) -> Map<String, Value> {
         let change = |setting: &Setting| {
@@ -223,7 +215,37 @@ impl Sheet {
             let new = self.change(setting, &standing, form)?;
             Some((setting.key.clone(), new))
         };
-        self.settings.iter().filter_map(change).collect()
+        let mut changes: Map<String, Value> = self.settings.iter().filter_map(change).collect();
+        for key in self.stranded_secrets(form, &changes) {
+            changes.insert(key, Value::Null);
+        }
+        changes
+    }
+
+    /// Stored secrets of a unit whose connection changes, and that no longer matter: they are not
+    /// handed on, and there is no field in which they could be typed again.
+    fn stranded_secrets(&self, form: &Form, changes: &Map<String, Value>) -> Vec<String> {
+        let after = Self { typed: Some(form.clone()), ..self.clone() };
+        let is_moved = |unit: &Option<String>| {
+            self.settings.iter().any(|other| {
+                other.binds_secrets && other.unit == *unit && changes.contains_key(&other.key)
+            })
+        };
+        let is_stranded = |setting: &&Setting| {
+            setting.is_secret()
+                && setting.unit.is_some()
+                && !is_blank(&self.standing(&setting.key).value)
+                && !changes.contains_key(&setting.key)
+                && is_moved(&setting.unit)
+                && !after.matters(setting)
+        };
+        self.settings.iter().filter(is_stranded).map(|setting| setting.key.clone()).collect()
+    }
+
+    /// Whether a setting matters with what stands in the form.
+    fn matters(&self, setting: &Setting) -> bool {
+        // Words of a language decide nothing here.
+        self.condition(setting).holds(|other| self.value_now(other, Language::English))
     }
 
     fn change(&self, setting: &Setting, standing: &Standing, form: &Form) -> Option<Value> {

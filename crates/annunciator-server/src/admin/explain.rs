@@ -14,6 +14,7 @@ use annunciator_store::{EventRow, EventState};
 
 use super::{AdminError, effective, ledger};
 use crate::api::views;
+use crate::console_address;
 use crate::intake;
 use crate::planning::{PlanningFrame, plan_event};
 use crate::shared::Shared;
@@ -35,10 +36,12 @@ async fn explain_row(
 ) -> Result<ExplainView, AdminError> {
     let snapshot = shared.settings.current();
     let silences = shared.silences.current();
+    let console = console_address::base(&snapshot.console.values, &shared.installation);
     let frame = PlanningFrame {
         snapshot: &snapshot,
         silences: &silences,
         domain: shared.settings.hello_name(),
+        console: &console,
         ids: &NoIds,
         planner: annunciator_planner::plan,
     };

@@ -1,8 +1,9 @@
-//! What an operator can ask, whatever the way in: API, command line, later the console.
+//! What an operator can ask, whatever the way in: API, command line, console.
 //!
 //! Knows nothing of: HTTP.
 
 pub mod audit;
+pub mod backups;
 mod beneath;
 pub mod certificates;
 pub mod deliveries;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{AdminError, ledger};
 use crate::configuration::Configuration;
+use crate::console_address;
 use crate::intake;
 use crate::settings_document as document;
 use crate::shared::Shared;
@@ -41,7 +42,9 @@ pub async fn preview(
     let configuration =
         lay_over(&saved.configuration, &channel, settings_of(&request)).map_err(below(&channel))?;
     let event = find_event(shared, &request, &configuration, &channel).await?;
-    let composed = compose(&saved, &configuration, &channel, position, &event)?;
+    let console = console_address::base(&saved.console.values, &shared.installation);
+    let link = annunciator_planner::link_to(&console, &event);
+    let composed = compose(&saved, &configuration, &channel, position, (&event, &link))?;
     Ok(result(channel, composed))
 }
 
@@ -159,13 +162,13 @@ fn compose(
     configuration: &Configuration,
     channel: &str,
     position: usize,
-    event: &Event,
+    (event, link): (&Event, &str),
 ) -> Result<Composed, AdminError> {
     let make = |configuration: Configuration| {
         let snapshot =
             Snapshot::compile(saved.channels(), &saved.certificates, configuration, saved.revision);
         let profile = snapshot.holding(event).profiles.swap_remove(position);
-        profile.composer.compose(event).into_iter().next()
+        profile.composer.compose(event, link).into_iter().next()
     };
     if let Some(composed) = make(configuration.clone()) {
         return Ok(composed);

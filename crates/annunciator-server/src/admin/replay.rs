@@ -224,6 +224,8 @@ impl<'a> Side<'a> {
             snapshot: self.snapshot,
             silences: self.silences,
             domain: self.domain,
+            // Links are the same on both sides, whatever they are.
+            console: "",
             ids: &NoIds,
             planner: annunciator_planner::plan,
         };

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 use crate::admin::{AdminError, settings};
 use crate::api::views;
 use crate::configuration::Configuration;
+use crate::console_address;
 use crate::settings_document as document;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
@@ -71,8 +72,10 @@ pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Pre
     };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
+    let console = console_address::base(&snapshot.console.values, &shared.installation);
     // A test is sent whatever is silenced.
-    let circumstances = Circumstances { scope: &scope, domain, now, silences: &[] };
+    let circumstances =
+        Circumstances { scope: &scope, domain, console: &console, now, silences: &[] };
     let plan = annunciator_planner::plan(&event, &[&profile], circumstances, &ids);
     let remark = plan.notifications.first().map(|planned| {
         let channels = snapshot.channels().iter();

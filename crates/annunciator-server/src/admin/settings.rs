@@ -47,6 +47,7 @@ pub async fn show(shared: &Shared) -> SettingsView {
     add_group(&mut put, "names", &snapshot.names);
     add_group(&mut put, "delivery", &snapshot.delivery_resolved);
     add_group(&mut put, "retention", &snapshot.retention);
+    add_group(&mut put, "console", &snapshot.console);
     SettingsView {
         revision: snapshot.revision,
         values,

@@ -17,7 +17,7 @@ use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, explain, export, health, notifications, overrides,
     policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences, statistics,
-    status, test_message, tokens, users,
+    status, system, test_message, tokens, users,
 };
 use crate::shared::Shared;
 
@@ -130,6 +130,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(export::export_audit))
         .routes(routes!(status::show_status))
         .routes(routes!(statistics::show_statistics))
+        .routes(routes!(system::show_system))
+        .routes(routes!(system::list_backups, system::create_backup))
+        .routes(routes!(system::delete_backup))
         .routes(routes!(health::show_openapi))
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))

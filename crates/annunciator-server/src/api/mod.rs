@@ -37,6 +37,7 @@ mod sign_in;
 mod silences;
 mod statistics;
 mod status;
+mod system;
 mod test_message;
 mod tokens;
 mod users;

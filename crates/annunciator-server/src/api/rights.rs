@@ -52,7 +52,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 88] = [
+pub const OPERATIONS: [Operation; 92] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
@@ -141,6 +141,10 @@ pub const OPERATIONS: [Operation; 88] = [
     row("GET", "/api/v1/audit/export", Access::Needs(Right::ReadAudit)),
     row("GET", "/api/v1/status", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/statistics", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/system", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/backups", Access::Needs(Right::ManageBackups)),
+    row("POST", "/api/v1/backups", Access::Needs(Right::ManageBackups)),
+    row("DELETE", "/api/v1/backups/{name}", Access::Needs(Right::ManageBackups)),
     row("GET", "/api/v1/openapi.json", Access::Open),
     row("GET", "/metrics", Access::OpenOnLoopback(Right::ReadStatus)),
     row("GET", "/-/healthy", Access::Open),

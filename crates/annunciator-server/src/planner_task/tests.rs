@@ -50,6 +50,7 @@ pub(crate) async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         tasks: tasks.clone(),
     });
     Arc::new(Shared {
+        installation: Default::default(),
         started_at: clock.now(),
         tokens: TokenBook::load(store.as_ref()).await.expect("there are none"),
         certificates: CertificateShelf::default(),

@@ -38,6 +38,8 @@ async fn uids(store: &dyn Store, filter: EventFilter) -> Vec<EventUid> {
 }
 
 pub(super) async fn event_filters_find_what_they_say(store: &dyn Store) {
+    let ended = EventFilter { until: Some(time_of(3)), ..EventFilter::default() };
+    assert_eq!(uids(store, ended).await, [], "before there is any");
     let mut second = Event { severity: Severity::Info, ..event(2) };
     second.application.name = "Other".to_owned();
     second.event_type = "cpu.hot".to_owned();

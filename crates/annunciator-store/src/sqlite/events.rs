@@ -131,12 +131,11 @@ fn first_key_since(connection: &Connection, at: Timestamp) -> rusqlite::Result<i
     )?;
     while low < high {
         let middle = low + (high - low) / 2;
-        let (key, found): (i64, i64) =
-            select.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if found < at.0 {
-            low = key + 1;
-        } else {
-            high = middle;
+        let found = select.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match found {
+            Some((key, found)) if i64::lt(&found, &at.0) => low = i64::saturating_add(key, 1),
+            // Nothing is behind it, or nothing earlier.
+            _ => high = middle,
         }
     }
     Ok(low)

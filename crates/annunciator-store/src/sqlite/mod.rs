@@ -5,6 +5,7 @@
 //! readers run on the runtime's blocking threads (readers.rs).
 //! Standard: WAL with `synchronous = FULL`: what was answered is on the disk (quality G2).
 
+mod backups;
 mod certificates;
 mod checkpoint;
 mod claims;
@@ -104,6 +105,7 @@ impl SqliteStore {
             checkpoints: checkpoint::Checkpoints::default(),
             room: Room::new(measure),
             flights: 0.into(),
+            backup: Mutex::new(()),
             ailment: Mutex::new(None),
             #[cfg(test)]
             faults: writer::Faults::default(),

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) room: Room,
     /// Deliveries in flight.
     pub(super) flights: AtomicU64,
+    /// Held while a backup is made.
+    pub(super) backup: Mutex<()>,
     /// Why nothing can be written now; none when it can.
     pub(super) ailment: Mutex<Option<StoreError>>,
     #[cfg(test)]

@@ -58,6 +58,7 @@ fn plan_one(snapshot: &Snapshot, event: &Event, ids: &Ids) -> annunciator_planne
     let circumstances = Circumstances {
         scope: &holding.scope,
         domain: DOMAIN,
+        console: "",
         now: event.registered_at,
         silences: &[],
     };

@@ -75,7 +75,8 @@ fn profile() -> ChannelProfile {
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
     let scope = Scope::of(event);
     let now = event.registered_at;
-    let circumstances = Circumstances { scope: &scope, domain: DOMAIN, now, silences: &[] };
+    let circumstances =
+        Circumstances { scope: &scope, domain: DOMAIN, console: "", now, silences: &[] };
     let mut plan = annunciator_planner::plan(event, &[profile], circumstances, ids);
     plan.notifications.remove(0).notification
 }

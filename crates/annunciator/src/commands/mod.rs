@@ -4,6 +4,7 @@
 //! without one.
 
 mod audit;
+mod backup;
 mod certificate;
 mod check;
 mod effective;
@@ -94,6 +95,8 @@ enum Command {
     Role(role::RoleArgs),
     /// Show the state of the server, its queues and relays
     Status(status::StatusArgs),
+    /// Make, list and delete copies of the store
+    Backup(backup::BackupArgs),
     /// Show who changed what
     Audit(audit::AuditArgs),
     /// Print a completion script for a shell
@@ -130,6 +133,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::User(args) => online(user::run(*args)),
         Command::Role(args) => online(role::run(args)),
         Command::Status(args) => online(status::run(args)),
+        Command::Backup(args) => online(backup::run(args)),
         Command::Audit(args) => online(audit::run(args)),
     }
 }

@@ -42,6 +42,10 @@ fn with_ids(site: &Site, path: &str) -> String {
         }
         _ => String::new(),
     };
+    if path == "/api/v1/backups/{name}" {
+        let made = site.post("/api/v1/backups", &json!({})).expect_status(201).json();
+        return path.replace("{name}", text(&made["name"]));
+    }
     let path = path
         .replace("{id}", &id)
         .replace("{name}", "Hall")

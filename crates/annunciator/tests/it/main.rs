@@ -10,6 +10,7 @@ mod override_for_one_event_type;
 mod people;
 mod support;
 
+mod a_backup_brings_back_ledger_and_settings;
 mod a_bad_bootstrap_config_is_explained;
 mod a_bootstrap_file_is_in_force_before_the_server_is_ready;
 mod a_certificate_in_use_is_not_deleted;
@@ -40,6 +41,7 @@ mod explain_says_what_the_planner_decides;
 mod figures_say_what_happened_over_a_restart;
 mod fuzz_corpora_are_replayed;
 mod limit_is_per_interval;
+mod links_lead_to_the_event_in_the_console;
 mod lists_are_saved_as_files_without_formulas;
 mod mail_is_in_the_readers_language_and_time;
 mod messages_are_signed_and_an_independent_verifier_agrees;

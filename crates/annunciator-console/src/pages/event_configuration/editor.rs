@@ -14,14 +14,15 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::owner::Owner;
-use super::{change, query, send_at};
+use super::{SECTION, change, query, send_at};
 use crate::form::Form;
 use crate::page::{Visitor, lead_to, show, show_as};
+use crate::pages::settings::certificates;
 use crate::refusal::{Errors, Stop};
 use crate::settings_form::Definitions;
 use inherited::Inherited;
 use subject::Subject;
-use view::EditorPage;
+use view::{Beneath, EditorPage};
 
 const PATH: &str = "/api/v1/overrides";
 
@@ -43,12 +44,15 @@ fn several(visitor: &Visitor, owner: &Owner) -> Response {
 async fn make(
     visitor: &Visitor,
     subject: Subject,
-    typed: Option<Form>,
+    typed: Option<&Form>,
     errors: Errors,
 ) -> Result<EditorPage, Stop> {
     let definitions = Definitions::of(visitor).await?;
     let inherited = Inherited::read(visitor, &subject).await?;
-    Ok(EditorPage::new(visitor, subject, &inherited, &definitions, typed, errors))
+    let page = visitor.page("event-configuration-override", SECTION);
+    let choices = certificates::choices(visitor, &page).await;
+    let beneath = Beneath { inherited, choices };
+    Ok(EditorPage::new(visitor, subject, &beneath, &definitions, typed, errors))
 }
 
 /// Saves the form for all of its events, or for none.
@@ -69,7 +73,7 @@ pub(super) async fn save(visitor: Visitor, form: Form) -> Result<Response, Stop>
         }
         Err(refusal) => {
             let errors = Errors::of(&visitor.guest, refusal)?;
-            let page = make(&visitor, subject, Some(form), errors).await?;
+            let page = make(&visitor, subject, Some(&form), errors).await?;
             Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
     }

@@ -12,10 +12,10 @@ use annunciator_api_types::{
 use annunciator_core::Severity;
 use askama::Template;
 use axum::response::Response;
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 
 use super::standing::{origin_words, term_words};
-use super::{SECTION, query};
+use super::{SECTION, ask, query};
 use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
 use crate::refusal::{Errors, Stop};
@@ -96,7 +96,7 @@ pub(super) async fn show_why(visitor: Visitor) -> Result<Response, Stop> {
     let mut view: Option<ExplainView> = None;
     let mut errors = Errors::default();
     if let Some(request) = &request {
-        match visitor.try_send(Method::POST, PATH, request).await {
+        match ask(&visitor, PATH, request).await {
             Ok(reply) => view = Some(reply.json(PATH).map_err(|refusal| visitor.stop(refusal))?),
             Err(refusal) => errors = Errors::of(&visitor.guest, refusal)?,
         }
@@ -109,7 +109,7 @@ pub(super) async fn show_why(visitor: Visitor) -> Result<Response, Stop> {
     let (applications, types) = names(&visitor).await;
     let severities = [Severity::Critical, Severity::Failure, Severity::Warning, Severity::Info];
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let asked = view.as_ref().filter(|view| view.stored).map_or(asked, |view| form_of(view));
+    let asked = view.as_ref().filter(|view| view.stored).map_or(asked, form_of);
     let why = WhyPage { page, asked, view, channels, applications, types, severities, errors };
     Ok(show_as_or_plain(status, &why))
 }

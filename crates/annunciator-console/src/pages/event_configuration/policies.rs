@@ -120,19 +120,16 @@ pub(super) async fn save(visitor: Visitor, form: Form) -> Result<Response, Stop>
     };
     let is_taken = known.is_none() && is_there(&visitor, &policy.name).await;
     let path = format!("/api/v1/policies/{}", escape(name));
-    let sent = match (policy.name.is_empty(), is_taken) {
-        (true, _) => Err(wrong(&visitor, "event-configuration-policy-nameless")),
-        (_, true) => Err(wrong(&visitor, "event-configuration-policy-taken")),
-        _ => send_at(&visitor, form.text("revision"), (Method::PUT, &path), &input)
-            .await
-            .map_err(|refusal| Errors::of(&visitor.guest, refusal)),
-    };
-    let errors = match sent {
-        Ok(_) => {
-            let pairs = [("policy", policy.name.as_str()), ("notice", "saved")];
-            return Ok(lead_to(&visitor.guest, &with_query("/event-configuration", &pairs)));
-        }
-        Err(errors) => errors?,
+    let errors = match (policy.name.is_empty(), is_taken) {
+        (true, _) => wrong(&visitor, "event-configuration-policy-nameless"),
+        (_, true) => wrong(&visitor, "event-configuration-policy-taken"),
+        _ => match send_at(&visitor, form.text("revision"), (Method::PUT, &path), &input).await {
+            Ok(_) => {
+                let pairs = [("policy", policy.name.as_str()), ("notice", "saved")];
+                return Ok(lead_to(&visitor.guest, &with_query("/event-configuration", &pairs)));
+            }
+            Err(refusal) => Errors::of(&visitor.guest, refusal)?,
+        },
     };
     let page = PolicyPage::new(&visitor, known, policy, errors).await?;
     Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
@@ -145,10 +142,10 @@ async fn is_there(visitor: &Visitor, name: &str) -> bool {
 }
 
 /// What the form itself knows to be wrong with a name.
-fn wrong(visitor: &Visitor, key: &str) -> Result<Errors, Stop> {
+fn wrong(visitor: &Visitor, key: &str) -> Errors {
     let summary = visitor.guest.language.say(key);
     let error = annunciator_api_types::FieldError::new("/name", "required", summary.clone());
-    Ok(Errors { summary, fields: vec![error] })
+    Errors { summary, fields: vec![error] }
 }
 
 /// Deletes one with its overrides.

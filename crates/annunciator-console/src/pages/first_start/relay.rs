@@ -123,6 +123,11 @@ impl Relay {
         questions.filter(|one| one.name == name).map(|one| one.detail.clone()).collect()
     }
 
+    fn servers_hint(&self) -> String {
+        let detail = self.detail("servers");
+        if detail.is_empty() { self.page.t("guide-servers-hint") } else { detail }
+    }
+
     /// A name for a preset that fits a button.
     fn preset_words(&self, preset: &PresetView) -> String {
         let key = format!("guide-preset-{}", preset.name.replace('_', "-"));

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use annunciator_api_types::{PreferencesPatch, SessionLine, SessionList};
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
@@ -14,7 +15,6 @@ use jiff::tz::TimeZoneDatabase;
 use serde_json::json;
 
 use super::browsers;
-use super::records::{PreferencesPatch, SessionLine, SessionList};
 use crate::Console;
 use crate::api::escape;
 use crate::form::Form;

@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::records::RightView;
+use annunciator_api_types::RightView;
+
 use crate::page::Page;
 
 const GROUPS: &[(&str, &[&str])] = &[

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use annunciator_api_types::{RoleList, RoleView, UserList};
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
@@ -12,7 +13,6 @@ use axum::routing::{get, post};
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use super::records::{RoleList, RoleView, UserList};
 use super::rights::{Group, grouped};
 use crate::Console;
 use crate::api::escape;

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use annunciator_api_types::FieldError;
+use annunciator_api_types::{
+    FieldError, NewToken, NewTokenRequest, RoleList, TokenList, TokenView,
+};
 use annunciator_core::Timestamp;
 use askama::Template;
 use axum::Router;
@@ -16,7 +18,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::handout::{curl_line, status_line};
-use super::records::{NewToken, NewTokenRequest, RoleList, TokenList, TokenView};
 use super::{RoleChoice, role_choices};
 use crate::Console;
 use crate::api::escape;

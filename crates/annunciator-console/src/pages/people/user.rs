@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use annunciator_api_types::{RoleList, UserPatch, UserSaved, UserView};
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
@@ -13,7 +14,6 @@ use axum::routing::{get, post};
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use super::records::{RoleList, UserPatch, UserSaved, UserView};
 use super::users::Link;
 use super::{RoleChoice, role_choices};
 use crate::Console;

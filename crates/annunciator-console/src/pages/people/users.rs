@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use annunciator_api_types::{NewUserRequest, RoleList, UserList, UserSaved, UserView};
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
@@ -11,7 +12,6 @@ use axum::routing::get;
 use hyper::{Method, StatusCode};
 
 use super::handout::one_time_link;
-use super::records::{NewUserRequest, RoleList, UserList, UserSaved, UserView};
 use super::{RoleChoice, role_choices};
 use crate::Console;
 use crate::api::escape;

@@ -87,7 +87,7 @@ pub(super) const TABS: &[Tab] = &[
         name: "executable",
         group: Some("executable"),
         sections: &[
-            section("told", &["notify_about"]),
+            section("started", &["notify_about"]),
             section("program", &["file", "arguments", "time_limit_s"]),
             section("readers", &["language", "time_zone", "time_format"]),
             section("limit", &["limit"]),

@@ -15,7 +15,10 @@ const SETTINGS: [(&str, &str, &str); 3] = [
 ];
 
 /// The choices, by key of the setting; none for who may not see the objects: he sees their ids.
-pub(super) async fn choices(visitor: &Visitor, page: &Page) -> BTreeMap<String, Vec<Choosable>> {
+pub(in crate::pages) async fn choices(
+    visitor: &Visitor,
+    page: &Page,
+) -> BTreeMap<String, Vec<Choosable>> {
     if !visitor.may("manage_certificates") {
         return BTreeMap::new();
     }

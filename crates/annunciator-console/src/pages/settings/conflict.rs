@@ -135,7 +135,7 @@ mod tests {
             ..Sheet::default()
         };
         let form = Form::parse(b"email.port=25&email.sender=a@b");
-        let (merged, mine) = merge(&[now.clone()], &form, &Some(Map::new()));
+        let (merged, mine) = merge(std::slice::from_ref(&now), &form, &Some(Map::new()));
         assert_eq!(mine, ["email.sender"]);
         assert!(!merged.has("email.port") && merged.text("email.sender") == "a@b");
         let changes = Value::Object(now.changes(&merged));

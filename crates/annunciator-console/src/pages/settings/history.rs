@@ -108,13 +108,9 @@ struct Revision {
 
 /// One revision.
 pub(super) async fn detail(visitor: Visitor, revision: Path<String>) -> Result<Response, Stop> {
-    let number = number_of(&visitor, &revision.0)?;
+    let Ok(number) = revision.0.parse() else { return Err(Stop::not_found(&visitor.guest)) };
     let page = look(&visitor, number, Errors::default(), String::new()).await?;
     Ok(show(&page))
-}
-
-fn number_of(visitor: &Visitor, text: &str) -> Result<i64, Stop> {
-    text.parse().map_err(|_| Stop::not_found(&visitor.guest))
 }
 
 async fn look(
@@ -158,7 +154,7 @@ pub(super) async fn bring_back(
     revision: Path<String>,
     form: Form,
 ) -> Result<Response, Stop> {
-    let number = number_of(&visitor, &revision.0)?;
+    let Ok(number) = revision.0.parse() else { return Err(Stop::not_found(&visitor.guest)) };
     let comment = form.trimmed("comment").to_owned();
     let ask = RollbackRequest { revision: number, comment: comment.clone(), dry_run: false };
     let expected: i64 = form.trimmed("newest").parse().unwrap_or_default();

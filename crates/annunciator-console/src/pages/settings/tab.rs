@@ -17,6 +17,8 @@ use crate::page::{Page, Visitor, show_as};
 use crate::refusal::{Errors, Stop};
 use crate::settings_form::{Definitions, Field, Sheet, Standing, problem_words};
 
+/// A warning that the page gives by itself, while it holds.
+const LIVE_WARNING: &str = "empty_sender";
 /// How the API names the layer of these settings among origins.
 const SERVER_ORIGIN: &str = "server-wide settings";
 
@@ -72,11 +74,6 @@ impl TabPage {
             .find(is_named)
             .map_or_else(|| "section-relay".to_owned(), |field| field.id.clone())
     }
-
-    /// Whether the warning of what is saved stands beside the field already.
-    fn is_saved_warning(&self, field: &Field) -> bool {
-        !field.warning.is_empty()
-    }
 }
 
 /// The settings of a tab, and all that is needed to draw and to change them.
@@ -102,7 +99,8 @@ impl Desk {
     pub(super) async fn open(visitor: Visitor, name: &str) -> Result<Self, Stop> {
         let tab = Tab::named(name).ok_or_else(|| Stop::not_found(&visitor.guest))?;
         let definitions = Definitions::of(&visitor).await?;
-        let view: SettingsView = visitor.get("/api/v1/settings").await?;
+        let mut view: SettingsView = visitor.get("/api/v1/settings").await?;
+        view.warnings.retain(|warning| warning.code != LIVE_WARNING);
         let page = visitor.page("settings-title", "delivery");
         let choices = certificates::choices(&visitor, &page).await;
         let is_read_only = !visitor.may("change_settings");

@@ -8,7 +8,7 @@ use crate::support::{Site, critical, eventually};
 
 #[test]
 fn a_silence_is_tried_before_it_mutes() {
-    let relay = Relay::start();
+    let relay = Relay::builder().start();
     let site = Site::with_relay(&relay);
     site.submit("disk.full");
     site.submit("disk.failing");

@@ -3,8 +3,11 @@
 //! Out: a browser that is signed in; pictures of a page in both themes and two widths, each looked
 //! over by axe-core.
 
+mod a_locked_value_says_which_policy_locks_it;
 mod a_silence_is_tried_before_it_mutes;
+mod an_override_of_one_type_tells_other_people;
 mod certificates_of_every_kind_are_uploaded;
+mod several_event_types_are_edited_at_once;
 
 use annunciator_testkit::browser::Browser;
 use serde_json::json;

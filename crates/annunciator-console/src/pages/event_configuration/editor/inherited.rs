@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use annunciator_api_types::{
     BeneathInput, EffectiveRequest, EffectiveView, OriginView, StorageTermView,
 };
-use hyper::Method;
 use serde_json::Value;
 
 use super::subject::Subject;
 use crate::page::Visitor;
+use crate::pages::event_configuration::ask;
 use crate::pages::event_configuration::change::SWITCH;
 use crate::refusal::Stop;
 
@@ -61,8 +61,9 @@ impl Inherited {
                 }),
             };
             let path = "/api/v1/effective";
-            let reply = visitor.send(Method::POST, path, &request).await?;
-            let view: EffectiveView = reply.json(path).map_err(|refusal| visitor.stop(refusal))?;
+            let asked = ask(visitor, path, &request).await;
+            let view = asked.and_then(|reply| reply.json::<EffectiveView>(path));
+            let view = view.map_err(|refusal| visitor.stop(refusal))?;
             inherited.add(view, at == 0);
         }
         Ok(inherited)

@@ -6,6 +6,7 @@ use annunciator_api_types::{
 use serde_json::Value;
 
 use super::is_none;
+use crate::api::with_query;
 use crate::form::Form;
 use crate::page::Visitor;
 use crate::pages::event_configuration::owner::Owner;
@@ -133,6 +134,38 @@ impl Subject {
     /// Whether there is one override, whose conditions are edited.
     pub(super) fn is_one(&self) -> bool {
         self.targets.len() == 1
+    }
+
+    /// The code of the type, when it is about one.
+    pub(super) fn one_type(&self) -> Option<&String> {
+        self.targets.first().filter(|_| self.is_one())?.event_type.as_ref()
+    }
+
+    /// Why an event of the one type would be told, or not.
+    pub(super) fn why_path(&self) -> Option<String> {
+        let (device, group) = self.owner.place();
+        let severity = self.severity_of(self.targets.first()?);
+        let pairs = [
+            ("application", self.application.as_str()),
+            ("type", self.one_type()?),
+            ("severity", &severity),
+            ("device", device),
+            ("group", group),
+        ];
+        Some(with_query("/event-configuration/explain", &pairs))
+    }
+
+    /// An editor of one more override for the same events, with conditions of its own.
+    pub(super) fn another_path(&self) -> Option<String> {
+        let target = self.targets.first().filter(|_| self.is_one() && self.is_there())?;
+        let mut pairs = self.owner.pairs();
+        if self.owner == Owner::Server {
+            pairs.push(("application", &self.application));
+        }
+        let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
+        let (code, severity) = (text(&target.event_type), text(&target.severity));
+        pairs.extend([("type", code.as_str()), ("severity", &severity), ("new", "1")]);
+        Some(with_query("/event-configuration/override", &pairs))
     }
 
     /// Whether something is overridden.

@@ -1,5 +1,7 @@
 //! The page of the editor.
 
+use std::collections::BTreeMap;
+
 use annunciator_api_types::{EntryView, FieldError};
 use askama::Template;
 use serde_json::Value;
@@ -15,8 +17,11 @@ use crate::pages::event_configuration::{SECTION, sections};
 use crate::pages::silences::{FIELDS, MatcherRow, OPERATORS, matcher_rows};
 use crate::refusal::Errors;
 use crate::settings_form::{
-    Condition, Definitions, Field, Kind, Setting, Sheet, Standing, label, shown_value,
+    Choosable, Condition, Definitions, Field, Kind, Setting, Sheet, Standing, label, shown_value,
 };
+
+/// The channels as they are read.
+const ORDER: [&str; 3] = ["email", "sms", "executable"];
 
 /// A setting in the editor.
 pub(super) struct Row {
@@ -45,8 +50,6 @@ pub(super) struct Row {
 struct Section {
     name: &'static str,
     rows: Vec<Row>,
-    /// Whether something of it is set, or wrong.
-    is_open: bool,
 }
 
 /// The relay of a channel, whose settings are taken together.
@@ -87,6 +90,8 @@ pub(super) struct EditorPage {
     types: Vec<String>,
     channels: Vec<Channel>,
     term: Term,
+    why_path: Option<String>,
+    another_path: Option<String>,
     condition_rows: Vec<MatcherRow>,
     fields: &'static [&'static str],
     operators: &'static [&'static str],
@@ -101,11 +106,20 @@ pub(super) struct EditorPage {
     may_change: bool,
 }
 
+/// What the page shows beside the overrides themselves.
+pub(super) struct Beneath {
+    /// What they inherit.
+    pub(super) inherited: Inherited,
+    /// Settings that name a thing, such as a certificate object, with the things there are.
+    pub(super) choices: BTreeMap<String, Vec<Choosable>>,
+}
+
 /// What the rows of a page are made of.
 struct Maker<'a> {
     page: &'a Page,
     subject: &'a Subject,
     inherited: &'a Inherited,
+    choices: &'a BTreeMap<String, Vec<Choosable>>,
     typed: Option<&'a Form>,
     errors: Vec<FieldError>,
 }
@@ -114,24 +128,26 @@ impl EditorPage {
     pub(super) fn new(
         visitor: &Visitor,
         subject: Subject,
-        inherited: &Inherited,
+        beneath: &Beneath,
         definitions: &Definitions,
-        typed: Option<Form>,
+        form: Option<&Form>,
         errors: Errors,
     ) -> Self {
         let mut page = visitor.page("event-configuration-override", SECTION);
         let heading = heading(&page, &subject);
         page.title.clone_from(&heading);
-        let form = typed.as_ref();
         let maker = Maker {
             page: &page,
             subject: &subject,
-            inherited,
+            inherited: &beneath.inherited,
+            choices: &beneath.choices,
             typed: form,
             errors: of_fields(&errors.fields),
         };
         let groups = definitions.groups().filter(|(_, s)| s.iter().any(|one| one.key == SWITCH));
-        let channels = groups.map(|(name, settings)| maker.channel(name, settings)).collect();
+        let channels = groups.map(|(name, settings)| maker.channel(name, settings));
+        let mut channels: Vec<_> = channels.collect();
+        channels.sort_by_key(|one| ORDER.iter().position(|name| *name == one.name));
         let term = maker.term();
         let elsewhere = maker.elsewhere(definitions);
         let condition_rows = form.map_or_else(|| subject.condition_rows(), matcher_rows);
@@ -143,6 +159,8 @@ impl EditorPage {
             types: if subject.is_one() { vec![] } else { codes.collect() },
             channels,
             term,
+            why_path: subject.why_path().filter(|_| visitor.may("explain")),
+            another_path: subject.another_path(),
             condition_rows,
             fields: FIELDS,
             operators: OPERATORS,
@@ -208,9 +226,10 @@ impl Maker<'_> {
         let sheet = self.sheet(name, settings);
         let switch = settings.iter().find(|setting| setting.key == SWITCH);
         let switch = self.row(switch.expect("groups without it are left out"), &sheet);
-        let section = |(name, settings): (&'static str, Vec<&Setting>)| {
-            let rows: Vec<Row> = settings.iter().map(|one| self.row(one, &sheet)).collect();
-            Section { name, is_open: rows.iter().any(Row::is_open), rows }
+        let switch = Row { label: self.page.word("channel", name), ..switch };
+        let section = |(name, settings): (&'static str, Vec<&Setting>)| Section {
+            name,
+            rows: settings.iter().map(|one| self.row(one, &sheet)).collect(),
         };
         let sections: Vec<_> = sections::arrange(settings).into_iter().map(section).collect();
         let relay = self.relay(name, settings, &sheet);
@@ -237,11 +256,14 @@ impl Maker<'_> {
             (setting.key.clone(), Standing { value, is_set: own.is_some(), ..Standing::default() })
         };
         let free = settings.iter().filter(|setting| setting.unit.is_none());
+        let is_there = |key: &String| settings.iter().any(|setting| setting.key == *key);
+        let choices = self.choices.iter().filter(|(key, _)| is_there(key));
         Sheet {
             standings: settings.iter().map(standing).collect(),
             // What another setting says does not hide a value of one's own.
             conditions: free.map(|one| (one.key.clone(), Condition::default())).collect(),
             settings: settings.to_vec(),
+            choices: choices.map(|(key, among)| (key.clone(), among.clone())).collect(),
             typed: self.typed.cloned(),
             errors: self.errors.clone(),
             ..Sheet::default()
@@ -312,11 +334,12 @@ impl Maker<'_> {
         let of_entry = |entry: &Option<EntryView>| {
             entry.as_ref().and_then(|entry| own_value(entry, group, key)).cloned()
         };
-        self.mode_of(self.subject.entries.iter().map(of_entry).collect(), is_switch)
+        let values: Vec<_> = self.subject.entries.iter().map(of_entry).collect();
+        self.mode_of(&values, is_switch)
     }
 
     /// The mode of values that are all the same, or are kept.
-    fn mode_of(&self, values: Vec<Option<Value>>, is_switch: bool) -> &'static str {
+    fn mode_of(&self, values: &[Option<Value>], is_switch: bool) -> &'static str {
         let first = values.first().cloned().flatten();
         match first {
             _ if values.iter().any(|value| *value != first) => "keep",
@@ -338,9 +361,9 @@ impl Maker<'_> {
         let of_entry = |entry: &Option<EntryView>| {
             entry.as_ref().and_then(|entry| own_value(entry, group, &leader.key)).cloned()
         };
-        let values = self.subject.entries.iter().map(of_entry).collect();
+        let values: Vec<_> = self.subject.entries.iter().map(of_entry).collect();
         let row = Row {
-            mode: own.unwrap_or_else(|| self.mode_of(values, false)),
+            mode: own.unwrap_or_else(|| self.mode_of(&values, false)),
             id: format!("{group}-{RELAY}"),
             label: self.page.t("event-configuration-section-relay"),
             field: None,
@@ -372,7 +395,7 @@ impl Maker<'_> {
         Term {
             inherited: beneath.map(|term| term_words(self.page, term.days)).unwrap_or_default(),
             origin: beneath.map(|term| origin_words(self.page, &term.origin)).unwrap_or_default(),
-            mode: own.unwrap_or_else(|| self.mode_of(values, false)),
+            mode: own.unwrap_or_else(|| self.mode_of(&values, false)),
             text,
             error: self.error_at("/storage_term_days"),
         }
@@ -401,7 +424,8 @@ impl Row {
     /// Whether it is worth being seen at once.
     fn is_open(&self) -> bool {
         let is_wrong = self.field.as_ref().is_some_and(|field| !field.error.is_empty());
-        self.is_set() || is_wrong || !self.error.is_empty() || self.is_locked_here
+        let is_locked = self.locked_by.is_some() || self.is_locked_here;
+        self.is_set() || is_locked || is_wrong || !self.error.is_empty()
     }
 }
 
