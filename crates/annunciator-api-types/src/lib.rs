@@ -6,6 +6,7 @@
 mod certificate;
 mod event;
 mod explain;
+mod incident;
 mod ledger;
 mod limit;
 mod operation;
@@ -29,6 +30,11 @@ pub use explain::{
     ExplainRequest, ExplainView, ExplainedChannelView, ExplainedLimitView,
     ExplainedNotificationView, ReplayChannelView, ReplayCountView, ReplayDifferenceView,
     ReplayRequest, ReplaySideView, ReplayView,
+};
+pub use incident::{
+    AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentDetail, IncidentGroupList,
+    IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
+    IncidentStatusResult, IncidentStatusView, IncidentView, SampleInput, SampleView, TopTagInput,
 };
 pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,

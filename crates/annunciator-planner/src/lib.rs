@@ -80,6 +80,22 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// The silences there are; those of another time count for nothing.
     pub silences: &'a [Silence],
+    /// What is needed for incidents; nothing where there are none.
+    pub incidents: IncidentFrame<'a>,
+}
+
+/// What is needed to plan incidents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IncidentFrame<'a> {
+    /// Statuses and subscriptions.
+    pub rules: Option<&'a IncidentRules>,
+}
+
+impl IncidentFrame<'_> {
+    /// Why nothing is sent about an event that is an incident.
+    fn why_silent(&self, event: &Event) -> Option<String> {
+        self.rules?.why_silent(&Incident::of(event)?)
+    }
 }
 
 /// Makes ids for notifications; randomness comes from outside.
@@ -97,11 +113,18 @@ pub fn plan(
     circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> Plan {
-    let Circumstances { scope, domain, console, now, silences } = circumstances;
+    let Circumstances { scope, domain, console, now, silences, incidents } = circumstances;
+    let silent = incidents.why_silent(event);
     let link = link_to(console, event);
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
         let mut decision = profile.decide(event);
+        if decision.kind == DecisionKind::Notified
+            && let Some(reason) = &silent
+        {
+            decision.kind = DecisionKind::Off;
+            decision.reason.clone_from(reason);
+        }
         if decision.kind == DecisionKind::Notified
             && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
         {

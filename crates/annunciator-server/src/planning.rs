@@ -4,7 +4,9 @@
 //! it, *replay* compares it, so that none of them can disagree with another (spec 6.3).
 
 use annunciator_core::{Event, Timestamp};
-use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, Plan, Silence};
+use annunciator_planner::{
+    ChannelProfile, Circumstances, IncidentFrame, NotificationIds, Plan, Silence,
+};
 
 use crate::snapshot::{Holding, Snapshot};
 
@@ -39,6 +41,7 @@ pub fn plan_event(frame: PlanningFrame<'_>, event: &Event, now: Timestamp) -> (H
         console: frame.console,
         now,
         silences: frame.silences,
+        incidents: IncidentFrame { rules: Some(&frame.snapshot.incident_rules) },
     };
     let plan = (frame.planner)(event, &profiles, circumstances, frame.ids);
     (holding, plan)

@@ -72,6 +72,8 @@ rights! {
     ReadAudit = "read_audit", "read the audit log";
     /// Make, list and delete copies of the store.
     ManageBackups = "manage_backups", "make, list or delete backups";
+    /// Change the status of incidents.
+    ChangeIncidents = "change_incidents", "change the status of incidents";
 }
 
 impl Right {
@@ -126,6 +128,7 @@ pub fn built_in(role: Role) -> Rights {
             Right::ReadEvents,
             Right::ReadLedger,
             Right::OperateDeliveries,
+            Right::ChangeIncidents,
             Right::Explain,
             Right::ReadStatus,
             Right::ReadSilences,

@@ -75,6 +75,7 @@ people-rights-administration = Administration
 people-rights-other = Other
 people-right-submit-events = Hand in events
 people-right-read-events = Read events
+people-right-change-incidents = Change the status of incidents
 people-right-explain = Ask why an event is told or not
 people-right-read-ledger = Read the ledger
 people-right-operate-deliveries = Retry, cancel and resend deliveries

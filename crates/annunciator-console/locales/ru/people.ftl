@@ -76,6 +76,7 @@ people-rights-administration = Администрирование
 people-rights-other = Прочее
 people-right-submit-events = Передавать события
 people-right-read-events = Просматривать события
+people-right-change-incidents = Менять статус инцидентов
 people-right-explain = Узнавать, почему о событии сообщается или нет
 people-right-read-ledger = Просматривать журнал доставки
 people-right-operate-deliveries = Повторять и отменять доставки, отправлять заново

@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod deliveries;
 pub mod effective;
 pub mod explain;
+pub mod incidents;
 pub mod key_download;
 pub mod ledger;
 mod override_edit;

@@ -74,8 +74,14 @@ pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Pre
     let domain = shared.settings.hello_name();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
     // A test is sent whatever is silenced.
-    let circumstances =
-        Circumstances { scope: &scope, domain, console: &console, now, silences: &[] };
+    let circumstances = Circumstances {
+        scope: &scope,
+        domain,
+        console: &console,
+        now,
+        silences: &[],
+        incidents: annunciator_planner::IncidentFrame::default(),
+    };
     let plan = annunciator_planner::plan(&event, &[&profile], circumstances, &ids);
     let remark = plan.notifications.first().map(|planned| {
         let channels = snapshot.channels().iter();

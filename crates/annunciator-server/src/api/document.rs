@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, explain, export, health, notifications, overrides,
-    policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences, statistics,
-    status, system, test_message, tokens, users,
+    audit, certificates, deliveries, events, explain, export, health, incidents, notifications,
+    overrides, policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences,
+    statistics, status, system, test_message, tokens, users,
 };
 use crate::shared::Shared;
 
@@ -40,6 +40,7 @@ pub(super) enum Problems {
     ),
     tags(
         (name = "events", description = "Events and event types"),
+        (name = "incidents", description = "Incidents of detectors, their statuses and groups"),
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
         (name = "overrides", description = "Event configuration, policies, application settings, device groups"),
@@ -83,6 +84,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::show_event))
         .routes(routes!(export::export_events))
         .routes(routes!(events::list_event_types))
+        .routes(routes!(incidents::list_incidents, incidents::submit_incidents))
+        .routes(routes!(incidents::submit_mapped_incidents))
+        .routes(routes!(incidents::show_incident))
+        .routes(routes!(incidents::change_incident_status))
+        .routes(routes!(incidents::list_incident_groups))
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(export::export_deliveries))
         .routes(routes!(deliveries::retry_deliveries))

@@ -24,6 +24,7 @@ mod events;
 mod explain;
 mod export;
 mod health;
+mod incidents;
 mod notifications;
 mod origin;
 mod overrides;

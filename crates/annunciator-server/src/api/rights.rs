@@ -52,12 +52,18 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 92] = [
+pub const OPERATIONS: [Operation; 98] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/event-types", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents", SUBMIT_EVENTS),
+    row("GET", "/api/v1/incidents", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/mapped/{name}", SUBMIT_EVENTS),
+    row("GET", "/api/v1/incidents/{id}", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/{id}/status", Access::Needs(Right::ChangeIncidents)),
+    row("GET", "/api/v1/incident-groups", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/deliveries", Access::Needs(Right::ReadLedger)),
     row("POST", "/api/v1/deliveries/retry", Access::Needs(Right::OperateDeliveries)),
     row("POST", "/api/v1/deliveries/cancel", Access::Needs(Right::OperateDeliveries)),

@@ -16,6 +16,7 @@ mod figures;
 mod group;
 mod history;
 mod inbox;
+mod incidents;
 mod key;
 mod limits;
 mod limits_face;

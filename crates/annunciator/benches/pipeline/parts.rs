@@ -75,8 +75,14 @@ fn profile() -> ChannelProfile {
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
     let scope = Scope::of(event);
     let now = event.registered_at;
-    let circumstances =
-        Circumstances { scope: &scope, domain: DOMAIN, console: "", now, silences: &[] };
+    let circumstances = Circumstances {
+        scope: &scope,
+        domain: DOMAIN,
+        console: "",
+        now,
+        silences: &[],
+        incidents: annunciator_planner::IncidentFrame::default(),
+    };
     let mut plan = annunciator_planner::plan(event, &[profile], circumstances, ids);
     plan.notifications.remove(0).notification
 }

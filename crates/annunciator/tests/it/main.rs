@@ -27,6 +27,7 @@ mod an_ending_certificate_raises_its_own_event;
 mod an_event_becomes_an_e_mail_and_the_ledger_proves_it;
 mod an_event_becomes_an_sms_at_the_gateway;
 mod an_event_starts_an_executable;
+mod an_incident_is_told_as_its_status_says;
 mod an_operator_retries_cancels_and_resends;
 mod an_override_is_told_what_it_inherits;
 mod bad_events_are_refused_with_field_pointers;
