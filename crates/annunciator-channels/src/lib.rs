@@ -23,9 +23,11 @@ mod layers;
 
 pub mod email;
 pub mod executable;
+pub mod mail_notifier;
 
 use std::sync::Arc;
 
+use annunciator_certificates::CertificateBook;
 use annunciator_core::{ChannelName, Content, Notification};
 use annunciator_planner::ChannelProfile;
 use annunciator_settings::Problem;
@@ -67,7 +69,11 @@ pub trait Channel: Send + Sync {
     fn find_problems(&self, layers: &[LayerView<'_>], basis: Basis<'_>) -> Vec<Problem>;
 
     /// What works but deserves a look, with pointers below the channel's group.
-    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem>;
+    fn find_warnings(
+        &self,
+        layers: &[LayerView<'_>],
+        certificates: &CertificateBook,
+    ) -> Vec<Problem>;
 
     /// The bytes that recipients get, for showing.
     ///
@@ -105,8 +111,12 @@ pub struct Surroundings {
 pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
-pub const CHANNELS: &[(&str, MakeChannel)] =
-    &[("email", email::make), ("sms", sms::make), ("executable", executable::make)];
+pub const CHANNELS: &[(&str, MakeChannel)] = &[
+    ("email", email::make),
+    ("sms", sms::make),
+    ("executable", executable::make),
+    ("mail_notifier", mail_notifier::make),
+];
 
 /// An event for tests.
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod audience;
 mod incident;
 mod settings;
 mod subscribers;
+mod telling;
 mod timing;
 
 pub use audience::{Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience};
@@ -18,6 +19,8 @@ pub use settings::{
     SeverityMin, Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
+pub use telling::{IncidentLetter, Postponed, reader_of};
+pub(crate) use telling::{Telling, tell};
 
 #[cfg(test)]
 mod tests;

@@ -20,13 +20,15 @@ mod silence;
 
 use annunciator_core::{
     Decision, DecisionKind, Event, Notification, NotificationId, NotificationLimit, Recipient,
-    Scope, Timestamp,
+    Sample, Scope, Timestamp,
 };
 
+use incidents::Telling;
 pub use incidents::{
     Addressee, Audience, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident, IncidentLayer,
-    IncidentMapping, IncidentRules, IncidentSettings, IncidentStatus, LeftOut, ReaderLanguage,
-    Rhythm, STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription, Told, find_audience,
+    IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings, IncidentStatus, LeftOut,
+    Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription,
+    Told, find_audience, reader_of,
 };
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{
@@ -46,6 +48,8 @@ pub struct Plan {
     pub notifications: Vec<PlannedContent>,
     /// One per channel that was considered, in the order of the profiles.
     pub decisions: Vec<Decision>,
+    /// Who is told of an incident later, with the position of the profile.
+    pub postponed: Vec<(usize, Postponed)>,
 }
 
 /// A notification and who gets it.
@@ -89,6 +93,10 @@ pub struct Circumstances<'a> {
 pub struct IncidentFrame<'a> {
     /// Statuses and subscriptions.
     pub rules: Option<&'a IncidentRules>,
+    /// Users.
+    pub directory: Option<&'a Directory>,
+    /// The course of the top tag.
+    pub samples: &'a [Sample],
 }
 
 impl IncidentFrame<'_> {
@@ -113,28 +121,29 @@ pub fn plan(
     circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> Plan {
-    let Circumstances { scope, domain, console, now, silences, incidents } = circumstances;
-    let silent = incidents.why_silent(event);
+    let Circumstances { scope, domain, console, now, silences, incidents: incidents_frame } =
+        circumstances;
+    let silent = incidents_frame.why_silent(event);
     let link = link_to(console, event);
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
-        let mut decision = profile.decide(event);
-        if decision.kind == DecisionKind::Notified
-            && let Some(reason) = &silent
-        {
-            decision.kind = DecisionKind::Off;
-            decision.reason.clone_from(reason);
-        }
+        let told = if profile.composer.is_for_subscribers() {
+            // Events that are no incidents are nothing to it.
+            let Some(incident) = Incident::of(event) else { continue };
+            incidents::tell(profile, incidents_frame, incident, silent.as_deref(), (&link, now))
+        } else {
+            tell_recipients(profile, event, silent.as_deref(), &link)
+        };
+        let Telling { mut decision, mut composed, postponed } = told;
         if decision.kind == DecisionKind::Notified
             && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
         {
             decision.kind = DecisionKind::Silenced;
             decision.reason = silence.reason();
+            composed.clear();
+        } else {
+            plan.postponed.extend(postponed.into_iter().map(|one| (position, one)));
         }
-        let composed = match decision.kind {
-            DecisionKind::Notified => profile.composer.compose(event, &link),
-            _ => Vec::new(),
-        };
         for composed in composed {
             let id = ids.notification_id();
             let content = render::freeze(composed, event, id, domain);
@@ -155,6 +164,27 @@ pub fn plan(
         plan.decisions.push(decision);
     }
     plan
+}
+
+/// What is told of an event to the recipients that the settings name.
+fn tell_recipients(
+    profile: &ChannelProfile,
+    event: &Event,
+    silent: Option<&str>,
+    link: &str,
+) -> Telling {
+    let mut decision = profile.decide(event);
+    if decision.kind == DecisionKind::Notified
+        && let Some(reason) = silent
+    {
+        decision.kind = DecisionKind::Off;
+        reason.clone_into(&mut decision.reason);
+    }
+    let composed = match decision.kind {
+        DecisionKind::Notified => profile.composer.compose(event, link),
+        _ => Vec::new(),
+    };
+    Telling { decision, composed, postponed: Vec::new() }
 }
 
 /// Address of an event in the console; empty without a console.

@@ -10,7 +10,7 @@ use annunciator_core::{
 };
 use annunciator_settings::{NotifyAbout, Origin};
 
-use crate::LimitSource;
+use crate::{IncidentLetter, LimitSource};
 
 /// Whether a channel is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,17 @@ pub trait Compose: Send + Sync + fmt::Debug {
     /// The notifications of an event: one for all recipients that share their words. `link` is its
     /// address in the console, may be empty.
     fn compose(&self, event: &Event, link: &str) -> Vec<Composed>;
+
+    /// Whether it writes to those whom subscriptions name, about incidents alone, and not to
+    /// recipients of settings.
+    fn is_for_subscribers(&self) -> bool {
+        false
+    }
+
+    /// The mail about an incident to those who read alike.
+    fn compose_incident(&self, _letter: &IncidentLetter<'_>) -> Composed {
+        Composed::default()
+    }
 
     /// Brings a summary of what was limited into the channel's form; `event` is our own about it.
     fn summaries(&self, _event: &Event, draft: Composed) -> Vec<Composed> {

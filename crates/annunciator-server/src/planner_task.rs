@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::console_address;
 use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
+use crate::incident_supply::IncidentSupply;
 use crate::metrics::{ChannelLabels, ResultLabels};
 use crate::planning::{Planner, PlanningFrame, plan_event};
 use crate::shared::Shared;
@@ -197,11 +198,12 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     let snapshot = shared.settings.current();
     let silences = shared.silences.current();
     let now = shared.clock.now();
+    let supply = supply(shared, &events).await;
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
     let mut has_failed = false;
     for event in &events {
-        let verdict = match plan_one(shared, &snapshot, &silences, event, now, planner) {
+        let verdict = match plan_one(shared, (&snapshot, &silences, &supply), event, now, planner) {
             Ok((notifications, decisions, term_days)) => {
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
@@ -241,6 +243,23 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     }
 }
 
+/// What incidents need; asked for until the store answers, as the events are claimed by us.
+async fn supply(shared: &Shared, events: &[Event]) -> IncidentSupply {
+    let mut was_refused = false;
+    loop {
+        let error = match IncidentSupply::gather(shared.store.as_ref(), events).await {
+            Ok(supply) => return supply,
+            Err(StoreError::Closed) => return IncidentSupply::default(),
+            Err(error) => error,
+        };
+        if !was_refused {
+            tracing::warn!(%error, "cannot read users for incidents; asking again");
+        }
+        was_refused = true;
+        tokio::time::sleep(REFUSED_WAIT).await;
+    }
+}
+
 /// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
 /// Answers what was limited.
 async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<NotificationId> {
@@ -263,8 +282,7 @@ type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>, Option<u32>);
 
 fn plan_one(
     shared: &Shared,
-    snapshot: &Snapshot,
-    silences: &[Silence],
+    (snapshot, silences, supply): (&Snapshot, &[Silence], &IncidentSupply),
     event: &Event,
     now: Timestamp,
     planner: Planner,
@@ -273,7 +291,7 @@ fn plan_one(
     let domain = shared.settings.hello_name();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
     let console = console.as_str();
-    let frame = PlanningFrame { snapshot, silences, domain, console, ids: &ids, planner };
+    let frame = PlanningFrame { snapshot, silences, domain, console, supply, ids: &ids, planner };
     let (holding, plan) = catch_unwind(AssertUnwindSafe(|| plan_event(frame, event, now)))
         .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();

@@ -63,6 +63,10 @@ pub const GROUPS: &[Group] = &[
         name: "sms",
         doc: "Notifications by SMS: mail to a gateway that turns each into an SMS.",
     },
+    Group {
+        name: "mail_notifier",
+        doc: "Incidents by mail to those who subscribe to them: the sender, and a relay of its own.",
+    },
     Group { name: "executable", doc: "Notifications that start an executable of yours." },
     Group {
         name: "incidents",

@@ -29,6 +29,7 @@ pub mod silences;
 pub mod statistics;
 pub mod status;
 pub mod templates;
+mod test_incident;
 pub mod tokens;
 pub mod users;
 

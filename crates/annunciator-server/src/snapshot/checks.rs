@@ -91,7 +91,10 @@ pub(super) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
     let server = snapshot.profiles.views(&[]);
     let mut warnings = Vec::new();
     for channel in snapshot.channels().iter() {
-        warnings.extend(field_errors(channel.name().as_str(), channel.find_warnings(&server)));
+        warnings.extend(field_errors(
+            channel.name().as_str(),
+            channel.find_warnings(&server, &snapshot.certificates),
+        ));
     }
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_warnings(overrides, &|content, key| content.sets(key));

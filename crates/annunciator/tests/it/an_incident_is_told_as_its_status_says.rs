@@ -20,7 +20,7 @@ fn incident(id: &str, status: &str) -> Value {
 fn decisions_of(site: &Site, event: &str) -> Vec<(String, String, String)> {
     eventually("the event is planned", || {
         let event = site.get(&format!("/api/v1/events/{event}"));
-        let decisions = event["decisions"].as_array().cloned().unwrap_or_default();
+        let decisions = event["event"]["decisions"].as_array().cloned().unwrap_or_default();
         let word = |one: &Value, key: &str| text(&one[key]).to_owned();
         let all = decisions.iter();
         let all: Vec<_> = all

@@ -58,6 +58,7 @@ mod settings_are_code;
 mod settings_are_saved_whole_or_not_at_all;
 mod sigterm_drains;
 mod slow_clients_do_not_stop_others;
+mod subscribers_are_mailed_once_in_their_language;
 mod the_binary_watches_over_executables;
 mod the_first_administrator_is_made_by_a_link_once;
 mod the_store_survives_a_second_server_and_a_full_disk;

@@ -97,7 +97,7 @@ pub(super) const TABS: &[Tab] = &[
 ];
 
 /// Groups of settings that stand on pages of their own.
-const OWN_PAGES: [&str; 1] = ["incidents"];
+const OWN_PAGES: [&str; 2] = ["incidents", "mail_notifier"];
 
 impl Tab {
     /// The tab of that name.

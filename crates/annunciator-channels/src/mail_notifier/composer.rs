@@ -1,0 +1,42 @@
+//! An incident and those who read alike into one mail.
+
+use annunciator_core::Event;
+use annunciator_planner::{Compose, Composed, IncidentLetter};
+
+use super::letter;
+
+/// What mails about incidents are made from.
+#[derive(Debug)]
+pub(super) struct IncidentComposer {
+    sender: String,
+}
+
+impl IncidentComposer {
+    pub(super) fn new(sender: String) -> Self {
+        Self { sender }
+    }
+}
+
+impl Compose for IncidentComposer {
+    /// Only incidents are mailed, and only to those whom subscriptions name.
+    fn compose(&self, _event: &Event, _link: &str) -> Vec<Composed> {
+        Vec::new()
+    }
+
+    fn is_for_subscribers(&self) -> bool {
+        true
+    }
+
+    fn compose_incident(&self, letter: &IncidentLetter<'_>) -> Composed {
+        let IncidentLetter { incident, rules, reader, recipients, link, .. } = letter;
+        let written = letter::write(incident, rules, reader, link);
+        Composed {
+            text: written.to_text(),
+            html: Some(written.to_html(reader.language.code(), "")),
+            subject: written.subject,
+            sender: self.sender.clone(),
+            recipients: recipients.clone(),
+            command: None,
+        }
+    }
+}
