@@ -54,7 +54,7 @@ pub use id::{DeliveryId, EventUid, NotificationId, SilenceId};
 pub use incident::Sample;
 pub use limit::{Counter, HeldTime, LimitKey, LimitRule, Marks, NotificationLimit};
 pub use notification::{
-    ChannelName, Command, Content, Notification, Recipient, RecipientRole, Scope,
+    ChannelName, Command, Content, Notification, Picture, Recipient, RecipientRole, Scope,
 };
 pub use outcome::{Failure, FailureScope, Outcome, Stage};
 pub use status::{EnhancedStatus, ReplyCode};

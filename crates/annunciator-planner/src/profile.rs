@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use annunciator_core::{
-    ChannelName, Command, Decision, DecisionKind, Event, Lane, Recipient, Severity,
+    ChannelName, Command, Decision, DecisionKind, Event, Lane, Picture, Recipient, Severity,
 };
 use annunciator_settings::{NotifyAbout, Origin};
 
@@ -64,6 +64,8 @@ pub struct Composed {
     pub recipients: Vec<Recipient>,
     /// What an executable gets besides.
     pub command: Option<Command>,
+    /// A picture within the message.
+    pub picture: Option<Picture>,
 }
 
 /// Renders an event for a channel. It cannot fail: templates were parsed at save (spec 5.3).

@@ -1,9 +1,9 @@
 //! An incident and those who read alike into one mail.
 
-use annunciator_core::Event;
+use annunciator_core::{Event, Picture};
 use annunciator_planner::{Compose, Composed, IncidentLetter};
 
-use super::letter;
+use super::{chart, letter};
 
 /// What mails about incidents are made from.
 #[derive(Debug)]
@@ -28,15 +28,20 @@ impl Compose for IncidentComposer {
     }
 
     fn compose_incident(&self, letter: &IncidentLetter<'_>) -> Composed {
-        let IncidentLetter { incident, rules, reader, recipients, link, .. } = letter;
+        let IncidentLetter { incident, rules, reader, recipients, link, samples } = letter;
         let written = letter::write(incident, rules, reader, link);
+        let content_id = format!("{}.chart@annunciator.invalid", incident.event.uid);
+        let tag = (incident.text("top_tag"), incident.text("top_tag_units"));
+        let chart = chart::draw(samples, incident.time("start"));
+        let shown = chart.as_ref().and_then(|_| chart::to_html(samples, &content_id, tag, reader));
         Composed {
             text: written.to_text(),
-            html: Some(written.to_html(reader.language.code(), "")),
+            html: Some(written.to_html(reader.language.code(), &shown.unwrap_or_default())),
             subject: written.subject,
             sender: self.sender.clone(),
             recipients: recipients.clone(),
             command: None,
+            picture: chart.map(|png| Picture { content_id, png }),
         }
     }
 }

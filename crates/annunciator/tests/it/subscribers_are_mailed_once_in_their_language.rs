@@ -143,6 +143,7 @@ fn a_follow_up_stays_in_the_thread_and_reaches_those_who_want_it() {
     ]}}));
     submit(&site, &incident("i-1"));
     relay.wait_for_messages(2, PATIENCE).unwrap();
+    assert_eq!(parsed(&relay, 2)[0].1.pictures, [], "no samples, no picture");
     let change = |status: &str| {
         let body = json!({"status": status, "comment": "датчик заменён"});
         site.post(&format!("{PATH}/i-1/status"), &body).expect_status(200).json()
@@ -179,6 +180,14 @@ fn the_mail_notifier_is_tested_without_a_subscription() {
         mail.header("Subject"),
         Some("Предупреждение: Инцидент (TI-101, Тестовое сообщение)")
     );
+    assert_eq!(mail.defects, [""; 0]);
+    let [(content_id, kind, width, height)] = &mail.pictures[..] else {
+        panic!("one picture: {:?}", mail.pictures)
+    };
+    assert_eq!((kind.as_str(), *width, *height), ("image/png", 960, 280));
+    let shown = content_id.trim_matches(['<', '>']);
+    let html = mail.html.as_deref().unwrap();
+    assert!(html.contains(&format!("src=\"cid:{shown}\"")), "{shown}: {html}");
     assert_eq!(site.get("/api/v1/settings")["revision"], 0, "nothing is saved");
 
     for (settings, pointer) in [
