@@ -15,6 +15,7 @@ mod problem;
 mod settings;
 mod silence;
 mod statistics;
+mod subscription;
 mod system;
 mod template;
 mod user;
@@ -66,6 +67,10 @@ pub use silence::{
     SilenceView,
 };
 pub use statistics::{SeriesView, StatisticsView};
+pub use subscription::{
+    AddresseeView, AudienceRequest, AudienceView, LeftOutView, PauseRequest, PausedView,
+    SubscriptionList, SubscriptionSaved, SubscriptionView,
+};
 pub use system::{BackupList, BackupView, BuildView, RetentionView, StoreView, SystemView};
 pub use template::{
     JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,

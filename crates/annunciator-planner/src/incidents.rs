@@ -12,14 +12,16 @@ mod subscribers;
 mod telling;
 mod timing;
 
-pub use audience::{Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience};
+pub use audience::{
+    Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience, find_left_out,
+};
 pub use incident::{INCIDENT_TYPE_PREFIX, Incident, STATUS_TYPE_PREFIX, Told};
 pub use settings::{
     IncidentLayer, IncidentMapping, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm,
     SeverityMin, Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
-pub use telling::{IncidentLetter, Postponed, reader_of};
+pub use telling::{BundleLetter, IncidentLetter, Postponed, reader_of};
 pub(crate) use telling::{Telling, tell};
 
 #[cfg(test)]

@@ -25,10 +25,10 @@ use annunciator_core::{
 
 use incidents::Telling;
 pub use incidents::{
-    Addressee, Audience, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident, IncidentLayer,
-    IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings, IncidentStatus, LeftOut,
-    Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription,
-    Told, find_audience, reader_of,
+    Addressee, Audience, BundleLetter, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident,
+    IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings,
+    IncidentStatus, LeftOut, Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
+    Subscriber, Subscription, Told, find_audience, find_left_out, reader_of,
 };
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{

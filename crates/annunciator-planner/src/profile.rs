@@ -10,7 +10,7 @@ use annunciator_core::{
 };
 use annunciator_settings::{NotifyAbout, Origin};
 
-use crate::{IncidentLetter, LimitSource};
+use crate::{BundleLetter, IncidentLetter, LimitSource};
 
 /// Whether a channel is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,11 @@ pub trait Compose: Send + Sync + fmt::Debug {
 
     /// The mail about an incident to those who read alike.
     fn compose_incident(&self, _letter: &IncidentLetter<'_>) -> Composed {
+        Composed::default()
+    }
+
+    /// The mail about several incidents to one reader.
+    fn compose_bundle(&self, _letter: &BundleLetter<'_>) -> Composed {
         Composed::default()
     }
 

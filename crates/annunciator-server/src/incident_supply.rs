@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use annunciator_core::{Event, EventUid, Sample};
+use annunciator_core::{Event, EventUid, Sample, Timestamp};
 use annunciator_planner::{Directory, DirectoryUser, Incident};
 use annunciator_store::{Store, StoreError, UserRecord};
 use annunciator_template::{Language, TimeZone};
@@ -39,13 +39,23 @@ impl IncidentSupply {
             }
         }
         let Some(now) = any else { return Ok(Self::default()) };
-        let users = store.users(alive(now)).await?;
-        let directory = Directory::new(users.into_iter().map(|(user, _)| to_user(user)), []);
+        let directory = Self::directory(store, now).await?;
         let samples = match wanted.is_empty() {
             true => HashMap::new(),
             false => store.incident_samples(wanted).await?.into_iter().collect(),
         };
         Ok(Self { directory, samples })
+    }
+
+    /// Reads all users and what they have paused.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub async fn directory(store: &dyn Store, now: Timestamp) -> Result<Directory, StoreError> {
+        let users = store.users(alive(now)).await?;
+        let paused = store.paused_subscriptions().await?;
+        let paused = paused.into_iter().map(|(subscription, user, _)| (subscription, user));
+        Ok(Directory::new(users.into_iter().map(|(user, _)| to_user(user)), paused))
     }
 
     /// The samples of an event's incident.

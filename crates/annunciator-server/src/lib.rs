@@ -16,6 +16,7 @@ mod expiry_watch;
 mod http;
 mod identity;
 mod ids;
+mod incident_bundles;
 mod incident_supply;
 mod installation;
 mod intake;

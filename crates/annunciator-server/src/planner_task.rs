@@ -19,7 +19,7 @@ use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp
 use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent, Silence};
 use annunciator_store::{
     ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
-    StoreError,
+    PostponedRow, StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -201,13 +201,14 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     let supply = supply(shared, &events).await;
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
-    let mut has_failed = false;
+    let (mut has_failed, mut has_postponed) = (false, false);
     for event in &events {
         let verdict = match plan_one(shared, (&snapshot, &silences, &supply), event, now, planner) {
-            Ok((notifications, decisions, term_days)) => {
+            Ok((notifications, decisions, term_days, postponed)) => {
+                has_postponed |= !postponed.is_empty();
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
-                PlanVerdict::Planned { notifications: planned, decisions, term_days }
+                PlanVerdict::Planned { notifications: planned, decisions, term_days, postponed }
             }
             Err(reason) => {
                 has_failed = true;
@@ -233,6 +234,9 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     }
     if !limited.is_empty() {
         shared.limit_wake.notify_one();
+    }
+    if has_postponed {
+        shared.bundle_wake.notify_one();
     }
     if has_failed {
         let inbox = shared.planner.clone();
@@ -277,8 +281,9 @@ async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<Notificati
     }
 }
 
-/// What must be sent, what was decided, and how long the event is kept if a layer says so.
-type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>, Option<u32>);
+/// What must be sent, what was decided, how long the event is kept if a layer says so, and who is
+/// told later.
+type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>, Option<u32>, Vec<PostponedRow>);
 
 fn plan_one(
     shared: &Shared,
@@ -300,7 +305,17 @@ fn plan_one(
         bind(shared, profile, (event, content), now, lifetime_ms)
     };
     let term_days = snapshot.storage_term(&holding.layers).map(|(days, _)| days);
-    Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions, term_days))
+    let postponed = plan.postponed.into_iter().map(|(_, one)| PostponedRow {
+        due_at: one.due_at,
+        subscription: one.subscription,
+        language: one.addressee.language.code().to_owned(),
+        time_zone: one.addressee.time_zone.name().to_owned(),
+        address: one.addressee.address,
+        event: event.uid,
+    });
+    let postponed = postponed.collect();
+    let notifications = plan.notifications.into_iter().map(bind).collect();
+    Ok((notifications, plan.decisions, term_days, postponed))
 }
 
 /// Gives each recipient a delivery; they are claimed at once when the lane has room.

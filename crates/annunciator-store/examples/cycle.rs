@@ -173,7 +173,12 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
     ];
     PlanCommit {
         event: event.uid,
-        verdict: PlanVerdict::Planned { notifications, decisions, term_days: None },
+        verdict: PlanVerdict::Planned {
+            notifications,
+            decisions,
+            term_days: None,
+            postponed: Vec::new(),
+        },
     }
 }
 

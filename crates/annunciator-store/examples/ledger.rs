@@ -216,7 +216,8 @@ fn plan(event: &Event) -> PlanCommit {
         vec![annunciator_store::Decision { channel, kind: DecisionKind::Notified, reason }];
     let notification = Arc::new(notification);
     let notifications = vec![PlannedNotification { notification, deliveries, limit: None }];
-    let verdict = PlanVerdict::Planned { notifications, decisions, term_days: None };
+    let verdict =
+        PlanVerdict::Planned { notifications, decisions, term_days: None, postponed: Vec::new() };
     PlanCommit { event: event.uid, verdict }
 }
 

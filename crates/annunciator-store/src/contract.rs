@@ -3,6 +3,7 @@
 //! In: an empty store per promise. Failure: a panic that says which promise is broken.
 //! Time is a value here: no check waits.
 
+mod bundles;
 mod certificates;
 mod figures;
 mod inbox;
@@ -109,6 +110,8 @@ pub const PROMISES: &[Promise] = promises![
     incidents::incidents_are_found_by_what_they_are,
     incidents::a_status_changes_once_with_its_event_and_audit_line,
     incidents::an_incident_goes_with_its_event,
+    bundles::a_bundle_is_told_once_with_its_event,
+    bundles::a_pause_is_noted_once_with_its_audit_line,
     users::users_come_change_and_go_with_their_audit_lines,
     users::one_administrator_who_can_sign_in_remains,
     users::a_session_is_found_with_its_user_until_it_ends,

@@ -10,6 +10,7 @@
 //! implementation.
 
 mod backups;
+mod bundles;
 mod error;
 mod figures;
 mod incidents;
@@ -31,6 +32,7 @@ use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
 pub use backups::{Backup, Backups, StoreFacts};
+pub use bundles::{BUNDLED_MAX, BundleCommit, Bundles, DueBundle, PostponedRow, ToldBundle};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use incidents::{
@@ -67,7 +69,17 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
 pub trait Store:
-    Limits + Silences + Users + Roles + SavedViews + Backups + Incidents + Send + Sync + 'static
+    Limits
+    + Silences
+    + Users
+    + Roles
+    + SavedViews
+    + Backups
+    + Incidents
+    + Bundles
+    + Send
+    + Sync
+    + 'static
 {
     // ---- inbox -----------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 //! An incident and those who read alike into one mail.
 
 use annunciator_core::{Event, Picture};
-use annunciator_planner::{Compose, Composed, IncidentLetter};
+use annunciator_planner::{BundleLetter, Compose, Composed, IncidentLetter};
 
-use super::{chart, letter};
+use super::{bundle, chart, letter};
 
 /// What mails about incidents are made from.
 #[derive(Debug)]
@@ -25,6 +25,19 @@ impl Compose for IncidentComposer {
 
     fn is_for_subscribers(&self) -> bool {
         true
+    }
+
+    fn compose_bundle(&self, letter: &BundleLetter<'_>) -> Composed {
+        let written = bundle::write(letter);
+        Composed {
+            subject: written.subject,
+            text: written.text,
+            html: Some(written.html),
+            sender: self.sender.clone(),
+            recipients: letter.recipients.clone(),
+            command: None,
+            picture: None,
+        }
     }
 
     fn compose_incident(&self, letter: &IncidentLetter<'_>) -> Composed {

@@ -175,18 +175,9 @@ impl Letter {
         text
     }
 
-    /// The letter as HTML; `picture` stands below the rows.
-    pub(super) fn to_html(&self, language: &str, picture: &str) -> String {
-        let mut html = String::with_capacity(4_096);
-        let heading = escape(&self.heading);
-        let _ = write!(
-            html,
-            "<!DOCTYPE html>\n<html lang=\"{language}\">\n<head>\n<meta http-equiv=\"Content-Type\" \
-             content=\"text/html; charset=utf-8\" />\n<title>{heading}</title>\n</head>\n\
-             <body style=\"margin:0;padding:16px;{FONT};color:#1c2733\">\n\
-             <h2 style=\"margin:0 0 12px 0;font-size:20px\">{heading}</h2>\n\
-             <table cellpadding=\"0\" cellspacing=\"0\" border=\"0\">\n"
-        );
+    /// The rows as an HTML table.
+    pub(super) fn to_table(&self) -> String {
+        let mut html = "<table cellpadding=\"0\" cellspacing=\"0\" border=\"0\">\n".to_owned();
         for Row { label, value, link } in &self.rows {
             let value = match link.is_empty() {
                 true => escape(value),
@@ -199,6 +190,21 @@ impl Letter {
             );
         }
         html.push_str("</table>\n");
+        html
+    }
+
+    /// The letter as HTML; `picture` stands below the rows.
+    pub(super) fn to_html(&self, language: &str, picture: &str) -> String {
+        let mut html = String::with_capacity(4_096);
+        let heading = escape(&self.heading);
+        let _ = write!(
+            html,
+            "<!DOCTYPE html>\n<html lang=\"{language}\">\n<head>\n<meta http-equiv=\"Content-Type\" \
+             content=\"text/html; charset=utf-8\" />\n<title>{heading}</title>\n</head>\n\
+             <body style=\"margin:0;padding:16px;{FONT};color:#1c2733\">\n\
+             <h2 style=\"margin:0 0 12px 0;font-size:20px\">{heading}</h2>\n"
+        );
+        html.push_str(&self.to_table());
         html.push_str(picture);
         if !self.description.is_empty() {
             let description = escape(&self.description);

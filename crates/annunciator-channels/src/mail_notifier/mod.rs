@@ -4,6 +4,7 @@
 //! a transport to send with.
 //! Knows nothing of: subscriptions, users, queues.
 
+mod bundle;
 mod chart;
 mod composer;
 mod letter;

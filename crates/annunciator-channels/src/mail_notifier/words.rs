@@ -29,5 +29,7 @@ pub(super) const THRESHOLD: Localized = words("Threshold", "Порог");
 pub(super) const HISTORY: Localized =
     words("History at the start of the incident", "История на момент начала инцидента");
 pub(super) const COURSE: Localized = words("Course of the top tag", "Ход главного тега");
+pub(super) const INCIDENTS: Localized = words("Incidents", "Инциденты");
+pub(super) const SUBSCRIPTION: Localized = words("Subscription", "Подписка");
 pub(super) const CONSOLE: Localized = words("In the console", "В консоли");
 pub(super) const NO_TAG: Localized = words("no top tag", "без главного тега");

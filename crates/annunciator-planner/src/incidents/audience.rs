@@ -8,6 +8,7 @@ use annunciator_core::Timestamp;
 use annunciator_template::{Language, TimeZone};
 
 use super::incident::Incident;
+use super::settings::{IncidentSettings, Subscription};
 use super::subscribers::{IncidentRules, Subscriber};
 
 /// What is known of a user.
@@ -60,6 +61,12 @@ impl Directory {
     #[must_use]
     pub fn has_paused(&self, subscription: &str, user: &str) -> bool {
         self.paused.contains(&(subscription.to_lowercase(), user.to_lowercase()))
+    }
+
+    /// Whether an address is that of a user who is blocked.
+    #[must_use]
+    pub fn is_blocked_address(&self, address: &str) -> bool {
+        self.user_at(&folded(address)).is_some_and(|user| user.is_blocked)
     }
 
     fn user_at(&self, folded: &str) -> Option<&DirectoryUser> {
@@ -127,6 +134,20 @@ pub fn find_audience(
         gather.subscription(subscriber, directory);
     }
     audience
+}
+
+/// Who of a subscription is told nothing, whatever the incident.
+#[must_use]
+pub fn find_left_out(subscription: &Subscription, directory: &Directory) -> Vec<LeftOut> {
+    let settings = IncidentSettings {
+        subscriptions: vec![subscription.clone()],
+        ..IncidentSettings::default()
+    };
+    let rules = IncidentRules::new(&settings);
+    let (mut audience, mut places) = (Audience::default(), HashMap::new());
+    let mut gather = Gather { audience: &mut audience, places: &mut places, at: 0, due_at: None };
+    gather.subscription(&rules.subscribers()[0], directory);
+    audience.left_out
 }
 
 /// One subscription on its way into the audience.

@@ -33,6 +33,21 @@ pub struct IncidentLetter<'a> {
     pub samples: &'a [Sample],
 }
 
+/// What the mail about several incidents is made from.
+#[derive(Clone, Debug)]
+pub struct BundleLetter<'a> {
+    /// Name of the subscription.
+    pub subscription: &'a str,
+    /// Statuses with their names.
+    pub rules: &'a IncidentRules,
+    /// Who gets it.
+    pub recipients: Vec<Recipient>,
+    /// The incidents, oldest first, with the addresses of their events in the console.
+    pub incidents: Vec<(Incident<'a>, &'a str)>,
+    /// Who reads.
+    pub reader: Reader,
+}
+
 /// Somebody who is told later, together with other incidents.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Postponed {

@@ -28,6 +28,7 @@ pub mod sign_in;
 pub mod silences;
 pub mod statistics;
 pub mod status;
+pub mod subscriptions;
 pub mod templates;
 mod test_incident;
 pub mod tokens;

@@ -17,7 +17,7 @@ use super::rights::{Access, OPERATIONS, may};
 use super::{
     audit, certificates, deliveries, events, explain, export, health, incidents, notifications,
     overrides, policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences,
-    statistics, status, system, test_message, tokens, users,
+    statistics, status, subscriptions, system, test_message, tokens, users,
 };
 use crate::shared::Shared;
 
@@ -89,6 +89,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(incidents::show_incident))
         .routes(routes!(incidents::change_incident_status))
         .routes(routes!(incidents::list_incident_groups))
+        .routes(routes!(subscriptions::preview_audience))
+        .routes(routes!(subscriptions::list_subscriptions))
+        .routes(routes!(
+            subscriptions::show_subscription,
+            subscriptions::put_subscription,
+            subscriptions::delete_subscription
+        ))
+        .routes(routes!(subscriptions::pause_subscription))
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(export::export_deliveries))
         .routes(routes!(deliveries::retry_deliveries))

@@ -38,6 +38,7 @@ mod sign_in;
 mod silences;
 mod statistics;
 mod status;
+mod subscriptions;
 mod system;
 mod test_message;
 mod tokens;

@@ -52,7 +52,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 98] = [
+pub const OPERATIONS: [Operation; 104] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
@@ -64,6 +64,12 @@ pub const OPERATIONS: [Operation; 98] = [
     row("GET", "/api/v1/incidents/{id}", Access::Needs(Right::ReadEvents)),
     row("POST", "/api/v1/incidents/{id}/status", Access::Needs(Right::ChangeIncidents)),
     row("GET", "/api/v1/incident-groups", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/audience", Access::Needs(Right::Explain)),
+    row("GET", "/api/v1/subscriptions", Access::Needs(Right::ReadSubscriptions)),
+    row("GET", "/api/v1/subscriptions/{name}", Access::Needs(Right::ReadSubscriptions)),
+    row("PUT", "/api/v1/subscriptions/{name}", Access::Needs(Right::ChangeSettings)),
+    row("DELETE", "/api/v1/subscriptions/{name}", Access::Needs(Right::ChangeSettings)),
+    row("PATCH", "/api/v1/subscriptions/{name}/pause", Access::Needs(Right::PauseSubscriptions)),
     row("GET", "/api/v1/deliveries", Access::Needs(Right::ReadLedger)),
     row("POST", "/api/v1/deliveries/retry", Access::Needs(Right::OperateDeliveries)),
     row("POST", "/api/v1/deliveries/cancel", Access::Needs(Right::OperateDeliveries)),

@@ -179,6 +179,7 @@ pub(super) async fn an_incident_goes_with_its_event(store: &dyn Store) {
         notifications: Vec::new(),
         decisions: Vec::new(),
         term_days: Some(0),
+        postponed: Vec::new(),
     };
     let plan = crate::PlanCommit { event: claimed[0].uid, verdict };
     store.commit_plans(vec![plan]).await.expect("committed");

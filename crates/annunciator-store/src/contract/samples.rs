@@ -160,7 +160,12 @@ pub async fn accept(store: &dyn Store, events: Vec<Event>) -> Vec<Accepted> {
 
 /// Commits the plan of an event.
 pub async fn commit(store: &dyn Store, event: &Event, notifications: Vec<PlannedNotification>) {
-    let verdict = PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications,
+        decisions: Vec::new(),
+        term_days: None,
+        postponed: Vec::new(),
+    };
     store.commit_plans(vec![PlanCommit { event: event.uid, verdict }]).await.expect("committed");
 }
 

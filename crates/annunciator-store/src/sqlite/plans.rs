@@ -40,9 +40,9 @@ pub(super) fn commit_plans(
             None => find_event(connection, plan.event)?,
         };
         let Some(event) = claimed else { continue };
-        let (notifications, decisions, term_days) = match &plan.verdict {
-            PlanVerdict::Planned { notifications, decisions, term_days } => {
-                (notifications, decisions, *term_days)
+        let (notifications, decisions, term_days, postponed) = match &plan.verdict {
+            PlanVerdict::Planned { notifications, decisions, term_days, postponed } => {
+                (notifications, decisions, *term_days, postponed)
             }
             PlanVerdict::Failed { reason, tries_max } => {
                 commit_failure(connection, memory, event, reason, *tries_max)?;
@@ -62,6 +62,9 @@ pub(super) fn commit_plans(
                 continue;
             }
             keys.push(ledger.insert(memory, event.key, planned)?);
+        }
+        if !postponed.is_empty() {
+            super::bundles::postpone(connection, postponed)?;
         }
         let mut decisions = Cow::Borrowed(decisions);
         if !limited.is_empty() {

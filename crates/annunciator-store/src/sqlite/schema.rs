@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0009_figures.sql"),
     include_str!("../../migrations/0010_incidents.sql"),
     include_str!("../../migrations/0011_pictures.sql"),
+    include_str!("../../migrations/0012_incident_bundles.sql"),
 ];
 
 /// Name of the database file in its folder.

@@ -193,7 +193,7 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 11, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 12, "a new step needs a test from the old files");
 }
 
 #[tokio::test]
@@ -301,8 +301,12 @@ async fn a_backlog_of_100_000_is_claimed_in_its_order() {
             accept(&*store, batch.iter().map(|(event, _)| event.clone()).collect()).await;
             let commits = batch.into_iter().map(|(event, work)| {
                 let (notifications, decisions) = (vec![work], Vec::new());
-                let verdict =
-                    crate::PlanVerdict::Planned { notifications, decisions, term_days: None };
+                let verdict = crate::PlanVerdict::Planned {
+                    notifications,
+                    decisions,
+                    term_days: None,
+                    postponed: Vec::new(),
+                };
                 crate::PlanCommit { event: event.uid, verdict }
             });
             store.commit_plans(commits.collect()).await.unwrap();

@@ -154,8 +154,12 @@ async fn cycle(store: Arc<dyn Store>, next: Arc<AtomicU32>, count: u32) {
         let settlements = planned.iter().map(settlement).collect();
         let plans = events.iter().zip(planned).map(|(event, planned)| {
             let notifications = vec![planned];
-            let verdict =
-                PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
+            let verdict = PlanVerdict::Planned {
+                notifications,
+                decisions: Vec::new(),
+                term_days: None,
+                postponed: Vec::new(),
+            };
             PlanCommit { event: event.uid, verdict }
         });
         let plans = plans.collect();

@@ -93,7 +93,7 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
 
     let problem = site.post(PATH, &json!([{"detector": {}}, {"mse": "x"}])).expect_status(422);
     assert_eq!(field_errors(&problem.json()), [("/1/mse".to_owned(), "type".to_owned())]);
-    site.post(&format!("{PATH}/i-9/status"), &json!({"status": "ignore"})).expect_status(404);
+    drop(site.post(&format!("{PATH}/i-9/status"), &json!({"status": "ignore"})).expect_status(404));
     let problem = site.post(&format!("{PATH}/i-1/status"), &json!({"status": "closed"}));
     let errors = field_errors(&problem.expect_status(422).json());
     assert_eq!(errors, [("/status".to_owned(), "one_of".to_owned())]);
@@ -101,8 +101,8 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
     site.save(&json!({"incidents": {"mapping": [{"name": "scada", "items": "/alarms",
         "id": "/nr", "detector_kind": "limit", "model": "/unit"}]}}));
     let document = json!({"alarms": [{"nr": 5, "unit": "Pump"}]});
-    site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(202);
+    drop(site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(202));
     assert_eq!(listed("model=Pump"), ["5"]);
-    site.post(&format!("{PATH}/mapped/other"), &document).expect_status(404);
+    drop(site.post(&format!("{PATH}/mapped/other"), &document).expect_status(404));
     site.wait_until_idle();
 }

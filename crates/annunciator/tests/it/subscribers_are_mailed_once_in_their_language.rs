@@ -52,13 +52,13 @@ fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
     let user = |name: &str, language: &str| {
         let body = json!({"name": name, "role": "viewer", "email": format!("{name}@example.org"),
             "language": language, "password": "correct horse battery staple"});
-        site.post("/api/v1/users", &body).expect_status(201);
+        drop(site.post("/api/v1/users", &body).expect_status(201));
     };
     user("anna", "ru");
     user("boris", "");
     user("carl", "en");
     let patch = json!({"blocked": true});
-    site.server.client().patch("/api/v1/users/carl", &patch).unwrap().expect_status(200);
+    drop(site.server.client().patch("/api/v1/users/carl", &patch).unwrap().expect_status(200));
     let subscription = |name: &str, more: Value| {
         let mut one = json!({ "name": name });
         one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
