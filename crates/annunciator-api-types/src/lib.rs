@@ -73,8 +73,8 @@ pub use subscription::{
 };
 pub use system::{BackupList, BackupView, BuildView, RetentionView, StoreView, SystemView};
 pub use template::{
-    JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, TemplateList, TemplateView,
-    TextLength,
+    JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, SegmentsView, TemplateList,
+    TemplateView, TextLength,
 };
 pub use user::{
     KeySignInRequest, NewUserRequest, PasswordChange, PasswordSet, PreferencesPatch, RightView,

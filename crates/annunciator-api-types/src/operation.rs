@@ -122,6 +122,11 @@ pub struct AuditList {
     /// Give this as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How far back was looked, when the search took too long to fill the page: `next` goes on
+    /// there. Absent when the page is full or everything was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub searched_until: Option<Timestamp>,
 }
 
 /// Asks for a test message (spec 8).

@@ -32,6 +32,10 @@ pub struct PreviewRequest {
     /// Form of times, `rfc3339` or `local`; the saved one when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_format: Option<String>,
+    /// Other settings of the channel as they stand in a form, laid over the saved ones; the keys are
+    /// those of `PATCH /api/v1/settings` under the channel's name. Nothing is saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Map<String, serde_json::Value>>,
     /// The event to show, by the ledger's id or the source's; a sample event when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -63,7 +67,7 @@ pub struct PreviewResult {
 }
 
 /// How long rendered texts are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PreviewLengths {
     /// Subject.
     pub subject: TextLength,
@@ -72,6 +76,22 @@ pub struct PreviewLengths {
     /// HTML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<TextLength>,
+    /// What the text costs as an SMS; absent for other channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<SegmentsView>,
+}
+
+/// What a text costs as an SMS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SegmentsView {
+    /// SMS that are paid for.
+    pub count: u64,
+    /// Its alphabet: `GSM-7` or `UCS-2`.
+    pub alphabet: String,
+    /// What it takes. Unit: septets of GSM-7, or code units of UCS-2.
+    pub units: u64,
+    /// What fits into the last segment still. Unit: the same.
+    pub units_left: u64,
 }
 
 /// How long a text is.

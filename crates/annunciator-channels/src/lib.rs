@@ -86,6 +86,11 @@ pub trait Channel: Send + Sync {
         String::new()
     }
 
+    /// What words cost, where they are paid for by length.
+    fn measure(&self, _content: &Content) -> Option<sms::Measure> {
+        None
+    }
+
     /// State of the servers it talks to.
     fn servers(&self) -> Vec<ServerStatus>;
 

@@ -61,9 +61,11 @@
   };
 
   // Changes that are not saved: forms with data-guard ask before they are left.
+  // Fields with data-unguarded are no changes.
   const picture = (form) => {
     const pairs = [];
-    for (const [name, value] of new FormData(form)) pairs.push([name, value instanceof File ? value.name : value]);
+    const left = new Set([...form.elements].filter((field) => "unguarded" in field.dataset).map((field) => field.name));
+    for (const [name, value] of new FormData(form)) if (!left.has(name)) pairs.push([name, value instanceof File ? value.name : value]);
     return JSON.stringify(pairs);
   };
   const pictures = new WeakMap();
@@ -104,9 +106,45 @@
         mark(form);
       }
     }
+    fillFrames(root);
     const first = root.querySelector("[data-focus]");
     if (first) first.focus();
     for (const dialog of all("dialog[data-open]", root)) if (!dialog.open) dialog.showModal();
+  };
+
+  const fill = (form, values) => {
+    for (const [name, value] of Object.entries(values)) {
+      for (const field of [...form.elements].filter((one) => one.name === name)) {
+        if (field.type === "checkbox" || field.type === "radio") field.checked = [].concat(value).includes(field.value);
+        else field.value = value;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    }
+  };
+  // An answer fills a form of the page by the event `fill`; its dialog has done its work.
+  document.addEventListener("fill", (event) => {
+    fill(document.getElementById(event.detail.form), event.detail.fields);
+    event.target.closest("dialog")?.close();
+  });
+
+  // iframe[data-filled-by="/path"]: what the form data-filled-from becomes there; only the fields
+  // data-names are given. The frame is new, so that no step of the history is made.
+  const fillFrames = (root) => {
+    for (const frame of all("iframe[data-filled-by]", root)) {
+      const source = document.getElementById(frame.dataset.filledFrom);
+      const names = new Set(frame.dataset.names.split(" "));
+      const form = document.createElement("form");
+      Object.assign(form, { method: "post", action: frame.dataset.filledBy, target: frame.name, hidden: true });
+      for (const [name, value] of new FormData(source)) {
+        if (!names.has(name)) continue;
+        const field = document.createElement("textarea");
+        Object.assign(field, { name, value });
+        form.append(field);
+      }
+      document.body.append(form);
+      form.submit();
+      form.remove();
+    }
   };
 
   document.addEventListener("input", (event) => {
@@ -150,7 +188,8 @@
       event.stopImmediatePropagation();
       return;
     }
-    if (!form.hasAttribute("hx-post") && !("stream" in form.dataset)) leaving = true;
+    const stays = form.hasAttribute("hx-post") || "stream" in form.dataset || submitter?.hasAttribute("data-stream") || submitter?.formTarget;
+    if (!stays) leaving = true;
   }, true);
 
   document.addEventListener("click", (event) => {
@@ -162,8 +201,14 @@
     const closer = closest(event, "[data-close]");
     if (closer) {
       const dialog = closer.closest("dialog");
-      if (dialog) { dialog.close(); event.preventDefault(); }
+      if (dialog) {
+        dialog.close();
+        event.preventDefault();
+        // A link in a dialog leads to a field below it.
+        if (closer.hash) document.getElementById(closer.hash.slice(1))?.focus();
+      }
     }
+    for (const picker of all("details.picker[open]")) if (!picker.contains(event.target)) picker.open = false;
     const menu = closest(event, "[data-menu]");
     if (menu) {
       const open = document.getElementById("menu").classList.toggle("is-open");
@@ -174,7 +219,8 @@
       const text = copier.dataset.copy || document.getElementById(copier.dataset.copyFrom)?.textContent;
       navigator.clipboard?.writeText(text || "").then(() => toast(words("copied")), () => {});
     }
-    // data-insert="%NAME%" puts a text into the field named by data-into, where its cursor is.
+    // data-insert="%NAME%" puts a text into the field named by data-into, where its cursor is;
+    // data-insert-select="NAME" selects that part of it, to be typed over.
     const inserter = closest(event, "[data-insert]");
     if (inserter) {
       const field = document.getElementById(inserter.dataset.into);
@@ -182,23 +228,29 @@
         field.focus();
         const [from, to] = [field.selectionStart ?? field.value.length, field.selectionEnd ?? field.value.length];
         field.setRangeText(inserter.dataset.insert, from, to, "end");
+        const part = inserter.dataset.insertSelect;
+        if (part) {
+          const at = from + inserter.dataset.insert.indexOf(part);
+          field.setSelectionRange(at, at + part.length);
+        }
         field.dispatchEvent(new Event("input", { bubbles: true }));
       }
       const list = inserter.closest("details");
       if (list) list.open = false;
       event.preventDefault();
     }
+    // data-append="%NAME%" puts a text at the end of that field, after data-joiner where it has one
+    // already.
+    const appender = closest(event, "[data-append]");
+    if (appender) {
+      const field = document.getElementById(appender.dataset.into);
+      field.value += (field.value && appender.dataset.joiner) + appender.dataset.append;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
     // data-set='{"field":"value"}' fills fields of the form, such as a reset to defaults.
     const setter = closest(event, "[data-set]");
     if (setter) {
-      const form = setter.form || setter.closest("form");
-      for (const [name, value] of Object.entries(JSON.parse(setter.dataset.set))) {
-        for (const field of [...form.elements].filter((one) => one.name === name)) {
-          if (field.type === "checkbox" || field.type === "radio") field.checked = [].concat(value).includes(field.value);
-          else field.value = value;
-          field.dispatchEvent(new Event("input", { bubbles: true }));
-        }
-      }
+      fill(setter.form || setter.closest("form"), JSON.parse(setter.dataset.set));
       event.preventDefault();
     }
     // data-add-row="/path" data-into-list="ID": one more row of a list of fields, numbered on.
@@ -294,6 +346,8 @@
       if (filter) { filter.focus(); filter.select(); event.preventDefault(); }
     }
     if (event.key === "Escape") {
+      const picker = event.target.closest?.("details.picker[open]");
+      if (picker) { picker.open = false; picker.querySelector("summary").focus(); }
       const menu = document.getElementById("menu");
       if (menu?.classList.contains("is-open")) document.querySelector("[data-menu]").click();
     }
@@ -345,6 +399,8 @@
   });
 
   document.addEventListener("htmx:afterSettle", (event) => { prepare(event.target); countSelection(); });
+  // A field that an answer puts into a form beside its own part is a change like any other.
+  document.addEventListener("htmx:oobAfterSwap", () => { for (const form of all("form[data-guard]")) { arrange(form); mark(form); } });
   document.addEventListener("htmx:sendError", () => toast(words("failed"), "bad"));
   // Parts that refresh themselves rest while a dialog is open, rows are ticked or the page is hidden.
   document.addEventListener("htmx:beforeRequest", (event) => {

@@ -110,6 +110,21 @@ impl Api {
         self.call(visitor, Method::GET, path, None).await?.json(path)
     }
 
+    /// Asks something that is posted because it is long, and that changes nothing.
+    ///
+    /// It is the page itself that asks, also where a bookmark or another site led to the page: so
+    /// this takes none but these questions.
+    pub(crate) async fn ask<B: Serialize + Sync>(
+        &self,
+        visitor: &Credentials,
+        question: Question,
+        body: &B,
+    ) -> Result<Reply, Refusal> {
+        let site = HeaderName::from_static("sec-fetch-site");
+        let visitor = visitor.with(site, "same-origin");
+        self.send(&visitor, Method::POST, question.path(), body).await
+    }
+
     /// Changes something with a JSON document; `()` bodies are sent as none.
     pub(crate) async fn send<B: Serialize + Sync>(
         &self,
@@ -125,12 +140,33 @@ impl Api {
     }
 }
 
+/// What can be asked with a document, and changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Question {
+    /// What holds for an event.
+    Effective,
+    /// Why somebody is told of an event or not.
+    Explain,
+    /// What templates make of an event.
+    Preview,
+}
+
+impl Question {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Effective => "/api/v1/effective",
+            Self::Explain => "/api/v1/explain",
+            Self::Preview => "/api/v1/settings/preview",
+        }
+    }
+}
+
 /// The problem in an answer that is a refusal.
 fn refusal_of(path: &str, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Refusal {
     let after =
         headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match (status, serde_json::from_slice::<Problem>(body)) {
-        (StatusCode::UNAUTHORIZED, Ok(problem)) => Refusal::NotSignedIn(problem),
+        (StatusCode::UNAUTHORIZED, Ok(_)) => Refusal::NotSignedIn,
         (_, Ok(problem)) => Refusal::Problem(problem, after),
         (status, Err(_)) => Refusal::Broken(format!("{path}: answered {status} without a problem")),
     }
@@ -207,7 +243,7 @@ impl Reply {
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// Nobody is signed in, or no longer.
-    NotSignedIn(Problem),
+    NotSignedIn,
     /// The API's own words; seconds to wait, when it says so.
     Problem(Problem, Option<u64>),
     /// The answer was not understood: a fault of ours.

@@ -23,6 +23,7 @@ const STYLE: &str = concat!(
     include_str!("../assets/css/people.css"),
     include_str!("../assets/css/dashboard.css"),
     include_str!("../assets/css/settings.css"),
+    include_str!("../assets/css/settings_tools.css"),
     include_str!("../assets/css/silences.css"),
     include_str!("../assets/css/ledger.css"),
     include_str!("../assets/css/event_configuration.css"),

@@ -19,6 +19,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/sign_in.ftl")),
             include_str!(concat!("../locales/", $language, "/dashboard.ftl")),
             include_str!(concat!("../locales/", $language, "/settings.ftl")),
+            include_str!(concat!("../locales/", $language, "/settings_tools.ftl")),
             include_str!(concat!("../locales/", $language, "/definitions.ftl")),
             include_str!(concat!("../locales/", $language, "/event_configuration.ftl")),
             include_str!(concat!("../locales/", $language, "/events.ftl")),

@@ -47,7 +47,6 @@ fn is_collected(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) 
 }
 
 /// API and console in one router: paths of the API go to it, all others are pages.
-#[must_use]
 pub fn router(api: Router) -> Router {
     let console = Arc::new(Console { api: api::Api::new(api.clone()) });
     let pages = pages::routes()

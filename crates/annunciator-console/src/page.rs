@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Console;
-use crate::api::{Credentials, Refusal, Reply, escape};
+use crate::api::{Credentials, Question, Refusal, Reply, escape};
 use crate::assets::ASSETS;
 use crate::language::{Language, Value};
 use crate::menu::{self, Group};
@@ -212,6 +212,15 @@ impl Visitor {
         body: &B,
     ) -> Result<Reply, Refusal> {
         self.guest.try_send(method, path, body).await
+    }
+
+    /// Asks something that changes nothing.
+    pub(crate) async fn ask<B: Serialize + Sync>(
+        &self,
+        question: Question,
+        body: &B,
+    ) -> Result<Reply, Refusal> {
+        self.guest.console.api.ask(&self.guest.credentials, question, body).await
     }
 
     /// Whether the visitor has this right. For what is shown; the API decides what is done.

@@ -51,7 +51,7 @@ impl Stop {
     /// Who is not signed in is led to the sign-in page; all else is told.
     pub(crate) fn of(guest: &Guest, refusal: Refusal) -> Self {
         let (problem, after) = match refusal {
-            Refusal::NotSignedIn(_) => {
+            Refusal::NotSignedIn => {
                 let next = escape(&guest.came_from);
                 let ended = if guest.is_change { "&ended=1" } else { "" };
                 return lead_to(guest, &format!("/sign-in?next={next}{ended}")).into();

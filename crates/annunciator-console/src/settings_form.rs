@@ -15,7 +15,7 @@ mod posted;
 mod sheet;
 
 pub(crate) use condition::Condition;
-pub(crate) use control::Choosable;
+pub(crate) use control::{Choosable, Control};
 pub(crate) use definition::{Definitions, Kind, Place, Setting};
 pub(crate) use field::Field;
 pub(crate) use phrase::{label, problem_words, shown_value};

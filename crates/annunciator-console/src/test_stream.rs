@@ -48,7 +48,38 @@ struct ResultPiece<'a> {
 struct RefusedPiece<'a> {
     page: &'a Page,
     summary: &'a str,
-    errors: &'a [FieldError],
+    errors: &'a [Wrong],
+}
+
+impl ResultPiece<'_> {
+    /// Whether some recipients got it and others did not.
+    fn is_partly(&self) -> bool {
+        let is_good = |outcome: &str| matches!(outcome, "delivered" | "would_be_accepted");
+        !self.result.ok && self.result.recipients.iter().any(|one| is_good(&one.outcome))
+    }
+}
+
+/// What is wrong with a field of the form that a test was made from.
+pub(crate) struct Wrong {
+    /// Id of the field; empty where the page has none.
+    pub(crate) id: String,
+    /// What it is called.
+    pub(crate) label: String,
+    /// What is wrong.
+    pub(crate) words: String,
+}
+
+/// Errors of the API in words of the page.
+pub(crate) type Told<'a> = &'a (dyn Fn(&[FieldError]) -> Vec<Wrong> + Send + Sync);
+
+/// Errors by their pointers.
+fn plainly(errors: &[FieldError]) -> Vec<Wrong> {
+    let wrong = |error: &FieldError| Wrong {
+        id: String::new(),
+        label: error.pointer.trim_start_matches('/').replace('/', "."),
+        words: error.detail.clone(),
+    };
+    errors.iter().map(wrong).collect()
 }
 
 /// All that came of a test, for a page that shows it whole.
@@ -57,6 +88,15 @@ pub(crate) struct Course(pub(crate) String);
 /// Sends a test message and answers with its stages as they come. The test ends when the browser
 /// goes away.
 pub(crate) async fn stream(visitor: &Visitor, request: &Value) -> Result<Response, Stop> {
+    stream_about(visitor, request, &plainly).await
+}
+
+/// The same, where the page tells what is wrong with its fields.
+pub(crate) async fn stream_about(
+    visitor: &Visitor,
+    request: &Value,
+    told_as: Told<'_>,
+) -> Result<Response, Stop> {
     let guest = &visitor.guest;
     let page = visitor.page("test-stages", "");
     let body = request.to_string().into_bytes();
@@ -64,7 +104,7 @@ pub(crate) async fn stream(visitor: &Visitor, request: &Value) -> Result<Respons
     let api = &guest.console.api;
     let body = match api.stream(&guest.credentials, Method::POST, PATH, accept, Some(body)).await {
         Ok(body) => pieces(page, body),
-        Err(refusal) => Body::from(told(&page, &Errors::of(guest, refusal)?)),
+        Err(refusal) => Body::from(told(&page, &Errors::of(guest, refusal)?, told_as)),
     };
     let mut response = Response::new(body);
     let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -76,6 +116,15 @@ pub(crate) async fn stream(visitor: &Visitor, request: &Value) -> Result<Respons
 
 /// Sends a test message and waits for its end.
 pub(crate) async fn run(visitor: &Visitor, request: &Value) -> Result<Course, Stop> {
+    run_about(visitor, request, &plainly).await
+}
+
+/// The same, where the page tells what is wrong with its fields.
+pub(crate) async fn run_about(
+    visitor: &Visitor,
+    request: &Value,
+    told_as: Told<'_>,
+) -> Result<Course, Stop> {
     let page = visitor.page("test-stages", "");
     let sent = visitor.try_send(Method::POST, PATH, request).await;
     let result: Result<TestMessageResult, Refusal> = sent.and_then(|reply| reply.json(PATH));
@@ -89,12 +138,13 @@ pub(crate) async fn run(visitor: &Visitor, request: &Value) -> Result<Course, St
             html.push_str(&rendered(&ResultPiece { page: &page, result: &result }));
             Ok(Course(html))
         }
-        Err(refusal) => Ok(Course(told(&page, &Errors::of(&visitor.guest, refusal)?))),
+        Err(refusal) => Ok(Course(told(&page, &Errors::of(&visitor.guest, refusal)?, told_as))),
     }
 }
 
-fn told(page: &Page, errors: &Errors) -> String {
-    rendered(&RefusedPiece { page, summary: &errors.summary, errors: &errors.fields })
+fn told(page: &Page, errors: &Errors, told_as: Told<'_>) -> String {
+    let wrong = told_as(&errors.fields);
+    rendered(&RefusedPiece { page, summary: &errors.summary, errors: &wrong })
 }
 
 fn rendered(template: &impl Template) -> String {
@@ -134,7 +184,7 @@ impl Reading {
             Some(_) => {
                 self.lines = None;
                 let summary = self.page.t("refusal-broken");
-                Some(told(&self.page, &Errors { summary, fields: vec![] }))
+                Some(told(&self.page, &Errors { summary, fields: vec![] }, &plainly))
             }
             None => {
                 self.lines = None;

@@ -249,19 +249,13 @@ async fn assemble(
     sealer: Arc<Sealer>,
 ) -> Result<Arc<Shared>, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let hello_name = config.hello_name.clone().unwrap_or_else(host_name);
     let ids = IdSource::new(clock.clone());
     let planner = PlannerInbox::default();
     let own_events = OwnEvents::new(store.clone(), ids.clone(), planner.clone());
-    let keeper: Arc<dyn annunciator_channels::Keeper> = Arc::new(StoreKeeper::new(
-        store.clone(),
-        sealer.clone(),
-        clock.clone(),
-        own_events.clone(),
-    ));
+    let keeper = StoreKeeper::new(store.clone(), sealer.clone(), clock.clone(), own_events.clone());
     let settings = SettingsBook::new(annunciator_channels::Surroundings {
-        hello_name: hello_name.as_str().into(),
-        keeper,
+        hello_name: config.hello_name.clone().unwrap_or_else(host_name).into(),
+        keeper: Arc::new(keeper),
         executables: Arc::new(executables(config)),
     });
     let tokens = TokenBook::load(store.as_ref()).await?;

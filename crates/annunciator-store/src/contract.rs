@@ -79,6 +79,7 @@ pub const PROMISES: &[Promise] = promises![
     figures::figures_count_what_was_committed,
     figures::figures_are_summed_over_steps_and_forgotten_in_time,
     records::settings_are_revisions_and_conflicts_are_seen,
+    records::audit_filters_find_what_they_say,
     records::the_oldest_revisions_go_beyond_the_bound,
     records::tokens_come_and_go_with_their_audit_lines,
     limits::however_many_commit_at_once_the_limit_is_exact,

@@ -52,8 +52,8 @@ pub use queue::{
     Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
 };
 pub use records::{
-    AuditEntry, CertificateRecord, KEPT_MAX, KeptText, NewAudit, REVISIONS_MAX, Retained,
-    RetentionRule, SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
+    AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KeptText, NewAudit, REVISIONS_MAX,
+    Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave, StoreHealth, TokenRecord,
 };
 pub use roles::{ROLES_MAX, RoleDeletion, RoleRecord, Roles};
 pub use saved_views::{SavedView, SavedViews, VIEWS_PER_USER_MAX};
@@ -202,8 +202,8 @@ pub trait Store:
     async fn keep(&self, place: &str, kept: KeptText) -> Result<()>;
     /// Writes a line of the audit log about something that changes nothing here.
     async fn note(&self, audit: NewAudit) -> Result<()>;
-    /// The audit log, newest first.
-    async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>>;
+    /// The audit log, newest first; a search looks for a short while.
+    async fn audit(&self, filter: AuditFilter, page: Page) -> Result<Paged<AuditEntry>>;
 
     // ---- upkeep ----------------------------------------------------------------------------
 

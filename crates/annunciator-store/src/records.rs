@@ -124,6 +124,17 @@ pub struct AuditEntry {
     pub entry: NewAudit,
 }
 
+/// Which entries of the audit log; every field that is set must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Somewhere in the author's name, without case (ASCII).
+    pub author: Option<String>,
+    /// What was done, whole.
+    pub action: Option<String>,
+    /// Text somewhere in author, action, target or difference, without case.
+    pub text: Option<String>,
+}
+
 /// What is kept (spec 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionRule {

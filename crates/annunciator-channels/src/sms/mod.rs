@@ -195,6 +195,10 @@ impl Channel for Sms {
         format!("{segments} {of}, {units} characters of {alphabet}, {units_left} left")
     }
 
+    fn measure(&self, content: &Content) -> Option<Measure> {
+        Some(measure(&content.text))
+    }
+
     fn servers(&self) -> Vec<ServerStatus> {
         self.sender.servers()
     }

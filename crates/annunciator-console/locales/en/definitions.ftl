@@ -224,6 +224,8 @@ setting-failure-days = Keep events of severity Functional failure
     .help = When their event type has no term of its own; 0 = not listed.
 setting-critical-days = Keep events of severity Critical
     .help = When their event type has no term of its own; 0 = not listed.
+setting-console-url = Address of the console
+    .help = As people reach it, such as https://annunciator.example.org – %LINK% in messages begins with it.
 
 # Incidents of detectors.
 setting-incidents-statuses = Statuses

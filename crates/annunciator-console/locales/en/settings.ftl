@@ -8,6 +8,7 @@ settings-state-resetting = Back to the default when saved
 settings-reset = Reset
 settings-reset-label = Reset { $field } to its default
 settings-secret-stored = Stored. Type here to replace it.
+settings-secret-again = What was typed here was not kept: type it again before you save.
 settings-secret-clear = Remove what is stored
 settings-value-none = none
 settings-value-empty = empty

@@ -4,7 +4,7 @@ sign-in-user = User name
 sign-in-password = Password
 sign-in-button = Sign in
 sign-in-show = Show
-sign-in-forgot = Forgotten the password? An administrator can make a new link, and annunciator user link NAME on the server always can.
+sign-in-forgot = Forgotten the password? An administrator can make a new link, and “annunciator user link NAME” on the server always can.
 sign-in-wrong = The user name or the password is wrong.
 sign-in-wait = { $count ->
     [one] Too many wrong tries. Try again in { $count } second.
@@ -23,7 +23,7 @@ first-start-more = Full name and e-mail
 first-start-email-hint = The first test message goes there.
 first-start-button = Create and sign in
 first-start-where = This server has no administrator yet. To make one, you need a one-time key that only somebody with access to the server can see:
-first-start-where-log = Open the link that annunciator serve prints at its start; with systemd it is in the journal. Each start makes a new one.
+first-start-where-log = Open the link that “annunciator serve” prints at its start; with systemd it is in the journal. Each start makes a new one.
 first-start-where-command = Or make the administrator on the server itself:
 first-start-key-refused = This key does not hold: it belongs to an earlier start, or a part of the link is missing.
 first-start-made = The system administrator has been made already.
@@ -32,7 +32,7 @@ welcome-title = Welcome
 welcome-lead = Choose a password. You are signed in at once, and this link ends.
 welcome-button = Set password and sign in
 welcome-refused = This link does not hold any more.
-welcome-refused-where = A link works once and for 24 hours. Ask an administrator for a new one, or make it on the server with annunciator user link NAME.
+welcome-refused-where = A link works once and for 24 hours. Ask an administrator for a new one, or make it on the server with “annunciator user link NAME”.
 
 guide-steps = Steps of the set-up
 guide-step-relay = Relay
@@ -88,6 +88,7 @@ guide-recipients = Recipients
 guide-recipients-hint = E-mail addresses with ; between them.
 guide-about = Send mail about
 guide-about-hint = An event that is not told about is kept in the list of events all the same.
+guide-about-configured-hint = The event configuration decides now which events are told. Ticking a severity here replaces that.
 guide-about-all = everything
 guide-about-configured = only where the event configuration says so
 

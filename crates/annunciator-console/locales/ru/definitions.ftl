@@ -224,6 +224,8 @@ setting-failure-days = Хранить события «Отказ функцио
     .help = Если у типа событий нет своего срока; 0 — не показывать в списке.
 setting-critical-days = Хранить события «Критическое»
     .help = Если у типа событий нет своего срока; 0 — не показывать в списке.
+setting-console-url = Адрес консоли
+    .help = По которому её открывают, например https://annunciator.example.org – с него начинается %LINK% в сообщениях.
 
 # Incidents of detectors.
 setting-incidents-statuses = Статусы

@@ -8,6 +8,7 @@ settings-state-resetting = После сохранения — снова по �
 settings-reset = Сбросить
 settings-reset-label = Сбросить «{ $field }» к значению по умолчанию
 settings-secret-stored = Сохранено. Введите новое, чтобы заменить.
+settings-secret-again = Введённое здесь не сохранилось: введите ещё раз перед сохранением.
 settings-secret-clear = Удалить сохранённое
 settings-value-none = нет
 settings-value-empty = пусто

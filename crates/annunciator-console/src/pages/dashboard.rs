@@ -139,7 +139,7 @@ impl Part {
 async fn told<T: DeserializeOwned>(visitor: &Visitor, path: &str) -> Result<Option<T>, Stop> {
     match visitor.try_get(path).await {
         Ok(answer) => Ok(Some(answer)),
-        Err(refusal @ Refusal::NotSignedIn(_)) => Err(visitor.stop(refusal)),
+        Err(refusal @ Refusal::NotSignedIn) => Err(visitor.stop(refusal)),
         Err(Refusal::Problem(..)) => Ok(None),
         Err(Refusal::Broken(reason)) => {
             tracing::error!(%reason, "The dashboard did not understand the API");

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use hyper::Method;
-use hyper::header::{self, HeaderName};
+use hyper::header;
 use serde::Serialize;
 
 use crate::Console;
@@ -52,19 +52,6 @@ const SECTION: &str = "event-configuration";
 fn query(visitor: &Visitor) -> Form {
     let here = &visitor.guest.here;
     Form::parse(here.split_once('?').map_or("", |(_, query)| query).as_bytes())
-}
-
-/// Asks something that the API takes as POST and that changes nothing.
-///
-/// It is the page itself that asks, also where a bookmark or another site led to the page.
-async fn ask<B: Serialize + Sync>(
-    visitor: &Visitor,
-    path: &str,
-    body: &B,
-) -> Result<Reply, Refusal> {
-    let site = HeaderName::from_static("sec-fetch-site");
-    let credentials = visitor.guest.credentials.with(site, "same-origin");
-    visitor.guest.console.api.send(&credentials, Method::POST, path, body).await
 }
 
 /// Changes something, unless somebody else has changed the settings since that revision.

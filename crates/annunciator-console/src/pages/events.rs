@@ -6,13 +6,11 @@ mod story;
 
 use std::sync::Arc;
 
-use annunciator_api_types::{EventView, ParameterInput};
-use annunciator_core::Timestamp;
+use annunciator_api_types::{DecisionView, EventList, EventView, ParameterInput};
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::Deserialize;
 
 use super::listing::{List, Listing};
 use super::people::handout::curl_line;
@@ -52,21 +50,13 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .merge(story::routes())
 }
 
-/// A page of events as the API answers it.
-#[derive(Debug, Deserialize)]
-struct Found {
-    events: Vec<EventView>,
-    next: Option<String>,
-    searched_until: Option<Timestamp>,
-}
-
 #[derive(Template)]
 #[template(path = "events.html")]
 struct EventsPage {
     page: Page,
     listing: Listing,
     views: SavedViews,
-    found: Found,
+    found: EventList,
     command: String,
 }
 
@@ -76,7 +66,7 @@ struct EventsPart {
     page: Page,
     listing: Listing,
     views: SavedViews,
-    found: Found,
+    found: EventList,
     command: String,
 }
 
@@ -84,15 +74,18 @@ struct EventsPart {
 #[template(path = "events/rows.html")]
 struct EventRows {
     page: Page,
-    found: Found,
+    found: EventList,
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Stop> {
     let page = visitor.page("nav-events", "events");
     let listing = Listing::of(&LIST, &page);
-    let found: Found = visitor.get(&listing.api(page.now)).await?;
+    let found: EventList = visitor.get(&listing.api(page.now)).await?;
     let views = SavedViews::of(&visitor, "events").await;
-    let command = curl_line(&visitor.guest, &page.t("events-empty-token"));
+    let command = match found.events.is_empty() {
+        true => curl_line(&visitor.guest, &page.t("events-empty-token")).await,
+        false => String::new(),
+    };
     if !visitor.guest.is_partial {
         return Ok(show(&EventsPage { page, listing, views, found, command }));
     }
@@ -105,7 +98,7 @@ async fn list(visitor: Visitor) -> Result<Response, Stop> {
 async fn tail(visitor: Visitor) -> Result<Response, Stop> {
     let page = visitor.page("nav-events", "events");
     let listing = Listing::of(&LIST, &page);
-    let found: Found = visitor.get(&listing.api(page.now)).await?;
+    let found: EventList = visitor.get(&listing.api(page.now)).await?;
     Ok(show(&EventRows { page, found }))
 }
 
@@ -116,6 +109,11 @@ fn beginning(text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// Decisions that leave a channel out without anybody's doing.
+fn off(event: &EventView) -> Vec<&DecisionView> {
+    event.decisions.iter().filter(|one| one.decision == "off").collect()
 }
 
 /// The value of a parameter as its source wrote it.

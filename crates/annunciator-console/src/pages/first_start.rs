@@ -87,7 +87,7 @@ fn query_of(guest: &Guest) -> Form {
 /// Whether the API says that a key does not hold.
 fn is_about_key(refusal: &Refusal) -> bool {
     match refusal {
-        Refusal::NotSignedIn(_) => true,
+        Refusal::NotSignedIn => true,
         Refusal::Problem(problem, _) => problem.status == 403,
         Refusal::Broken(_) => false,
     }

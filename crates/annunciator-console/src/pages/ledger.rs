@@ -8,16 +8,16 @@ mod operation;
 
 pub(super) use attempt::{advice, speaker};
 pub(super) use delivery::again;
+pub(super) use notification::framed;
 
 use std::sync::Arc;
 
-use annunciator_api_types::{FailureView, RecipientView};
+use annunciator_api_types::{DeliveryList, FailureView};
 use annunciator_core::Timestamp;
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
-use serde::Deserialize;
 
 use super::listing::{List, Listing};
 use super::saved_views::SavedViews;
@@ -65,45 +65,13 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .merge(notification::routes())
 }
 
-/// A page of deliveries as the API answers it.
-#[derive(Debug, Deserialize)]
-struct Found {
-    deliveries: Vec<Listed>,
-    next: Option<String>,
-    searched_until: Option<Timestamp>,
-}
-
-/// What a row shows of a delivery.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Listed {
-    id: String,
-    event: String,
-    channel: String,
-    recipient: Option<RecipientView>,
-    subject: String,
-    severity: String,
-    event_type: String,
-    type_name: String,
-    device: String,
-    relay: String,
-    state: String,
-    possibly_duplicated: bool,
-    created_at: Option<Timestamp>,
-    due_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
-    attempts: u32,
-    last_failure: Option<FailureView>,
-    waiting_for: Option<String>,
-}
-
 #[derive(Template)]
 #[template(path = "ledger.html")]
 struct LedgerPage {
     page: Page,
     listing: Listing,
     views: SavedViews,
-    found: Found,
+    found: DeliveryList,
     done: Option<Done>,
 }
 
@@ -113,7 +81,7 @@ struct LedgerPart {
     page: Page,
     listing: Listing,
     views: SavedViews,
-    found: Found,
+    found: DeliveryList,
     done: Option<Done>,
 }
 
@@ -121,7 +89,7 @@ struct LedgerPart {
 #[template(path = "ledger/rows.html")]
 struct LedgerRows {
     page: Page,
-    found: Found,
+    found: DeliveryList,
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Stop> {
@@ -137,7 +105,7 @@ async fn operate(visitor: Visitor, form: Form) -> Result<Response, Stop> {
 async fn answer(visitor: &Visitor, done: Option<Done>) -> Result<Response, Stop> {
     let page = visitor.page("nav-ledger", "ledger");
     let listing = Listing::of(&LIST, &page);
-    let found: Found = visitor.get(&listing.api(page.now)).await?;
+    let found: DeliveryList = visitor.get(&listing.api(page.now)).await?;
     let views = SavedViews::of(visitor, "ledger").await;
     if !visitor.guest.is_partial {
         return Ok(show(&LedgerPage { page, listing, views, found, done }));
@@ -151,8 +119,23 @@ async fn answer(visitor: &Visitor, done: Option<Done>) -> Result<Response, Stop>
 async fn tail(visitor: Visitor) -> Result<Response, Stop> {
     let page = visitor.page("nav-ledger", "ledger");
     let listing = Listing::of(&LIST, &page);
-    let found: Found = visitor.get(&listing.api(page.now)).await?;
+    let found: DeliveryList = visitor.get(&listing.api(page.now)).await?;
     Ok(show(&LedgerRows { page, found }))
+}
+
+/// How long it took from planning to its end.
+pub(super) fn took(page: &Page, planned: &Timestamp, finished: &Timestamp) -> String {
+    let ms = u64::try_from(finished.ms_since(*planned)).unwrap_or_default();
+    page.duration_us(&(ms * 1_000))
+}
+
+/// Reply code and status, where the server's own words do not begin with the code.
+pub(super) fn codes(failure: &FailureView) -> Vec<String> {
+    let code = failure.code.map(|code| code.to_string());
+    if code.as_ref().is_some_and(|code| failure.diagnostic.starts_with(code.as_str())) {
+        return Vec::new();
+    }
+    code.into_iter().chain(Some(failure.status.clone()).filter(|it| !it.is_empty())).collect()
 }
 
 /// A failure in short words: reply code, or the status, and how it begins.

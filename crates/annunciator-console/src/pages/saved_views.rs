@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use annunciator_api_types::{SavedViewInput, SavedViewList, SavedViewView};
 use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::post;
 use hyper::Method;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::listing::{List, Listing};
 use super::{events, ledger};
@@ -27,28 +26,12 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/saved-views/{list}/delete", post(delete))
 }
 
-/// A saved view.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct SavedView {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its filter.
-    pub(crate) query: String,
-    /// Whether everybody sees it.
-    #[serde(default)]
-    pub(crate) shared: bool,
-    /// Whose it is.
-    #[serde(default)]
-    pub(crate) owner: String,
-}
-
 /// The views of a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct SavedViews {
     /// One's own and shared ones.
-    views: Vec<SavedView>,
+    views: Vec<SavedViewView>,
     /// Who asks.
-    #[serde(skip)]
     user: String,
 }
 
@@ -59,8 +42,9 @@ impl SavedViews {
         if user.is_empty() {
             return Self::default();
         }
-        let found = visitor.try_get::<Self>(&format!("/api/v1/views?page={list}")).await;
-        Self { user, ..found.unwrap_or_default() }
+        let found: Result<SavedViewList, _> =
+            visitor.try_get(&format!("/api/v1/views?page={list}")).await;
+        Self { user, views: found.map(|list| list.views).unwrap_or_default() }
     }
 
     /// Whether the visitor can save views: only users have them.
@@ -69,17 +53,17 @@ impl SavedViews {
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> &[SavedView] {
+    pub(crate) fn all(&self) -> &[SavedViewView] {
         &self.views
     }
 
     /// Whether a view is the visitor's own.
-    pub(crate) fn is_own(&self, view: &SavedView) -> bool {
+    pub(crate) fn is_own(&self, view: &SavedViewView) -> bool {
         view.owner == self.user
     }
 
     /// The view that shows what the list shows.
-    pub(crate) fn current(&self, listing: &Listing) -> Option<&SavedView> {
+    pub(crate) fn current(&self, listing: &Listing) -> Option<&SavedViewView> {
         let query = listing.query();
         self.views.iter().find(|view| view.query == query && listing.is_filtered())
     }
@@ -95,7 +79,7 @@ async fn save(visitor: Visitor, list: Path<String>, form: Form) -> Result<Respon
     let listing = list_of(&visitor, &list, form.text("query"))
         .ok_or_else(|| Stop::not_found(&visitor.guest))?;
     let view = format!("/api/v1/views/{}/{}", list.0, escape(form.trimmed("name")));
-    let body = json!({ "query": listing.query(), "shared": form.is_on("shared") });
+    let body = SavedViewInput { query: listing.query(), shared: form.is_on("shared") };
     visitor.send(Method::PUT, &view, &body).await?;
     Ok(lead_to(&visitor.guest, &listing.first()))
 }

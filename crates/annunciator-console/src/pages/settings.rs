@@ -8,16 +8,21 @@ pub(super) mod certificates;
 mod conditions;
 mod conflict;
 mod export;
+mod field_tools;
 mod history;
+mod limit;
 mod presets;
+mod preview;
+mod ready;
 mod save;
 mod tab;
+mod test_message;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::Console;
 use crate::page::{Visitor, lead_to};
@@ -28,6 +33,14 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/settings/history", get(history::list))
         .route("/settings/history/{revision}", get(history::detail).post(history::bring_back))
         .route("/settings/export", get(export::download))
+        .route("/settings/ready", get(ready::open))
+        .route("/settings/ready/{name}/sample", get(ready::sample))
+        .route("/settings/{tab}/test", post(test_message::send))
+        .route("/settings/{tab}/preview", post(preview::show_typed))
+        .route("/settings/{tab}/preview/html", post(preview::show_html))
+        .route("/settings/{tab}/limit", post(limit::tell))
+        .route("/settings/{tab}/limit/dialog", post(limit::open))
+        .route("/settings/{tab}/limit/set", post(limit::set))
         .route("/settings/{tab}", get(tab::show_tab).post(save::save_tab))
 }
 

@@ -46,8 +46,9 @@ impl SignIn {
 
 /// A path of this console; never another site.
 pub(super) fn local(next: &str) -> &str {
-    let is_local =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    // Browsers leave tabs and line breaks out of a path, and take a backslash for a slash.
+    let is_inert = !next.contains(|c: char| c.is_control() || c == '\\');
+    let is_local = next.starts_with('/') && !next.starts_with("//") && is_inert;
     if is_local { next } else { "/" }
 }
 
@@ -77,7 +78,7 @@ async fn sign_in(guest: Guest, form: Form) -> Result<Response, Stop> {
     page.user = user;
     let mut wait = None;
     page.errors = match refusal {
-        Refusal::NotSignedIn(_) => told(page.page.t("sign-in-wrong")),
+        Refusal::NotSignedIn => told(page.page.t("sign-in-wrong")),
         Refusal::Problem(problem, Some(seconds)) if problem.status == 429 => {
             wait = Some(seconds);
             told(page.page.t1("sign-in-wait", "count", seconds))
@@ -99,7 +100,7 @@ async fn sign_out(guest: Guest) -> Result<Response, Stop> {
     match guest.try_send(Method::DELETE, "/api/v1/session", &()).await {
         Ok(reply) => Ok(with_cookies(answer, &reply.headers)),
         // The session has ended already.
-        Err(Refusal::NotSignedIn(_)) => Ok(answer),
+        Err(Refusal::NotSignedIn) => Ok(answer),
         Err(refusal) => Err(Stop::of(&guest, refusal)),
     }
 }
@@ -134,6 +135,8 @@ mod tests {
         check("/\\evil.example", "/");
         check("https://evil.example", "/");
         check("/x\r\nSet-Cookie: a=b", "/");
+        check("/\t/evil.example", "/");
+        check("/\u{1}x", "/");
         check("", "/");
     }
 }

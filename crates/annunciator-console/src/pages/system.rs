@@ -2,14 +2,19 @@
 
 mod audit;
 mod difference;
+mod overview;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::Console;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
-    Router::new().route("/audit", get(audit::audit))
+    Router::new()
+        .route("/audit", get(audit::audit))
+        .route("/system", get(overview::system))
+        .route("/system/backups", post(overview::back_up))
+        .route("/system/backups/{name}/delete", post(overview::delete))
 }

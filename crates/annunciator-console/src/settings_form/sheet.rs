@@ -99,7 +99,7 @@ impl Sheet {
             reset: (can_reset && has_default).then(|| reset_of(setting)),
             is_resetting,
             error,
-            warning: self.words_at(&self.warnings, setting, language),
+            warning: self.warning(setting, standing, language),
             shown_when: condition.text(),
             is_shown: condition.holds(|other| self.value_now(other, language)),
             lock: if self.is_read_only { Some(String::new()) } else { standing.lock.clone() },
@@ -175,6 +175,21 @@ impl Sheet {
     /// Whether the form that came back asks for the default.
     fn is_resetting(&self, setting: &Setting) -> bool {
         self.typed.as_ref().is_some_and(|form| asks_for_default(setting, form))
+    }
+
+    /// What deserves a look: of what is saved, while it stands in the form; and a secret that was
+    /// typed in vain, since a page never gives it back.
+    fn warning(&self, setting: &Setting, standing: &Standing, language: Language) -> String {
+        let Some(form) = &self.typed else {
+            return self.words_at(&self.warnings, setting, language);
+        };
+        if setting.is_secret() && !form.text(&setting.name()).is_empty() {
+            return language.say("settings-secret-again");
+        }
+        match self.change(setting, standing, form) {
+            Some(_) => String::new(),
+            None => self.words_at(&self.warnings, setting, language),
+        }
     }
 
     fn words_at(&self, found: &[FieldError], setting: &Setting, language: Language) -> String {

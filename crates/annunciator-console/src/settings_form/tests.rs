@@ -152,6 +152,7 @@ fn a_secret_is_never_drawn() {
     let html = sheet.field("password", Language::English).unwrap().render().unwrap();
     assert!(!html.contains("canary") && !html.contains("secret&#62;"), "{html}");
     assert!(html.contains("placeholder"), "that one is stored is told");
+    assert!(html.contains("type it again"), "that it was not kept is told");
 }
 
 #[test]
@@ -219,6 +220,18 @@ fn a_secret_that_no_longer_matters_does_not_stand_in_the_way_of_another_server()
     // The same server, or the same way to sign in: it stays.
     check("email.auth=off", json!({"auth": "off"}));
     check("email.port=26&email.auth=password", json!({"port": 26}));
+}
+
+#[test]
+fn a_warning_goes_with_the_value_that_it_is_about() {
+    let mut sheet = sheet(json!({"sender": "a@b.example"}));
+    sheet.warnings = vec![FieldError::new("/email/sender", "odd", "nobody knows it")];
+    let warning = |sheet: &Sheet| sheet.field("sender", Language::English).unwrap().warning;
+    assert_eq!(warning(&sheet), "Nobody knows it");
+    sheet.typed = Some(form("email.sender=a@b.example"));
+    assert_eq!(warning(&sheet), "Nobody knows it");
+    sheet.typed = Some(form("email.sender=a@c.org"));
+    assert_eq!(warning(&sheet), "");
 }
 
 #[test]

@@ -7,9 +7,10 @@
 //! Failure: a template or field that is wrong is named with its pointer.
 
 use annunciator_api_types::{
-    EventInput, FieldError, PreviewLengths, PreviewRequest, PreviewResult, TextLength,
+    EventInput, FieldError, PreviewLengths, PreviewRequest, PreviewResult, SegmentsView, TextLength,
 };
-use annunciator_core::{Event, ParameterValue};
+use annunciator_channels::Channel;
+use annunciator_core::{Content, Event, ParameterValue};
 use annunciator_planner::{Composed, Overrides};
 use annunciator_template::{Purpose, Template, sample_event};
 use serde_json::{Map, Value, json};
@@ -45,7 +46,8 @@ pub async fn preview(
     let console = console_address::base(&saved.console.values, &shared.installation);
     let link = annunciator_planner::link_to(&console, &event);
     let composed = compose(&saved, &configuration, &channel, position, (&event, &link))?;
-    Ok(result(channel, composed))
+    let segments = measure(saved.channels()[position].as_ref(), &composed);
+    Ok(result(channel, composed, segments))
 }
 
 fn find_channel(snapshot: &Snapshot, name: &str) -> Result<usize, AdminError> {
@@ -69,7 +71,9 @@ fn settings_of(request: &PreviewRequest) -> Map<String, Value> {
         ("time_format", &request.time_format),
     ];
     let given = fields.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
-    given.map(|(key, text)| (key.to_owned(), text.into())).collect()
+    let mut settings = request.settings.clone().unwrap_or_default();
+    settings.extend(given.map(|(key, text)| (key.to_owned(), text.into())));
+    settings
 }
 
 /// The server-wide settings alone, with these of the channel laid over them.
@@ -79,7 +83,7 @@ fn lay_over(
     fields: Map<String, Value>,
 ) -> Result<Configuration, Vec<FieldError>> {
     let patch = Map::from_iter([(channel.to_owned(), Value::Object(fields))]);
-    let merged = document::merge(saved, &patch)?;
+    let merged = document::lay_over(saved, &patch)?;
     Ok(Configuration { overrides: Overrides::default(), ..merged })
 }
 
@@ -181,18 +185,45 @@ fn compose(
     })
 }
 
-fn result(channel: String, composed: Composed) -> PreviewResult {
+/// What the words cost, where they are paid for by length.
+fn measure(channel: &dyn Channel, composed: &Composed) -> Option<SegmentsView> {
+    let content = Content {
+        subject: composed.subject.clone(),
+        text: composed.text.clone(),
+        html: None,
+        picture: None,
+        sender: String::new(),
+        recipients: Vec::new(),
+        message_id: String::new(),
+        thread_id: String::new(),
+        event_id: String::new(),
+        command: None,
+    };
+    let cost = channel.measure(&content)?;
+    Some(SegmentsView {
+        count: number(cost.segments),
+        alphabet: cost.alphabet.as_str().to_owned(),
+        units: number(cost.units),
+        units_left: number(cost.units_left),
+    })
+}
+
+fn result(channel: String, composed: Composed, segments: Option<SegmentsView>) -> PreviewResult {
     let Composed { subject, text, html, command, .. } = composed;
     let lengths = PreviewLengths {
         subject: length(&subject),
         text: length(&text),
         html: html.as_deref().map(length),
+        segments,
     };
     let arguments = command.map(|command| command.arguments);
     PreviewResult { channel, subject, text, html, arguments, lengths }
 }
 
 fn length(text: &str) -> TextLength {
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    TextLength { characters: count(text.chars().count()), octets: count(text.len()) }
+    TextLength { characters: number(text.chars().count()), octets: number(text.len()) }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -22,12 +22,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::IntoParams;
 
+use super::audit::AuditParams;
 use super::deliveries::DeliveryParams;
 use super::document::Problems;
 use super::error::ApiError;
 use super::events::EventParams;
 use super::export_rows::{self, Table};
-use super::query::{Conversion, ParamGroups, Params};
+use super::query::{Conversion, ParamGroups};
 use super::{NDJSON, csv, views};
 use crate::admin::{AdminError, audit, ledger};
 use crate::shared::Shared;
@@ -249,7 +250,7 @@ pub(super) async fn export_events(
 ///
 /// As for deliveries.
 #[utoipa::path(
-    get, path = "/api/v1/audit/export", tag = "server", params(FormatParams),
+    get, path = "/api/v1/audit/export", tag = "server", params(FormatParams, AuditParams),
     responses((status = 200, description = "The file", content(
         (String = "text/csv"), (Vec<annunciator_api_types::AuditView> = "application/json"),
         (annunciator_api_types::AuditView = "application/x-ndjson"),
@@ -257,18 +258,19 @@ pub(super) async fn export_events(
 )]
 pub(super) async fn export_audit(
     state: State<Arc<Shared>>,
-    params: Params<FormatParams>,
+    params: ParamGroups<FormatParams, AuditParams>,
 ) -> Result<Response, ApiError> {
     let mut conversion = Conversion::default();
     let format = params.0.format(&mut conversion);
     conversion.finish()?;
+    let filter = params.1.filter();
     let shared = state.0;
-    let is_cut = audit::exceeds(&shared, ROWS_MAX).await?;
+    let is_cut = audit::exceeds(&shared, filter.clone(), ROWS_MAX).await?;
     let now = shared.clock.now();
     let read: Read<_> = Box::new(move |page| {
-        let shared = Arc::clone(&shared);
+        let (shared, filter) = (Arc::clone(&shared), filter.clone());
         Box::pin(async move {
-            let found = audit::entries(&shared, page).await?;
+            let found = audit::entries(&shared, filter, page).await?;
             Ok((found.rows.into_iter().map(views::audit).collect(), found.next))
         })
     });

@@ -344,6 +344,7 @@ impl Document for PreviewRequest {
                 "language",
                 "time_zone",
                 "time_format",
+                "settings",
                 "event",
                 "application",
                 "hypothetical",

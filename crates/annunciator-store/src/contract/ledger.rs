@@ -9,8 +9,8 @@ use super::samples::{
     in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
 };
 use crate::{
-    Decision, DecisionKind, DeliveryFilter, EventFilter, Page, PlanCommit, PlanVerdict, Store,
-    StoreError,
+    AuditFilter, Decision, DecisionKind, DeliveryFilter, EventFilter, Page, PlanCommit,
+    PlanVerdict, Store, StoreError,
 };
 
 pub(super) async fn events_page_newest_first_without_holes(store: &dyn Store) {
@@ -268,7 +268,7 @@ pub(super) async fn a_foreign_cursor_is_refused(store: &dyn Store) {
         assert!(is_refused(store.events(EventFilter::default(), page()).await.err()), "{text}");
         let deliveries = store.deliveries(DeliveryFilter::default(), page()).await;
         assert!(is_refused(deliveries.err()), "{text}");
-        assert!(is_refused(store.audit(page()).await.err()), "{text}");
+        assert!(is_refused(store.audit(AuditFilter::default(), page()).await.err()), "{text}");
         assert!(is_refused(store.settings_history("server", page()).await.err()), "{text}");
     }
 }

@@ -12,7 +12,7 @@ use super::samples::{
     planned, queued, settlement, time_of, uid_of,
 };
 use crate::{
-    Audience, LimitClockRecord, LimitedType, PlanCommit, PlanVerdict, PlannedLimit,
+    Audience, AuditFilter, LimitClockRecord, LimitedType, PlanCommit, PlanVerdict, PlannedLimit,
     PlannedNotification, SlotAnswer, SlotAsk, SlotEnd, SlotId, Store, SummaryCommit,
     SummaryVerdict, Waiting,
 };
@@ -448,5 +448,5 @@ pub(super) async fn a_wall_clock_set_back_holds_up_nothing(store: &dyn Store) {
     let claims = store.claim_due(ask(now.plus_ms(4_999))).await.expect("claimed");
     assert!(claims.orders.is_empty(), "it waits as long as before");
     assert_eq!(claim_all(store, now.plus_ms(5_000)).await.len(), 1);
-    assert!(store.audit(first_page()).await.expect("read").rows.is_empty());
+    assert!(store.audit(AuditFilter::default(), first_page()).await.expect("read").rows.is_empty());
 }

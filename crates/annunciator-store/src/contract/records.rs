@@ -1,7 +1,9 @@
 //! Promises about settings, tokens and the audit log.
 
 use super::samples::{START, audit, audited, first_page};
-use crate::{Page, REVISIONS_MAX, SettingsChange, SettingsSave, Store, TokenRecord};
+use crate::{
+    AuditFilter, NewAudit, Page, REVISIONS_MAX, SettingsChange, SettingsSave, Store, TokenRecord,
+};
 
 pub(super) async fn settings_are_revisions_and_conflicts_are_seen(store: &dyn Store) {
     let change = |layer: &str, document: &str, expected_revision| SettingsChange {
@@ -34,8 +36,49 @@ pub(super) async fn settings_are_revisions_and_conflicts_are_seen(store: &dyn St
     let second = store.settings_history("server", page).await.expect("read");
     assert_eq!((revisions(&second.rows), second.next), (vec![1], None));
     assert_eq!(audited(store).await, ["five", "four", "three", "one"], "conflicts leave no line");
-    let numbers = store.audit(first_page()).await.expect("read").rows;
+    let numbers = store.audit(AuditFilter::default(), first_page()).await.expect("read").rows;
     assert_eq!(numbers.iter().map(|row| row.number).collect::<Vec<_>>(), [4, 3, 2, 1]);
+}
+
+pub(super) async fn audit_filters_find_what_they_say(store: &dyn Store) {
+    for (author, action, target, detail) in [
+        ("anna", "settings.save", "server", r#"{"email.port":{"from":25,"to":587}}"#),
+        ("Annabel", "token.create", "t-1", r#"{"name":"Сборка"}"#),
+        ("token ci", "settings.save", "server", "{}"),
+    ] {
+        let line = NewAudit {
+            author: author.to_owned(),
+            target: target.to_owned(),
+            detail: detail.to_owned(),
+            ..audit(action)
+        };
+        store.note(line).await.expect("noted");
+    }
+    for (author, action, text, expected) in [
+        ("", "", "", &[3, 2, 1][..]),
+        ("ANNA", "", "", &[2, 1]),
+        ("", "settings.save", "", &[3, 1]),
+        ("", "settings", "", &[]),
+        ("", "", "587", &[1]),
+        ("", "", "СБОРКА", &[2]),
+        ("", "", "t-1", &[2]),
+        ("anna", "settings.save", "email", &[1]),
+        ("anna", "", "%", &[]),
+    ] {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let filter = AuditFilter { author: some(author), action: some(action), text: some(text) };
+        let mut found = Vec::new();
+        let mut page = Page { after: None, count_max: 1 };
+        loop {
+            let list = store.audit(filter.clone(), page.clone()).await.expect("read");
+            found.extend(list.rows.iter().map(|row| row.number));
+            page.after = list.next;
+            if page.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{filter:?}");
+    }
 }
 
 pub(super) async fn the_oldest_revisions_go_beyond_the_bound(store: &dyn Store) {

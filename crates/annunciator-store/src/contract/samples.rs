@@ -11,8 +11,8 @@ use annunciator_core::{
 };
 
 use crate::{
-    Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, NewAudit, Page, PlanCommit,
-    PlanVerdict, PlannedNotification, Settlement, Store,
+    Accept, Acceptance, Accepted, AuditFilter, ClaimAsk, ClaimedDelivery, NewAudit, Page,
+    PlanCommit, PlanVerdict, PlannedNotification, Settlement, Store,
 };
 
 /// When the checks begin: 2026-11-22T05:30:00Z.
@@ -270,7 +270,7 @@ pub fn first_page() -> Page {
 
 /// What the audit log says was done, newest first.
 pub async fn audited(store: &dyn Store) -> Vec<String> {
-    let page = store.audit(first_page()).await.expect("read");
+    let page = store.audit(AuditFilter::default(), first_page()).await.expect("read");
     page.rows.into_iter().map(|row| row.entry.action).collect()
 }
 

@@ -1,11 +1,13 @@
 //! Revisions of settings and the audit log, newest first.
 
+use annunciator_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::events::{count_of, cursor_of, cut};
+use super::events::{count_of, cursor_of, cut, to_cursor};
 use super::fault::store_error;
 use super::records::{SETTINGS_COLUMNS, audit_of, settings_of};
-use crate::{AuditEntry, Page, Paged, Result, SavedSettings};
+use super::search::{Budget, Conditions, Needle, Search};
+use crate::{AuditEntry, AuditFilter, Page, Paged, Result, SavedSettings};
 
 /// The newest revision of a layer.
 pub(super) fn newest_settings(
@@ -53,13 +55,37 @@ pub(super) fn settings(
 }
 
 /// The audit log.
-pub(super) fn audit(connection: &Connection, page: &Page) -> Result<Paged<AuditEntry>> {
-    let text = "SELECT number, at, author, action, target, detail FROM audit WHERE number < ?1
-                ORDER BY number DESC LIMIT ?2";
-    list(connection, text, (cursor_of(page)?, count_of(page) + 1), page, |row| {
-        let entry = audit_of(row)?;
-        Ok((entry.number, entry))
-    })
+pub(super) fn audit(
+    connection: &Connection,
+    filter: &AuditFilter,
+    page: &Page,
+) -> Result<Paged<AuditEntry>> {
+    let after = cursor_of(page)?;
+    let mut conditions = Conditions::default();
+    conditions.add_some("instr(lower(author), lower(?)) > 0", filter.author.clone());
+    conditions.add_some("action = ?", filter.action.clone());
+    let needle = Needle::of(filter.text.as_deref());
+    let texts = if needle.is_some() { ", author, action, target, detail" } else { "" };
+    let text = format!(
+        "SELECT number, at, {}{texts} FROM audit WHERE number < ? ORDER BY number DESC",
+        conditions.as_column()
+    );
+    let search = Search {
+        text: &text,
+        values: conditions.values_with([after]),
+        needle,
+        ends_before: Timestamp(i64::MIN),
+        count_max: count_of(page),
+    };
+    let listed = search.run(connection, Budget::PAGE).and_then(|found| {
+        let text = "SELECT number, at, author, action, target, detail FROM audit WHERE number = ?1";
+        let mut select = connection.prepare_cached(text)?;
+        let rows = found.keys.iter().map(|key| select.query_row([key], audit_of));
+        let rows = rows.collect::<rusqlite::Result<_>>()?;
+        let next = found.next.map(to_cursor);
+        Ok(Paged { rows, next, searched_until: found.searched_until })
+    });
+    listed.map_err(|error| store_error(&error))
 }
 
 /// One page of rows that are read with their cursor.

@@ -62,7 +62,7 @@ use self::search::Extent;
 use self::session::Session;
 use self::writer::Shared;
 use crate::{
-    Accept, Acceptance, AuditEntry, CertificateRecord, ClaimAsk, ClaimedOrder, Claims,
+    Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, ClaimAsk, ClaimedOrder, Claims,
     DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, FigureAsk, FigureRow,
     KeptText, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification, QueueCounts,
     Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
@@ -419,8 +419,9 @@ impl Store for SqliteStore {
         self.write(Kind::Command, 1, work).await
     }
 
-    async fn audit(&self, page: Page) -> Result<Paged<AuditEntry>> {
-        self.shared.readers.ask(move |connection| history::audit(connection, &page)).await
+    async fn audit(&self, filter: AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        let ask = move |connection: &Connection| history::audit(connection, &filter, &page);
+        self.shared.readers.ask(ask).await
     }
 
     async fn retain(&self, rule: RetentionRule) -> Result<Retained> {

@@ -94,6 +94,7 @@ impl Session {
             self.handshake().await?;
         }
         self.greet().await?;
+        self.turn_tls_away().await?;
         let mut line = Vec::new();
         for _ in 0..COMMANDS_MAX {
             line.clear();
@@ -109,12 +110,25 @@ impl Session {
             self.say("421 4.7.0 too many connections");
             return self.leave("too many connections").await.map(drop);
         }
-        if self.wire.has_input().await {
+        if self.wire.has_input().await && !self.wire.begins_tls() {
             self.violation("the client talks before the greeting");
         }
         if self.answer(Stage::Greeting, &[], &banner).await? != 220 {
             // RFC 5321 section 3.1: what follows a refusing banner is QUIT.
             self.note("no session was offered");
+        }
+        Ok(())
+    }
+
+    /// A client that takes this port for one with TLS from the first octet has not spoken SMTP, and
+    /// breaks none of its rules; it gets the greeting, as from any server.
+    async fn turn_tls_away(&mut self) -> Result<(), Stop> {
+        if self.wire.in_tls() {
+            return Ok(());
+        }
+        self.wire.await_input().await?;
+        if self.wire.begins_tls() {
+            return self.leave("the client began TLS on a plain port").await.map(drop);
         }
         Ok(())
     }

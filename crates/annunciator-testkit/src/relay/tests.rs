@@ -142,6 +142,29 @@ fn each_breach_of_the_protocol_is_a_violation() {
 }
 
 #[test]
+fn tls_on_a_plain_port_is_greeted_and_no_violation_of_smtp() {
+    // A line end within the octets must not make commands of them.
+    let hello = b"\x16\x03\x01\x00\x05\x01\x00\r\nEHLO\r\n";
+    for waits in [true, false] {
+        let relay = Relay::builder().start();
+        let mut hand = Hand::connect(&relay);
+        if waits {
+            assert!(hand.read().starts_with("220 "));
+            hand.write(hello);
+        } else {
+            hand.write(hello);
+            assert!(hand.read().starts_with("220 "));
+        }
+        assert_eq!(hand.read(), "", "the relay closes");
+        drop(hand);
+        relay.wait_until("an end", LIMIT, |relay| relay.open_connections() == 0).unwrap();
+        assert_eq!(texts(&relay), [""; 0], "waits: {waits}");
+        let end = relay.connections()[0].end.clone();
+        assert_eq!(end.as_deref(), Some("the client began TLS on a plain port"));
+    }
+}
+
+#[test]
 fn commands_that_must_wait_are_violations_when_they_do_not() {
     let mail = "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n";
     let plain = || Relay::builder().bare();

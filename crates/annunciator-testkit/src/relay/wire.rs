@@ -111,6 +111,11 @@ impl Wire {
         if self.start < self.input.len() { Ok(()) } else { self.fill().await }
     }
 
+    /// Whether the input that was read begins as a TLS handshake does (RFC 8446 section 5.1).
+    pub(crate) fn begins_tls(&self) -> bool {
+        self.input.get(self.start) == Some(&0x16)
+    }
+
     /// Appends exactly so many octets to `octets`.
     pub(crate) async fn append_octets(
         &mut self,

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use annunciator_api_types::{EventInput, PreviewRequest, PreviewResult, TextLength};
+use annunciator_api_types::{EventInput, PreviewRequest, PreviewResult, SegmentsView, TextLength};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
@@ -73,6 +73,7 @@ pub(crate) async fn run(client: &Client, args: PreviewArgs) -> Result<ExitCode> 
         language: args.language,
         time_zone: args.time_zone,
         time_format: args.time_format,
+        settings: None,
         event: args.event,
         application: args.application,
         hypothetical: args.event_file.as_deref().map(read_event).transpose()?,
@@ -99,6 +100,11 @@ fn show(result: &PreviewResult, html_file: Option<&Path>) {
     output::print_line(&format!("{subject}\n"));
     output::print_line(&heading("Text", result.lengths.text));
     print_lines(&result.text);
+    if let Some(cost) = &result.lengths.segments {
+        let SegmentsView { count, alphabet, units, units_left } = cost;
+        let words = format!("{count}, {units} characters of {alphabet}, {units_left} left");
+        output::print_line(&format!("{} {words}", paint.faint("Segments:")));
+    }
     for argument in result.arguments.iter().flatten() {
         let argument = annunciator_core::one_line(argument, 1000);
         output::print_line(&format!("{} {argument}", paint.faint("Argument:")));

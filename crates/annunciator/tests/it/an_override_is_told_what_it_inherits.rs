@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, answer, critical};
 
-fn set(site: &Site, owner: Value, targets: Value, change: Value) {
+fn set(site: &Site, owner: &Value, targets: &Value, change: &Value) {
     let body =
         json!({"owner": owner, "application": "Guard", "targets": targets, "change": change});
     drop(answer(site.server.client().patch("/api/v1/overrides", &body)).expect_status(200));
@@ -18,7 +18,7 @@ fn policy(site: &Site, name: &str, group: &str) {
 }
 
 /// The subject beneath an override, whose it is, and whether it is locked.
-fn beneath(site: &Site, owner: Value, target: Value) -> (String, String, bool) {
+fn beneath(site: &Site, owner: &Value, target: &Value) -> (String, String, bool) {
     let ask = json!({"application": "Guard", "type": "disk.full", "severity": "critical",
         "device": "pc-17", "group": "A/B", "beneath": {"owner": owner, "target": target}});
     let view = site.post("/api/v1/effective", &ask).expect_status(200).json();
@@ -35,13 +35,13 @@ fn set_up(site: &Site) {
     let server = json!({"event_configuration": true});
     let subject = |text: &str| json!({"email": {"subject": text}});
     site.save(&subject("server"));
-    set(site, server.clone(), json!([{"severity": "critical"}]), subject("critical"));
-    set(site, server, json!([{"type": "disk.full"}]), subject("type"));
-    set(site, json!({"policy": "Far"}), json!([{"type": "disk.full"}]), subject("far type"));
+    set(site, &server, &json!([{"severity": "critical"}]), &subject("critical"));
+    set(site, &server, &json!([{"type": "disk.full"}]), &subject("type"));
+    set(site, &json!({"policy": "Far"}), &json!([{"type": "disk.full"}]), &subject("far type"));
     let low = json!([{"field": "parameters.free", "op": "less", "value": 5}]);
     let target = json!([{"type": "disk.full", "conditions": low}]);
-    set(site, json!({"policy": "Near"}), target, subject("near low"));
-    set(site, json!({"policy": "Near"}), json!([{}]), subject("near all"));
+    set(site, &json!({"policy": "Near"}), &target, &subject("near low"));
+    set(site, &json!({"policy": "Near"}), &json!([{}]), &subject("near all"));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn an_override_is_told_what_it_inherits() {
     let site = Site::start();
     set_up(&site);
     let check = |owner: Value, target: Value, expected: (&str, &str)| {
-        let (subject, origin, is_locked) = beneath(&site, owner.clone(), target.clone());
+        let (subject, origin, is_locked) = beneath(&site, &owner, &target);
         assert_eq!((subject.as_str(), origin.as_str()), expected, "{owner} {target}");
         assert!(!is_locked);
     };
@@ -66,8 +66,8 @@ fn an_override_is_told_what_it_inherits() {
     check(device.clone(), of_type, ("near all", "from policy Near"));
 
     let lock = json!({"locked": ["email.subject"]});
-    set(&site, json!({"policy": "Far"}), json!([{"type": "disk.full"}]), lock);
-    let found = beneath(&site, device, json!({}));
+    set(&site, &json!({"policy": "Far"}), &json!([{"type": "disk.full"}]), &lock);
+    let found = beneath(&site, &device, &json!({}));
     assert_eq!(found, ("far type".to_owned(), "from policy Far".to_owned(), true));
     let ask = json!({"application": "Guard", "type": "x", "severity": "info",
         "beneath": {"owner": {"policy": "None"}, "target": {"severity": "bad"}}});
@@ -81,7 +81,7 @@ fn event_types_are_told_for_a_device_and_conditions_change_in_place() {
     let site = Site::start();
     set_up(&site);
     site.submit_event(critical("disk.full").application("Guard", "1"));
-    set(&site, json!({"policy": "Near"}), json!([{}]), json!({"email": {"notify": false}}));
+    set(&site, &json!({"policy": "Near"}), &json!([{}]), &json!({"email": {"notify": false}}));
     let channel = |query: &str| {
         let found = site.get(&format!("/api/v1/event-types{query}"));
         found["event_types"][0]["channels"][0].clone()

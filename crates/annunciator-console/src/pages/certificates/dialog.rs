@@ -3,7 +3,7 @@
 //! In: the setting that names the object. Out: the dialog's content; after the upload the setting's
 //! list with the new object chosen.
 
-use annunciator_api_types::{CertificateList, CertificateSaved};
+use annunciator_api_types::CertificateSaved;
 use askama::Template;
 use axum::response::Response;
 use hyper::{Method, StatusCode};
@@ -11,7 +11,9 @@ use hyper::{Method, StatusCode};
 use super::upload::{self, Upload};
 use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
+use crate::pages::settings::certificates::choices;
 use crate::refusal::{Errors, Stop};
+use crate::settings_form::Choosable;
 
 /// What a setting of this name holds.
 fn kind_of(field: &str) -> &'static str {
@@ -36,9 +38,18 @@ struct Dialog {
 #[template(path = "certificates/chosen.html")]
 struct Chosen {
     page: Page,
+    /// Name of the setting in its form.
     field: String,
+    /// The same as an id of its page.
+    id: String,
     saved: CertificateSaved,
-    options: Vec<(String, String)>,
+    options: Vec<Choosable>,
+}
+
+impl Chosen {
+    fn is_new(&self, option: &Choosable) -> bool {
+        option.word == self.saved.certificate.id
+    }
 }
 
 /// The dialog's content for a setting.
@@ -62,10 +73,10 @@ pub(super) async fn upload(visitor: Visitor, mut upload: Upload) -> Result<Respo
             &Dialog { page, kind, field, name, errors },
         )),
         Ok(saved) => {
-            let all: CertificateList = visitor.get("/api/v1/certificates").await?;
-            let of_kind = all.certificates.into_iter().filter(|object| object.kind == kind);
-            let options = of_kind.map(|object| (object.id, object.name)).collect();
-            Ok(show(&Chosen { page, field, saved, options }))
+            let key = field.rsplit('.').next().unwrap_or_default();
+            let options = choices(&visitor, &page).await.remove(key).unwrap_or_default();
+            let id = field.replace(['.', '_'], "-");
+            Ok(show(&Chosen { page, field, id, saved, options }))
         }
     }
 }

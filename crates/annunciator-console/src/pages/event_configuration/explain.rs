@@ -15,7 +15,8 @@ use axum::response::Response;
 use hyper::StatusCode;
 
 use super::standing::{origin_words, term_words};
-use super::{SECTION, ask, query};
+use super::{SECTION, query};
+use crate::api::Question;
 use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
 use crate::refusal::{Errors, Stop};
@@ -96,7 +97,7 @@ pub(super) async fn show_why(visitor: Visitor) -> Result<Response, Stop> {
     let mut view: Option<ExplainView> = None;
     let mut errors = Errors::default();
     if let Some(request) = &request {
-        match ask(&visitor, PATH, request).await {
+        match visitor.ask(Question::Explain, request).await {
             Ok(reply) => view = Some(reply.json(PATH).map_err(|refusal| visitor.stop(refusal))?),
             Err(refusal) => errors = Errors::of(&visitor.guest, refusal)?,
         }

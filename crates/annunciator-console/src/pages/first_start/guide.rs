@@ -118,6 +118,8 @@ struct Recipients {
     steps: Steps,
     recipients: String,
     severities: [(&'static str, bool); 4],
+    /// Whether the event configuration decides which events are told.
+    is_configured: bool,
     errors: Errors,
 }
 
@@ -141,6 +143,7 @@ impl Recipients {
                 recipients
             },
             severities: SEVERITIES.map(|severity| (severity, is_told(severity))),
+            is_configured: about == "configured",
             errors: Errors::default(),
         }
     }
@@ -154,13 +157,17 @@ async fn save_recipients(visitor: Visitor, form: Form) -> Result<Response, Stop>
     let mut about = form.all("about");
     about.retain(|severity| SEVERITIES.contains(severity));
     let chosen = if about.len() == SEVERITIES.len() { json!("all") } else { json!(about) };
-    let patch =
-        json!({ "email": { "recipients": form.trimmed("recipients"), "notify_about": chosen } });
+    let saved = settings_of(&visitor).await?;
+    let mut patch = json!({ "email": { "recipients": form.trimmed("recipients") } });
+    // No severity ticked leaves it to the event configuration, where that decides already.
+    if !(about.is_empty() && saved.values["email"]["notify_about"] == "configured") {
+        patch["email"]["notify_about"] = chosen;
+    }
     match visitor.try_send(Method::PATCH, "/api/v1/settings", &patch).await {
         Ok(_) => Ok(lead_to(&visitor.guest, "/welcome/done")),
         Err(refusal) => {
             let errors = Errors::of(&visitor.guest, refusal)?;
-            let mut page = Recipients::of(&visitor, &settings_of(&visitor).await?);
+            let mut page = Recipients::of(&visitor, &saved);
             form.trimmed("recipients").clone_into(&mut page.recipients);
             page.severities = SEVERITIES.map(|severity| (severity, about.contains(&severity)));
             page.errors = errors;
@@ -222,7 +229,7 @@ async fn make_token(visitor: Visitor, form: Form) -> Result<Response, Stop> {
         Ok(reply) => {
             let made: Value =
                 reply.json("/api/v1/tokens").map_err(|refusal| visitor.stop(refusal))?;
-            page.line = curl_line(&visitor.guest, &text_of(&made["token"]));
+            page.line = curl_line(&visitor.guest, &text_of(&made["token"])).await;
             Ok(show(&page))
         }
         Err(refusal) => {

@@ -40,6 +40,8 @@ struct Relay {
     tls: String,
     tls_modes: [&'static str; 4],
     has_auth: bool,
+    /// The settings of e-mail as they are.
+    saved: Value,
     username: String,
     has_password: bool,
     sender: String,
@@ -79,6 +81,7 @@ impl Relay {
             tls: text_of(&email["tls"]),
             tls_modes: TLS_MODES,
             has_auth: text_of(&email["auth"]) == "password",
+            saved: email.clone(),
             username: text_of(&email["username"]),
             has_password: !text_of(&email["password"]).is_empty(),
             sender: text_of(&email["sender"]),
@@ -168,7 +171,7 @@ async fn form(visitor: Visitor) -> Result<Response, Stop> {
 
 async fn save(visitor: Visitor, form: Form) -> Result<Response, Stop> {
     let mut page = Relay::of(&visitor, form.text("preset")).await?;
-    let patch = json!({ "email": patch_of(page.preset.as_ref(), &form) });
+    let patch = json!({ "email": patch_of(page.preset.as_ref(), &form, &page.saved) });
     match visitor.try_send(Method::PATCH, "/api/v1/settings", &patch).await {
         Ok(_) => Ok(lead_to(&visitor.guest, "/welcome/test")),
         Err(refusal) => {
@@ -179,8 +182,8 @@ async fn save(visitor: Visitor, form: Form) -> Result<Response, Stop> {
     }
 }
 
-/// What a form changes in the settings of e-mail.
-fn patch_of(preset: Option<&PresetView>, form: &Form) -> Map<String, Value> {
+/// What a form changes in the settings of e-mail; what it leaves as it is saved is no change.
+fn patch_of(preset: Option<&PresetView>, form: &Form, saved: &Value) -> Map<String, Value> {
     let mut email = Map::new();
     if let Some(preset) = preset {
         email.extend(preset.cleared.iter().map(|key| (key.clone(), Value::Null)));
@@ -203,7 +206,9 @@ fn patch_of(preset: Option<&PresetView>, form: &Form) -> Map<String, Value> {
         let port = port.parse::<u32>().map_or_else(|_| Value::from(port), Value::from);
         email.insert("port".to_owned(), port);
     }
-    if preset.is_none() {
+    // Off here is also the way of authentication that this page does not know, such as OAuth 2.0.
+    let is_auth_changed = form.is_on("auth") != (text_of(&saved["auth"]) == "password");
+    if preset.is_none() && is_auth_changed {
         email.insert("auth".to_owned(), if form.is_on("auth") { "password" } else { "off" }.into());
     }
     if form.has("username") {
@@ -212,6 +217,9 @@ fn patch_of(preset: Option<&PresetView>, form: &Form) -> Map<String, Value> {
     // An empty field keeps the password that is saved; it is never shown.
     if !form.text("password").is_empty() {
         email.insert("password".to_owned(), form.text("password").into());
+    }
+    if preset.is_none() {
+        email.retain(|key, value| text_of(value) != text_of(&saved[key.as_str()]));
     }
     email
 }
@@ -236,10 +244,28 @@ fn filled(value: &Value, form: &Form) -> Value {
 mod tests {
     use super::*;
 
-    fn check(preset: Option<Value>, form: &str, expected: Value) {
+    fn check(preset: Option<Value>, form: &str, expected: &Value) {
+        let saved = json!({ "auth": "password", "servers": ["saved"], "sender": "saved@b.c" });
+        check_over(&saved, preset, form, expected);
+    }
+
+    fn check_over(saved: &Value, preset: Option<Value>, form: &str, expected: &Value) {
         let preset = preset.map(|it| serde_json::from_value::<PresetView>(it).unwrap());
-        let patch = patch_of(preset.as_ref(), &Form::parse(form.as_bytes()));
-        assert_eq!(Value::Object(patch), expected, "{form}");
+        let patch = patch_of(preset.as_ref(), &Form::parse(form.as_bytes()), saved);
+        assert_eq!(&Value::Object(patch), expected, "{form}");
+    }
+
+    #[test]
+    fn what_stays_as_it_is_saved_is_no_change() {
+        let saved = json!({
+            "servers": ["a", "b"], "port": 587, "tls": "required", "auth": "oauth2",
+            "username": "u", "sender": "a@b.c",
+        });
+        let form = "servers=a%3B+b&port=587&tls=required&sender=a%40b.c";
+        check_over(&saved, None, form, &json!({}));
+        let form = "servers=a%3B+b&port=25&tls=required&auth=on&username=u&sender=";
+        let expected = json!({ "port": 25, "auth": "password", "sender": "" });
+        check_over(&saved, None, form, &expected);
     }
 
     #[test]
@@ -247,7 +273,7 @@ mod tests {
         check(
             None,
             "servers=mail.example.org&port=587&tls=required&sender=a%40b.c",
-            json!({
+            &json!({
                 "servers": "mail.example.org", "port": 587, "tls": "required", "auth": "off",
                 "sender": "a@b.c",
             }),
@@ -255,9 +281,8 @@ mod tests {
         check(
             None,
             "servers=m&port=x&tls=off&auth=on&username=u&password=&sender=",
-            json!({
-                "servers": "m", "port": "x", "tls": "off", "auth": "password", "username": "u",
-                "sender": "",
+            &json!({
+                "servers": "m", "port": "x", "tls": "off", "username": "u", "sender": "",
             }),
         );
     }
@@ -275,7 +300,7 @@ mod tests {
         check(
             Some(preset),
             "answer-region=eu-1&username=u&password=p&answer-oauth_client_id=c&sender=a%40b.c",
-            json!({
+            &json!({
                 "servers": "smtp.eu-1.example", "mx_lookup": null, "port": 587, "auth": "password",
                 "username": "u", "password": "p", "oauth_client_id": "c", "sender": "a@b.c",
             }),

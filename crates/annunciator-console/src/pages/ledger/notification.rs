@@ -36,14 +36,18 @@ pub(super) fn routes() -> Router<Arc<Console>> {
 async fn html(visitor: Visitor, id: Path<String>) -> Result<Response, Stop> {
     let path = format!("/api/v1/notifications/{}", escape(&id.0));
     let notification: NotificationView = visitor.get(&path).await?;
-    let html = notification.html.ok_or_else(|| Stop::not_found(&visitor.guest))?;
+    Ok(framed(notification.html.ok_or_else(|| Stop::not_found(&visitor.guest))?))
+}
+
+/// HTML that others wrote, for a frame of ours and nowhere else.
+pub(in crate::pages) fn framed(html: String) -> Response {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, Html(html)).into_response())
+    (headers, Html(html)).into_response()
 }
 
 #[derive(Template)]

@@ -105,8 +105,8 @@ async fn add(visitor: Visitor, form: Form) -> Result<Response, Stop> {
             let made: NewToken =
                 reply.json("/api/v1/tokens").map_err(|refusal| visitor.stop(refusal))?;
             let line = match made.record.role.as_str() {
-                "ingest" | "administrator" => curl_line(&visitor.guest, &made.token),
-                _ => status_line(&visitor.guest, &made.token),
+                "ingest" | "administrator" => curl_line(&visitor.guest, &made.token).await,
+                _ => status_line(&visitor.guest, &made.token).await,
             };
             Ok(show(&Token { page, token: made.token, record: made.record, line }))
         }

@@ -136,7 +136,7 @@ async fn give_link(visitor: Visitor, name: Path<String>) -> Result<Response, Sto
     let reply = visitor.send(Method::POST, &path, &()).await?;
     let saved: UserSaved = reply.json(&path).map_err(|refusal| visitor.stop(refusal))?;
     let key = saved.sign_in_link_key.unwrap_or_default();
-    Ok(show(&Link::of(&visitor, saved.user, &key)))
+    Ok(show(&Link::of(&visitor, saved.user, &key).await))
 }
 
 async fn set_password(visitor: Visitor, name: Path<String>, form: Form) -> Result<Response, Stop> {

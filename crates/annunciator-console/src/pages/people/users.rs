@@ -46,9 +46,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn of(visitor: &Visitor, user: UserView, key: &str) -> Self {
+    pub(super) async fn of(visitor: &Visitor, user: UserView, key: &str) -> Self {
         let page = visitor.page("people-link-title", "users");
-        Self { page, user, link: one_time_link(&visitor.guest, key) }
+        Self { page, user, link: one_time_link(&visitor.guest, key).await }
     }
 }
 
@@ -95,7 +95,7 @@ async fn add(visitor: Visitor, form: Form) -> Result<Response, Stop> {
             let saved: UserSaved =
                 reply.json("/api/v1/users").map_err(|refusal| visitor.stop(refusal))?;
             match saved.sign_in_link_key {
-                Some(key) => Ok(show(&Link::of(&visitor, saved.user, &key))),
+                Some(key) => Ok(show(&Link::of(&visitor, saved.user, &key).await)),
                 None => {
                     let name = escape(&saved.user.name);
                     Ok(lead_to(&visitor.guest, &format!("/users/{name}?notice=created")))

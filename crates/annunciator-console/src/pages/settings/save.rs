@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::tab::{Desk, Given};
-use super::{conflict, presets};
+use super::{conflict, presets, preview};
 use crate::api::{Refusal, Reply, with_query};
 use crate::form::Form;
 use crate::page::{Visitor, lead_to};
@@ -59,6 +59,7 @@ pub(super) async fn save_tab(
 /// Draws the tab with what every drawing needs.
 pub(super) async fn draw(desk: Desk, mut given: Given) -> Result<Response, Stop> {
     given.presets = presets::list(&desk).await?;
+    given.preview = preview::of(&desk).await;
     Ok(desk.draw(given))
 }
 
@@ -67,7 +68,7 @@ pub(super) fn comment_of(form: &Form) -> String {
 }
 
 /// The merge patch of what the form changes.
-fn changes(desk: &Desk, form: &Form) -> Map<String, Value> {
+pub(super) fn changes(desk: &Desk, form: &Form) -> Map<String, Value> {
     let of_sheet = |sheet: &crate::settings_form::Sheet| {
         let group = sheet.settings.first()?.group.clone();
         let changes = sheet.changes(form);

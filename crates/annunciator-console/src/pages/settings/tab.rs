@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::arrangement::{ADVANCED, TABS, Tab};
 use super::conflict::Meanwhile;
-use super::{certificates, conditions, presets};
+use super::field_tools::{self, FieldTools};
+use super::preview::{self, Preview};
+use super::{certificates, conditions, limit, presets};
 use crate::form::Form;
 use crate::page::{Page, Visitor, show_as};
 use crate::refusal::{Errors, Stop};
@@ -57,9 +59,22 @@ pub(super) struct TabPage {
     pub(super) meanwhile: Option<Meanwhile>,
     pub(super) presets: Vec<PresetView>,
     pub(super) preset: Option<PresetView>,
+    /// What came of a test message, already rendered; empty without one.
+    pub(super) course: String,
+    pub(super) preview: Option<Preview>,
+    /// What the limit means.
+    pub(super) limit_words: String,
+    pub(super) may_test: bool,
+    /// Language of what readers get.
+    pub(super) reader: annunciator_template::Language,
 }
 
 impl TabPage {
+    /// What stands below a field.
+    fn tools<'a>(&self, field: &'a Field) -> Option<FieldTools<'a>> {
+        field_tools::of(field, self.page.language, self.reader)
+    }
+
     /// The questions of a preset that are asked before the form is filled in.
     fn places<'a>(&self, preset: &'a PresetView) -> Vec<(&'a str, &'a str)> {
         presets::places(preset)
@@ -125,6 +140,18 @@ impl Desk {
         Ok(Self { visitor, tab, definitions, view, sheets })
     }
 
+    /// The form in place of what is saved; empty without one.
+    pub(super) fn typed(&self) -> Form {
+        self.sheets.first().and_then(|sheet| sheet.typed.clone()).unwrap_or_default()
+    }
+
+    /// Language of what readers of this tab's channel get.
+    fn reader(&self) -> annunciator_template::Language {
+        let language = self.sheets.first().map(|sheet| sheet.standing("language").value);
+        let code = language.as_ref().and_then(Value::as_str);
+        code.and_then(annunciator_template::Language::with_code).unwrap_or_default()
+    }
+
     /// The sheet of a group.
     pub(super) fn sheet(&self, group: &str) -> Option<&Sheet> {
         self.sheets.iter().find(|sheet| sheet.settings.iter().any(|one| one.group == group))
@@ -158,7 +185,7 @@ impl Desk {
     }
 
     /// Remarks about fields of this tab, with their words; those about no field have no way to it.
-    fn remarks(&self, found: &[FieldError], page: &Page, is_all: bool) -> Vec<Remark> {
+    pub(super) fn remarks(&self, found: &[FieldError], page: &Page, is_all: bool) -> Vec<Remark> {
         let remark = |problem: &FieldError| {
             let setting = self.sheets.iter().flat_map(|sheet| &sheet.settings).find(|one| {
                 let pointer = one.pointer();
@@ -191,6 +218,7 @@ impl Desk {
         let sections = self.sections(&page);
         let remarks = self.remarks(warnings, &page, false);
         let wrong = self.remarks(&given.errors.fields, &page, true);
+        let limit_words = limit::words_of(&self, &self.typed());
         let tab_page = TabPage {
             tab: self.tab,
             tabs: TABS,
@@ -205,6 +233,11 @@ impl Desk {
             meanwhile: given.meanwhile,
             presets: given.presets,
             preset: given.preset,
+            course: given.course,
+            preview: given.preview,
+            limit_words,
+            may_test: self.tab.group.is_some() && self.visitor.may("send_test_message"),
+            reader: self.reader(),
             page,
         };
         show_as(given.status, &tab_page)
@@ -220,6 +253,8 @@ pub(super) struct Given {
     pub(super) meanwhile: Option<Meanwhile>,
     pub(super) presets: Vec<PresetView>,
     pub(super) preset: Option<PresetView>,
+    pub(super) course: String,
+    pub(super) preview: Option<Preview>,
 }
 
 impl Default for Given {
@@ -232,6 +267,8 @@ impl Default for Given {
             meanwhile: None,
             presets: Vec::new(),
             preset: None,
+            course: String::new(),
+            preview: None,
         }
     }
 }
@@ -248,5 +285,6 @@ pub(super) async fn show_tab(visitor: Visitor, name: Path<String>) -> Result<Res
         desk.put_form(&form, &[]);
     }
     let is_changed = preset.is_some();
-    Ok(desk.draw(Given { is_changed, presets, preset, ..Given::default() }))
+    let preview = preview::of(&desk).await;
+    Ok(desk.draw(Given { is_changed, presets, preset, preview, ..Given::default() }))
 }

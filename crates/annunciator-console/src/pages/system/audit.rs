@@ -1,6 +1,7 @@
 //! The audit log: who changed what, when, from what to what.
 
 use annunciator_api_types::{AuditList, AuditView};
+use annunciator_core::Timestamp;
 use askama::Template;
 use axum::response::Response;
 
@@ -17,15 +18,36 @@ const LINES_OPEN: usize = 6;
 /// Names of parameters that narrow the list.
 const FILTERS: [&str; 3] = ["q", "author", "action"];
 /// What can be done, for the list to choose from; others are shown by the word of the API.
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 29] = [
     "settings.save",
+    "settings.export_sealed",
     "token.create",
     "token.delete",
+    "user.create",
+    "user.change",
+    "user.delete",
+    "user.change_password",
+    "user.set_password",
+    "user.give_key",
+    "user.use_key",
+    "session.start",
+    "session.end",
+    "role.save",
+    "role.delete",
+    "view.save",
+    "view.delete",
+    "certificate.upload",
+    "certificate.replace",
+    "certificate.delete",
+    "certificate.download_key",
+    "silence.create",
+    "silence.change",
+    "silence.end",
     "delivery.retry",
     "delivery.cancel",
     "delivery.resend",
-    "silence.change",
-    "certificate.delete",
+    "backup.create",
+    "backup.delete",
 ];
 
 #[derive(Template)]
@@ -36,6 +58,8 @@ struct AuditPage {
     author: String,
     action: String,
     entries: Vec<Entry>,
+    /// How far back was looked, when the search is not at its end.
+    searched_until: Option<Timestamp>,
     next_path: Option<String>,
     first_path: Option<String>,
     /// Format and path of each.
@@ -88,6 +112,7 @@ pub(super) async fn audit(visitor: Visitor) -> Result<Response, Stop> {
         author: query.trimmed("author").to_owned(),
         action: query.trimmed("action").to_owned(),
         entries: list.entries.into_iter().map(Entry::of).collect(),
+        searched_until: list.searched_until,
         next_path,
         first_path,
         exports,

@@ -3,11 +3,31 @@
 //! Out: a browser that is signed in; pictures of a page in both themes and two widths, each looked
 //! over by axe-core.
 
+mod a_backup_is_made_listed_and_deleted;
+mod a_certificate_uploaded_in_the_tab_is_used;
+mod a_delivery_is_tried_again_from_the_ledger;
+mod a_limit_is_configured_in_its_dialog;
 mod a_locked_value_says_which_policy_locks_it;
+mod a_new_password_ends_other_sessions;
 mod a_silence_is_tried_before_it_mutes;
+mod a_test_message_from_the_form_tells_each_stage;
+mod a_token_is_shown_once_and_works;
+mod a_wrong_setting_comes_back_beside_its_field;
 mod an_override_of_one_type_tells_other_people;
 mod certificates_of_every_kind_are_uploaded;
+mod each_role_sees_just_its_pages;
+mod events_are_filtered_as_one_types;
+mod hostile_event_text_stays_text;
+mod settings_are_reset_and_brought_back;
+mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
+mod the_audit_log_shows_a_change_without_its_secret;
+mod the_dashboard_tells_a_relay_that_is_down_and_recovers_by_itself;
+mod the_first_start_leads_to_a_received_test_mail;
+mod the_preview_follows_what_is_typed;
+mod the_story_of_an_event_is_told_to_its_end;
+mod two_administrators_change_settings_at_once;
+mod who_signs_in_signs_out_and_leaves_nothing;
 
 use annunciator_testkit::browser::Browser;
 use serde_json::json;
@@ -40,6 +60,23 @@ pub(crate) fn sign_in(browser: &Browser, name: &str) {
     browser.type_into("#password", PASSWORD);
     browser.click("form .button.primary");
     browser.wait_for(".menu-foot");
+}
+
+/// Clicks what may lie under a bar that stays at the bottom: in the middle of the window.
+pub(crate) fn click_in_the_middle(browser: &Browser, css: &str) {
+    drop(browser.wait_for(css));
+    let script = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+    browser.script_with(script, &[json!(css)]);
+    browser.click(css);
+}
+
+/// Clicks what a bar at the foot of the page may cover.
+pub(crate) fn click_amid(browser: &Browser, css: &str) {
+    browser.script_with(
+        "document.querySelector(arguments[0]).scrollIntoView({block: 'center'})",
+        &[css.into()],
+    );
+    browser.click(css);
 }
 
 /// Pictures of the page that is open, light and dark, wide and on a phone; each must be accessible.

@@ -8,8 +8,8 @@ use annunciator_api_types::{
 use serde_json::Value;
 
 use super::subject::Subject;
+use crate::api::Question;
 use crate::page::Visitor;
-use crate::pages::event_configuration::ask;
 use crate::pages::event_configuration::change::SWITCH;
 use crate::refusal::Stop;
 
@@ -61,7 +61,7 @@ impl Inherited {
                 }),
             };
             let path = "/api/v1/effective";
-            let asked = ask(visitor, path, &request).await;
+            let asked = visitor.ask(Question::Effective, &request).await;
             let view = asked.and_then(|reply| reply.json::<EffectiveView>(path));
             let view = view.map_err(|refusal| visitor.stop(refusal))?;
             inherited.add(view, at == 0);

@@ -1,0 +1,129 @@
+# Слова раздела `settings`: тестовое сообщение, предпросмотр, подстановка, ограничение, готовые тексты.
+
+# Тестовое сообщение.
+settings-test-button = Отправить тестовое сообщение…
+settings-test-run = Пробный запуск…
+settings-test-send = Отправить тестовое сообщение
+settings-test-run-now = Запустить
+settings-test-lead-email = Тестовое сообщение идёт тем же путём, что и настоящее: получателям из этой формы и с её настройками, даже если они не сохранены. Ничего не сохраняется.
+settings-test-lead-sms = Тестовое SMS идёт тем же путём, что и настоящее: на номера из этой формы и с её настройками, даже если они не сохранены. Ничего не сохраняется.
+settings-test-lead-executable = Исполняемый файл из этой формы запускается на сервере с событием-образцом. Ничего не сохраняется.
+settings-test-run-title = Пробный запуск
+settings-test-wrong = Перед отправкой нужно кое-что исправить:
+settings-test-partly = Его получат не все
+settings-test-ran = Файл выполнен
+settings-test-ran-badly = Запуск не удался
+settings-test-dry-run = Без отправки
+settings-test-dry-run-help-email = Доходит до последнего получателя и ничего не отправляет.
+settings-test-dry-run-help-sms = Доходит до последнего получателя и ничего не отправляет.
+settings-test-dry-run-help-executable = Проверяет, можно ли запустить файл, и не запускает его.
+settings-test-trace = Показать диалог SMTP
+settings-test-trace-help = Каждая строка обеих сторон, без секретов.
+settings-test-server = Сервер:
+settings-test-chain = Цепочка
+
+# Предпросмотр.
+settings-preview = Предпросмотр
+settings-preview-event = Событие:
+settings-preview-sample = образец
+settings-preview-subject = Тема
+settings-preview-text = Текст
+settings-preview-html = HTML, каким его видит получатель
+settings-preview-empty = пусто
+settings-preview-show = Показать
+settings-preview-characters = { $count ->
+        [one] { $count } знак
+        [few] { $count } знака
+       *[many] { $count } знаков
+    }
+settings-preview-segments = { $count ->
+        [one] { $count } сегмент
+        [few] { $count } сегмента
+       *[many] { $count } сегментов
+    }
+settings-preview-units = Знаков: { $units }, в последнем сегменте осталось: { $left }
+settings-preview-cut = Зачёркнутое не помещается и не отправляется.
+settings-preview-no-arguments = Запускается без аргументов.
+settings-preview-wrong = Показать нечего, пока есть ошибки:
+
+# Подстановка.
+settings-parameters = Вставить параметр
+settings-parameter-severity = Уровень важности события словами.
+settings-parameter-severity-num = Уровень важности числом от 1 (информационное) до 4 (критическое).
+settings-parameter-computer = Имя устройства, на котором произошло событие.
+settings-parameter-domain = Домен Windows или DNS, в который входит устройство.
+settings-parameter-event = Название типа события или его код, если названия нет.
+settings-parameter-event-type = Код типа события.
+settings-parameter-descr = Описание события.
+settings-parameter-rise-time = Когда произошло событие.
+settings-parameter-task = Название задачи, которая вызвала событие.
+settings-parameter-product = Название программы, которая сообщает о событии.
+settings-parameter-version = Версия программы, которая сообщает о событии.
+settings-parameter-host-ip = IP-адрес устройства.
+settings-parameter-host-conn-ip = IP-адрес, с которого подключилось устройство.
+settings-parameter-group = Путь группы устройств.
+settings-parameter-event-id = Идентификатор события, который дал источник.
+settings-parameter-link = Адрес события в этой консоли.
+settings-parameter-phone = Номер телефона получателя (только для SMS).
+settings-parameter-param = Значение собственного параметра события с этим именем.
+settings-parameter-percent = Знак процента.
+settings-subject-templates = Шаблоны темы
+settings-subject-lead = Каждый добавляет в тему свою переменную; можно объединить несколько.
+settings-subject-anew = Начать с пустой темы
+settings-ready-texts = Готовые тексты…
+settings-ready-html = Готовые страницы…
+settings-ready-title = Готовые тексты
+settings-ready-html-title = Готовые страницы HTML
+settings-ready-lead = Так они выглядят для события-образца. Выбранный текст заменит текст в форме; пока ничего не сохраняется.
+settings-ready-use = Использовать
+
+# Сертификаты.
+settings-certificate-specify = Указать сертификат…
+settings-certificate-look = Посмотреть «{ $name }»
+
+# Ограничение числа.
+settings-limit-open = Ограничить число…
+settings-limit-title = Ограничение числа уведомлений
+settings-limit-on = Ограничить число уведомлений
+settings-limit-count = Уведомлений, не больше
+settings-limit-period = За любой период в
+settings-limit-unit = Единица периода
+settings-limit-unit-seconds = секунд
+settings-limit-unit-minutes = минут
+settings-limit-unit-hours = часов
+settings-limit-unit-days = дней
+settings-limit-per = Как считать
+settings-limit-per-channel = Все типы событий вместе
+settings-limit-per-event-type = Каждый тип событий отдельно
+settings-limit-beyond = Лишнее не отправляется и позже: оно остаётся в журнале как ограниченное, а одна сводка сообщает, сколько его было.
+settings-limit-apply = Вставить в форму
+settings-limit-range = Укажите целое число от { $least } до { $most }.
+settings-limit-none = Без ограничения: отправляется каждое уведомление.
+settings-limit-words-channel = Не больше { $count ->
+        [one] { $count } уведомления
+       *[other] { $count } уведомлений
+    } за { $period }, все типы событий вместе.
+settings-limit-words-event-type = Не больше { $count ->
+        [one] { $count } уведомления
+       *[other] { $count } уведомлений
+    } за { $period }, для каждого типа событий отдельно.
+settings-limit-seconds = { $number ->
+        [one] любую { $number } секунду
+        [few] любые { $number } секунды
+       *[many] любые { $number } секунд
+    }
+settings-limit-minutes = { $number ->
+        [one] любую { $number } минуту
+        [few] любые { $number } минуты
+       *[many] любые { $number } минут
+    }
+settings-limit-hours = { $number ->
+        [one] любой { $number } час
+        [few] любые { $number } часа
+       *[many] любые { $number } часов
+    }
+settings-limit-days = { $number ->
+        [one] любой { $number } день
+        [few] любые { $number } дня
+       *[many] любые { $number } дней
+    }
