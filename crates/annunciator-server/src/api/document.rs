@@ -84,19 +84,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::show_event))
         .routes(routes!(export::export_events))
         .routes(routes!(events::list_event_types))
-        .routes(routes!(incidents::list_incidents, incidents::submit_incidents))
-        .routes(routes!(incidents::submit_mapped_incidents))
-        .routes(routes!(incidents::show_incident))
-        .routes(routes!(incidents::change_incident_status))
-        .routes(routes!(incidents::list_incident_groups))
-        .routes(routes!(subscriptions::preview_audience))
-        .routes(routes!(subscriptions::list_subscriptions))
-        .routes(routes!(
-            subscriptions::show_subscription,
-            subscriptions::put_subscription,
-            subscriptions::delete_subscription
-        ))
-        .routes(routes!(subscriptions::pause_subscription))
+        .merge(watched())
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(export::export_deliveries))
         .routes(routes!(deliveries::retry_deliveries))
@@ -151,6 +139,24 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))
         .routes(routes!(health::show_ready))
+}
+
+/// Incidents and subscriptions to them.
+fn watched() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(incidents::list_incidents, incidents::submit_incidents))
+        .routes(routes!(incidents::submit_mapped_incidents))
+        .routes(routes!(incidents::show_incident))
+        .routes(routes!(incidents::change_incident_status))
+        .routes(routes!(incidents::list_incident_groups))
+        .routes(routes!(subscriptions::preview_audience))
+        .routes(routes!(subscriptions::list_subscriptions))
+        .routes(routes!(
+            subscriptions::show_subscription,
+            subscriptions::put_subscription,
+            subscriptions::delete_subscription
+        ))
+        .routes(routes!(subscriptions::pause_subscription))
 }
 
 /// Users, roles, sessions and what is theirs.

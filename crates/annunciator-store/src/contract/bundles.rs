@@ -79,5 +79,8 @@ pub(super) async fn a_pause_is_noted_once_with_its_audit_line(store: &dyn Store)
     assert!(pause("ANNA", false).await);
     assert!(!pause("anna", false).await);
     assert!(store.paused_subscriptions().await.expect("read").is_empty());
-    assert_eq!(store.audit(first_page()).await.expect("read").rows.len(), 2);
+    assert_eq!(
+        store.audit(crate::AuditFilter::default(), first_page()).await.expect("read").rows.len(),
+        2
+    );
 }

@@ -167,7 +167,7 @@ pub(super) async fn a_status_changes_once_with_its_event_and_audit_line(store: &
     let had = store.incident_statuses(uid_of(1)).await.expect("read");
     let had: Vec<_> = had.iter().map(|one| (&*one.status, &*one.comment, one.event)).collect();
     assert_eq!(had, [("ignore", "", uid_of(1)), ("under_review", "look again", uid_of(2))]);
-    let log = store.audit(first_page()).await.expect("read").rows;
+    let log = store.audit(crate::AuditFilter::default(), first_page()).await.expect("read").rows;
     assert_eq!(log.len(), 1);
     assert_eq!(log[0].entry.action, "incident.status");
 }

@@ -64,6 +64,7 @@ mod subscribers_are_mailed_once_in_their_language;
 mod subscriptions_are_managed_paused_and_tried;
 mod the_binary_watches_over_executables;
 mod the_first_administrator_is_made_by_a_link_once;
+mod the_mail_notifier_shows_its_certificate_and_trusts_it;
 mod the_store_survives_a_second_server_and_a_full_disk;
 mod tls_is_used_as_the_settings_say;
 mod transient_and_permanent_refusals_are_told_apart;

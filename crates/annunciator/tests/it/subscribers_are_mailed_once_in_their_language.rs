@@ -45,26 +45,14 @@ fn parsed(relay: &Relay, count: usize) -> Vec<(Vec<String>, ParsedMessage)> {
     told.zip(parse_with_python(&raw)).collect()
 }
 
-#[test]
-fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
-    let relay = Relay::builder().start();
-    let site = Site::start();
-    let user = |name: &str, language: &str| {
-        let body = json!({"name": name, "role": "viewer", "email": format!("{name}@example.org"),
-            "language": language, "password": "correct horse battery staple"});
-        drop(site.post("/api/v1/users", &body).expect_status(201));
-    };
-    user("anna", "ru");
-    user("boris", "");
-    user("carl", "en");
-    let patch = json!({"blocked": true});
-    drop(site.server.client().patch("/api/v1/users/carl", &patch).unwrap().expect_status(200));
+/// Five subscriptions that the incident meets, with addresses in common, and one that it does not.
+fn five_and_one() -> Value {
     let subscription = |name: &str, more: Value| {
         let mut one = json!({ "name": name });
         one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         one
     };
-    let subscriptions = json!([
+    json!([
         subscription("A", json!({"users": ["anna", "carl"], "language": "en"})),
         subscription(
             "B",
@@ -83,7 +71,24 @@ fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
         ),
         subscription("E", json!({"addresses": "Shared@example.org; anna@example.org"})),
         subscription("F", json!({"addresses": "nobody@example.org", "models": ["other"]})),
-    ]);
+    ])
+}
+
+#[test]
+fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
+    let relay = Relay::builder().start();
+    let site = Site::start();
+    let user = |name: &str, language: &str| {
+        let body = json!({"name": name, "role": "viewer", "email": format!("{name}@example.org"),
+            "language": language, "password": "correct horse battery staple"});
+        drop(site.post("/api/v1/users", &body).expect_status(201));
+    };
+    user("anna", "ru");
+    user("boris", "");
+    user("carl", "en");
+    let patch = json!({"blocked": true});
+    drop(site.server.client().patch("/api/v1/users/carl", &patch).unwrap().expect_status(200));
+    let subscriptions = five_and_one();
     site.save(&json!({"incidents": {"subscriptions": subscriptions}}));
 
     let uid = submit(&site, &incident("i-0"));

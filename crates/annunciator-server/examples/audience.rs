@@ -1,6 +1,6 @@
 //! Measures how long it takes to find who is told of incidents.
 //!
-//! `cargo run -p annunciator-planner --example audience [incidents] [subscriptions]`; without
+//! `cargo run -p annunciator-server --example audience [incidents] [subscriptions]`; without
 //! numbers 1,000 incidents and 500 subscriptions of 20 addresses each, of which every tenth is met.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
