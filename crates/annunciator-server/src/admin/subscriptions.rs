@@ -181,7 +181,7 @@ pub async fn put(
             Some(at) => rows[at] = row,
             None => rows.push(row),
         }
-        with_rows(current, rows)
+        with_rows(current, &rows)
     };
     let shorten = |mut errors: Vec<FieldError>| {
         let above = format!("/incidents/subscriptions/{at}");
@@ -221,7 +221,7 @@ pub async fn delete(
     let make = |current: &Configuration| {
         let mut rows = rows_of(current);
         rows.retain(|row| !is_meant(row));
-        with_rows(current, rows)
+        with_rows(current, &rows)
     };
     Ok(change(shared, expected_revision, author, "", &make).await?.revision)
 }
@@ -235,7 +235,7 @@ fn name_of(row: &Value) -> &str {
     row["name"].as_str().unwrap_or_default()
 }
 
-fn with_rows(current: &Configuration, rows: Vec<Value>) -> Result<Configuration, Vec<FieldError>> {
+fn with_rows(current: &Configuration, rows: &[Value]) -> Result<Configuration, Vec<FieldError>> {
     let patch = Map::from_iter([("incidents".to_owned(), json!({ "subscriptions": rows }))]);
     document::merge(current, &patch)
 }

@@ -25,7 +25,7 @@ fn refusals(refusal: Refusal) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn check_refused(body: Value, expected: &[(&str, &str)]) {
+fn check_refused(body: &Value, expected: &[(&str, &str)]) {
     let read = read(body.to_string().as_bytes());
     let found = match read.map(taken) {
         Err(refusal) => refusals(refusal),
@@ -99,36 +99,36 @@ fn what_is_wrong_is_told_with_its_place() {
         incident[key] = value;
         incident
     };
-    check_refused(whole(), &[]);
-    check_refused(json!({}), &[("/detector/kind", "required")]);
-    check_refused(json!([]), &[("", "required")]);
+    check_refused(&whole(), &[]);
+    check_refused(&json!({}), &[("/detector/kind", "required")]);
+    check_refused(&json!([]), &[("", "required")]);
     check_refused(
-        with("detector", json!({"kind": "Fore caster"})),
+        &with("detector", json!({"kind": "Fore caster"})),
         &[("/detector/kind", "format")],
     );
-    check_refused(with("severity", json!("bad")), &[("/severity", "one_of")]);
-    check_refused(with("status", json!("closed")), &[("/status", "one_of")]);
-    check_refused(with("start", json!("yesterday")), &[("/start", "format")]);
-    check_refused(with("end", json!("2026-11-22T04:00:00Z")), &[("/end", "range")]);
-    check_refused(with("history", json!("javascript:alert(1)")), &[("/history", "format")]);
-    check_refused(with("top_tag", json!({"value": 1})), &[("/top_tag/name", "required")]);
+    check_refused(&with("severity", json!("bad")), &[("/severity", "one_of")]);
+    check_refused(&with("status", json!("closed")), &[("/status", "one_of")]);
+    check_refused(&with("start", json!("yesterday")), &[("/start", "format")]);
+    check_refused(&with("end", json!("2026-11-22T04:00:00Z")), &[("/end", "range")]);
+    check_refused(&with("history", json!("javascript:alert(1)")), &[("/history", "format")]);
+    check_refused(&with("top_tag", json!({"value": 1})), &[("/top_tag/name", "required")]);
     check_refused(
-        with("top_tag", json!({"name": "a", "value": []})),
+        &with("top_tag", json!({"name": "a", "value": []})),
         &[("/top_tag/value", "type")],
     );
-    check_refused(with("asset", json!({"ip": "x"})), &[("/asset/ip", "format")]);
-    check_refused(with("mse", json!("high")), &[("/mse", "type")]);
-    check_refused(with("tag", json!("x")), &[("/tag", "unknown_field")]);
+    check_refused(&with("asset", json!({"ip": "x"})), &[("/asset/ip", "format")]);
+    check_refused(&with("mse", json!("high")), &[("/mse", "type")]);
+    check_refused(&with("tag", json!("x")), &[("/tag", "unknown_field")]);
     check_refused(
-        with("samples", json!([{"at": "x", "value": 1}])),
+        &with("samples", json!([{"at": "x", "value": 1}])),
         &[("/samples/0/at", "format")],
     );
-    check_refused(with("samples", json!([[["x", 1]]])), &[("", "type")]);
+    check_refused(&with("samples", json!([[["x", 1]]])), &[("", "type")]);
     let sample = json!({"at": "2026-11-22T05:00:00Z", "value": 1});
     let many = vec![sample; Sample::COUNT_MAX + 1];
-    check_refused(with("samples", many.into()), &[("/samples", "too_many")]);
-    check_refused(json!([whole(), {"detector": {}}]), &[("/1/detector/kind", "required")]);
-    check_refused(json!([whole(), {"modle": ""}]), &[("/1/modle", "unknown_field")]);
+    check_refused(&with("samples", many.into()), &[("/samples", "too_many")]);
+    check_refused(&json!([whole(), {"detector": {}}]), &[("/1/detector/kind", "required")]);
+    check_refused(&json!([whole(), {"modle": ""}]), &[("/1/modle", "unknown_field")]);
 }
 
 fn mapping() -> IncidentMapping {

@@ -39,11 +39,11 @@ pub(crate) struct TestMessageArgs {
     #[arg(long, value_name = "NAME", default_value = "email")]
     #[arg(value_parser = ["email", "sms", "executable", "mail_notifier"])]
     channel: String,
-    /// Who gets the test message of mail_notifier, which has no recipients of its own: addresses
+    /// Who gets the test message of `mail_notifier`, which has no recipients of its own: addresses
     /// separated by `;`
     #[arg(long, value_name = "ADDRESSES", default_value = "", hide_default_value = true)]
     to: String,
-    /// Language of the test message of mail_notifier: en or ru
+    /// Language of the test message of `mail_notifier`: en or ru
     #[arg(long, value_name = "LANGUAGE", default_value = "", hide_default_value = true)]
     language: String,
     /// Stop before the message itself: nothing is sent

@@ -10,7 +10,7 @@ use crate::certificates::uploaded;
 use crate::subscribers_are_mailed_once_in_their_language::{incident, notifier};
 use crate::support::{PATIENCE, Site, text};
 
-fn save(site: &Site, port: u16, more: Value) -> Value {
+fn save(site: &Site, port: u16, more: &Value) -> Value {
     let mut settings = notifier(port);
     settings["tls"] = json!("required");
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -50,12 +50,12 @@ fn a_postfix_that_demands_the_client_certificate_gets_it() {
     let ca = uploaded(&site, "authorities", &[&root.pem()], "");
     let client = uploaded(&site, "client", &[&root.client("notifier").pkcs12("p")], "p");
     let port = postfix.address().port();
-    save(&site, port, json!({"ca_certificates": ca}));
+    save(&site, port, &json!({"ca_certificates": ca}));
     drop(site.post("/api/v1/incidents", &incident("i-1")).expect_status(202));
     site.wait_for_the_delivery("waits without a certificate", |detail| {
         detail["delivery"]["waiting_for"].is_string()
     });
-    save(&site, port, json!({"ca_certificates": ca, "client_certificate": client}));
+    save(&site, port, &json!({"ca_certificates": ca, "client_certificate": client}));
     postfix.wait_for_received(1, PATIENCE).unwrap();
     let tls = tls_of(&site);
     assert_eq!(tls["verified"], true, "{tls}");
@@ -68,7 +68,7 @@ fn a_relay_with_the_same_certificate_is_trusted() {
     let site = Site::start();
     let files: [&[u8]; 2] = [&identity.certificate_pem(), &identity.key_pem()];
     let client = uploaded(&site, "client", &files, "");
-    let saved = save(&site, relay.port(), json!({ "client_certificate": client }));
+    let saved = save(&site, relay.port(), &json!({ "client_certificate": client }));
     let warnings = saved["warnings"].as_array().unwrap().iter();
     let weak = warnings.filter(|one| one["code"] == "weak_key").count();
     assert_eq!(weak, 1, "an EC key of P-256 is taken with a warning: {saved}");
