@@ -37,7 +37,7 @@ fn with_ids(site: &Site, path: &str) -> String {
             String::new()
         }
         Some("incidents") => {
-            let mapping = json!([{"name": "Hall", "id": "/nr", "detector_kind": "rule"}]);
+            let mapping = json!([{"name": "hall", "id": "/nr", "detector_kind": "rule"}]);
             site.save(&json!({"incidents": {"mapping": mapping}}));
             let made = site.post("/api/v1/incidents", &body_of(site, "/api/v1/incidents"));
             text(&made.expect_status(202).json()["incidents"][0]["uid"]).to_owned()
@@ -59,6 +59,7 @@ fn with_ids(site: &Site, path: &str) -> String {
         return path.replace("{name}", text(&made["name"]));
     }
     let path = path
+        .replace("mapped/{name}", "mapped/hall")
         .replace("{id}", &id)
         .replace("{name}", "Hall")
         .replace("{path}", "Hall%2FDoor")
