@@ -6,6 +6,7 @@
 mod certificate;
 mod event;
 mod explain;
+mod incident;
 mod ledger;
 mod limit;
 mod operation;
@@ -14,6 +15,7 @@ mod problem;
 mod settings;
 mod silence;
 mod statistics;
+mod subscription;
 mod system;
 mod template;
 mod user;
@@ -29,6 +31,11 @@ pub use explain::{
     ExplainRequest, ExplainView, ExplainedChannelView, ExplainedLimitView,
     ExplainedNotificationView, ReplayChannelView, ReplayCountView, ReplayDifferenceView,
     ReplayRequest, ReplaySideView, ReplayView,
+};
+pub use incident::{
+    AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentDetail, IncidentGroupList,
+    IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
+    IncidentStatusResult, IncidentStatusView, IncidentView, SampleInput, SampleView, TopTagInput,
 };
 pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,
@@ -60,6 +67,10 @@ pub use silence::{
     SilenceView,
 };
 pub use statistics::{SeriesView, StatisticsView};
+pub use subscription::{
+    AddresseeView, AudienceRequest, AudienceView, LeftOutView, PauseRequest, PausedView,
+    SubscriptionList, SubscriptionSaved, SubscriptionView,
+};
 pub use system::{BackupList, BackupView, BuildView, RetentionView, StoreView, SystemView};
 pub use template::{
     JoinedSubject, PreviewLengths, PreviewRequest, PreviewResult, SegmentsView, TemplateList,

@@ -133,7 +133,8 @@ pub struct AuditList {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TestMessageRequest {
-    /// The channel to test: `email`, `sms` or `executable`; `email` when it is absent.
+    /// The channel to test: `email`, `sms`, `executable` or `mail_notifier`; `email` when it is
+    /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// Settings of the e-mail group as they stand in the form, laid over the saved ones; the keys
@@ -146,6 +147,16 @@ pub struct TestMessageRequest {
     /// Settings of the executable group, likewise, under `executable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executable: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Settings of the Mail Notifier, likewise, under `mail_notifier`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_notifier: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Addresses that get the test message of the Mail Notifier, separated by `;` or `,`; it has no
+    /// recipients of its own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub to: String,
+    /// Language of the test message of the Mail Notifier: `en` or `ru`; `en` when it is absent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub language: String,
     /// Settings of name resolution as they stand in the form, likewise, under `names`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<serde_json::Map<String, serde_json::Value>>,

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::RelayLayer;
 use crate::email::EmailLayer;
 use crate::executable::ExecutableLayer;
+use crate::mail_notifier::MailNotifierLayer;
 use crate::sms::SmsLayer;
 
 /// What one layer sets for every channel: a field each.
@@ -26,13 +27,20 @@ pub struct ChannelLayers {
     pub sms: SmsLayer,
     /// Executables.
     pub executable: ExecutableLayer,
+    /// The Mail Notifier.
+    pub mail_notifier: MailNotifierLayer,
 }
 
 impl ChannelLayers {
     /// The channels' layers by their keys in documents.
     #[must_use]
     pub fn groups(&self) -> Vec<(&'static str, &dyn LayerGroup)> {
-        vec![("email", &self.email), ("sms", &self.sms), ("executable", &self.executable)]
+        vec![
+            ("email", &self.email),
+            ("sms", &self.sms),
+            ("executable", &self.executable),
+            ("mail_notifier", &self.mail_notifier),
+        ]
     }
 
     /// The channels' layers by their keys in documents.
@@ -42,13 +50,14 @@ impl ChannelLayers {
             ("email", &mut self.email),
             ("sms", &mut self.sms),
             ("executable", &mut self.executable),
+            ("mail_notifier", &mut self.mail_notifier),
         ]
     }
 
     /// What it sets of the channels' relays.
     #[must_use]
     pub fn relays(&self) -> Vec<&RelayLayer> {
-        vec![&self.email.relay, &self.sms.relay.0]
+        vec![&self.email.relay, &self.sms.relay.0, &self.mail_notifier.relay.0]
     }
 
     /// Whether it sets a setting, such as `email.recipients`.

@@ -23,9 +23,11 @@ mod layers;
 
 pub mod email;
 pub mod executable;
+pub mod mail_notifier;
 
 use std::sync::Arc;
 
+use annunciator_certificates::CertificateBook;
 use annunciator_core::{ChannelName, Content, Notification};
 use annunciator_planner::ChannelProfile;
 use annunciator_settings::Problem;
@@ -34,6 +36,7 @@ pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
 pub use executable::Executables;
 pub use layers::{ChannelLayers, EffectiveValue, LayerView};
+pub use mail_transport::check_address;
 pub use names_settings::{NamesLayer, NamesSettings};
 pub use presets::{PRESETS, Preset, PresetQuestion, PresetValue};
 pub use reader_settings::{LanguageChoice, ReaderLayer, ReaderSettings, TimeFormatChoice};
@@ -66,7 +69,11 @@ pub trait Channel: Send + Sync {
     fn find_problems(&self, layers: &[LayerView<'_>], basis: Basis<'_>) -> Vec<Problem>;
 
     /// What works but deserves a look, with pointers below the channel's group.
-    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem>;
+    fn find_warnings(
+        &self,
+        layers: &[LayerView<'_>],
+        certificates: &CertificateBook,
+    ) -> Vec<Problem>;
 
     /// The bytes that recipients get, for showing.
     ///
@@ -109,8 +116,12 @@ pub struct Surroundings {
 pub type MakeChannel = fn(surroundings: &Surroundings) -> Arc<dyn Channel>;
 
 /// The registry: one row per channel.
-pub const CHANNELS: &[(&str, MakeChannel)] =
-    &[("email", email::make), ("sms", sms::make), ("executable", executable::make)];
+pub const CHANNELS: &[(&str, MakeChannel)] = &[
+    ("email", email::make),
+    ("sms", sms::make),
+    ("executable", executable::make),
+    ("mail_notifier", mail_notifier::make),
+];
 
 /// An event for tests.
 #[cfg(test)]

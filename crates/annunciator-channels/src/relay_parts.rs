@@ -5,7 +5,7 @@ use std::time::Duration;
 use annunciator_certificates::CertificateBook;
 use annunciator_smtp::{
     Auth, AuthGuard, DsnRequest, Extensions, Grant, Limits, MxPolicy, OAuth2, PasswordMechanism,
-    Relay, SecretText, Timeouts, TlsPolicy, Verify,
+    Relay, SecretText, Suites, Timeouts, TlsPolicy, Verify,
 };
 
 use crate::names_settings::NamesSettings;
@@ -32,6 +32,9 @@ pub struct RelayParts<'a> {
     pub relay: &'a RelaySettings,
     /// The rest.
     pub basis: Basis<'a>,
+    /// Whether TLS is held to authenticated encryption with forward secrecy, and the client
+    /// certificate is trusted as an anchor too (spec 9.5).
+    pub has_strong_tls: bool,
 }
 
 impl RelayParts<'_> {
@@ -93,9 +96,23 @@ impl RelayParts<'_> {
             TlsMode::IfSupported => {
                 TlsPolicy::IfSupported { plaintext_after: self.basis.first_retry, ca }
             }
-            TlsMode::Required => TlsPolicy::Required { verify: Verify { ca, version_min } },
-            TlsMode::Implicit => TlsPolicy::Implicit { verify: Verify { ca, version_min } },
+            TlsMode::Required => TlsPolicy::Required { verify: self.to_verify(ca, version_min) },
+            TlsMode::Implicit => TlsPolicy::Implicit { verify: self.to_verify(ca, version_min) },
         }
+    }
+
+    fn to_verify(
+        self,
+        ca: Option<Vec<Vec<u8>>>,
+        version_min: annunciator_smtp::TlsVersionMin,
+    ) -> Verify {
+        if !self.has_strong_tls {
+            return Verify { ca, version_min, ..Verify::default() };
+        }
+        let client = self.basis.certificates.client(&self.relay.client_certificate);
+        let own = client.and_then(|client| client.chain.first()).cloned();
+        let anchors = own.into_iter().collect();
+        Verify { ca, version_min, anchors, suites: Suites::ForwardSecret }
     }
 
     fn to_auth(self) -> Auth {

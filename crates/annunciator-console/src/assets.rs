@@ -26,6 +26,7 @@ const STYLE: &str = concat!(
     include_str!("../assets/css/settings_tools.css"),
     include_str!("../assets/css/silences.css"),
     include_str!("../assets/css/ledger.css"),
+    include_str!("../assets/css/incidents.css"),
     include_str!("../assets/css/event_configuration.css"),
 );
 /// htmx 2.0.11 (Zero-Clause BSD), then ours.

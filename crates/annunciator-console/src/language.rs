@@ -24,6 +24,8 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/event_configuration.ftl")),
             include_str!(concat!("../locales/", $language, "/events.ftl")),
             include_str!(concat!("../locales/", $language, "/ledger.ftl")),
+            include_str!(concat!("../locales/", $language, "/incidents.ftl")),
+            include_str!(concat!("../locales/", $language, "/subscriptions.ftl")),
             include_str!(concat!("../locales/", $language, "/certificates.ftl")),
             include_str!(concat!("../locales/", $language, "/silences.ftl")),
             include_str!(concat!("../locales/", $language, "/people.ftl")),

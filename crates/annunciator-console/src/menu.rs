@@ -30,6 +30,8 @@ const MENU: [(&str, &[Entry]); 3] = [
             entry("dashboard", "/", &["read_status"]),
             entry("events", "/events", &["read_events"]),
             entry("ledger", "/ledger", &["read_ledger"]),
+            entry("incidents", "/incidents", &["read_events"]),
+            entry("subscriptions", "/subscriptions", &["read_subscriptions"]),
             entry("silences", "/silences", &["read_silences"]),
         ],
     ),
@@ -46,6 +48,11 @@ const MENU: [(&str, &[Entry]); 3] = [
         &[
             entry("users", "/users", &["manage_users"]),
             entry("tokens", "/tokens", &["manage_tokens"]),
+            entry(
+                "mail-notifier",
+                "/settings/mail-notifier",
+                &["read_settings", "change_settings"],
+            ),
             entry("audit", "/audit", &["read_audit"]),
             entry("system", "/system", &["read_status"]),
         ],

@@ -7,6 +7,7 @@ mod dashboard;
 mod event_configuration;
 mod events;
 mod first_start;
+mod incidents;
 mod ledger;
 mod listing;
 mod people;
@@ -14,6 +15,7 @@ mod saved_views;
 mod settings;
 mod sign_in;
 mod silences;
+mod subscriptions;
 mod system;
 mod tone;
 
@@ -29,6 +31,8 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .merge(first_start::routes())
         .merge(dashboard::routes())
         .merge(events::routes())
+        .merge(incidents::routes())
+        .merge(subscriptions::routes())
         .merge(ledger::routes())
         .merge(saved_views::routes())
         .merge(silences::routes())

@@ -12,6 +12,8 @@
 //! | *intake* | a way events come in |
 //! | *accept* | to take responsibility for an event, by a commit |
 //! | *setting*, *layer*, *override*, *effective value*, *origin* | see `annunciator-settings` |
+//! | *incident* | an event of a detector that watches an asset ([`Sample`]) |
+//! | *subscription* | who is told of which incidents |
 //! | *silence* | an operator's time-bounded mute |
 //! | *limit* | at most N notifications in any period T |
 //! | *notification* | frozen content for one channel ([`Notification`]) |
@@ -34,6 +36,7 @@ mod decision;
 mod delivery;
 mod event;
 mod id;
+mod incident;
 mod limit;
 mod notification;
 mod outcome;
@@ -48,9 +51,10 @@ pub use delivery::{
 };
 pub use event::{Application, Device, Event, EventTypeKey, ParameterValue, Severity};
 pub use id::{DeliveryId, EventUid, NotificationId, SilenceId};
+pub use incident::Sample;
 pub use limit::{Counter, HeldTime, LimitKey, LimitRule, Marks, NotificationLimit};
 pub use notification::{
-    ChannelName, Command, Content, Notification, Recipient, RecipientRole, Scope,
+    ChannelName, Command, Content, Notification, Picture, Recipient, RecipientRole, Scope,
 };
 pub use outcome::{Failure, FailureScope, Outcome, Stage};
 pub use status::{EnhancedStatus, ReplyCode};

@@ -96,6 +96,16 @@ pub struct Command {
     pub environment: Vec<(String, String)>,
 }
 
+/// A picture within a message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Picture {
+    /// How HTML names it: `<img src="cid:…">` (RFC 2392); of letters, digits, `.`, `-` and `@`, and
+    /// another one in every message, as some programs keep pictures by it.
+    pub content_id: String,
+    /// PNG.
+    pub png: Vec<u8>,
+}
+
 /// The words of a notification, rendered before any connection is opened (spec 5.3).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Content {
@@ -120,6 +130,9 @@ pub struct Content {
     /// What an executable gets; none for messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
+    /// A picture that the HTML shows by `cid:` and [`Picture::content_id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Picture>,
 }
 
 /// Content for one channel, frozen at planning.

@@ -105,11 +105,16 @@ pub(crate) fn push_body(out: &mut Vec<u8>, text: &str, encoding: Encoding) {
         Encoding::Base64 => {
             let mut canonical = Vec::with_capacity(text.len() + text.len() / 16 + 2);
             push_body(&mut canonical, text, Encoding::SevenBit);
-            for chunk in canonical.chunks(BASE64_LINE_BYTES) {
-                push_base64(out, chunk);
-                out.extend_from_slice(b"\r\n");
-            }
+            push_octets(out, &canonical);
         }
+    }
+}
+
+/// Writes octets in base64.
+pub(crate) fn push_octets(out: &mut Vec<u8>, octets: &[u8]) {
+    for chunk in octets.chunks(BASE64_LINE_BYTES) {
+        push_base64(out, chunk);
+        out.extend_from_slice(b"\r\n");
     }
 }
 

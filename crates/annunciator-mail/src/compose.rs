@@ -4,14 +4,16 @@
 //! Out: RFC 5322 bytes; ASCII throughout, except addresses whose local part is not.
 //! Standard: spec 4.8; RFC 5322 section 3.6, RFC 2046 section 5.1.4, RFC 3834 section 5.
 
-use annunciator_core::{Content, RecipientRole, Timestamp};
+use annunciator_core::{Content, Picture, RecipientRole, Timestamp};
 
 use crate::address::Mailbox;
-use crate::body::{BOUNDARY_PREFIX, Encoding, clean, push_body};
+use crate::body::{BOUNDARY_PREFIX, Encoding, clean, push_body, push_octets};
 use crate::header::{push_addresses, push_id, push_plain, push_text};
 
 /// Follows [`BOUNDARY_PREFIX`]; one boundary is enough, as no part can hold it.
 const BOUNDARY_NAME: &str = "annunciator";
+/// Likewise, for what belongs to the HTML; none of the two begins with the other.
+const RELATED_NAME: &str = "related";
 /// Octets that header fields usually need, so that most messages are allocated once.
 const HEADER_OCTETS_EXPECTED: usize = 1024;
 
@@ -60,7 +62,8 @@ impl<'a> Heading<'a> {
 pub fn compose(content: &Content, created_at: Timestamp, heading: &Heading<'_>) -> Vec<u8> {
     let text = clean(&content.text);
     let html = content.html.as_deref().map(clean);
-    let content_octets = text.len() + html.as_ref().map_or(0, |html| html.len());
+    let picture_octets = content.picture.as_ref().map_or(0, |picture| picture.png.len());
+    let content_octets = text.len() + html.as_ref().map_or(0, |html| html.len()) + picture_octets;
     let mut out = Vec::with_capacity(HEADER_OCTETS_EXPECTED + content_octets * 3 / 2);
     push_header(&mut out, content, created_at, heading);
     let Some(html) = html else {
@@ -70,12 +73,32 @@ pub fn compose(content: &Content, created_at: Timestamp, heading: &Heading<'_>) 
     let boundary = format!("{BOUNDARY_PREFIX}{BOUNDARY_NAME}");
     let kind = format!("multipart/alternative; boundary=\"{boundary}\"");
     push_plain(&mut out, "Content-Type", &kind);
-    for (kind, text) in [("text/plain", &text), ("text/html", &html)] {
-        push_delimiter(&mut out, &boundary, "");
-        push_part(&mut out, kind, text);
+    push_delimiter(&mut out, &boundary, "");
+    push_part(&mut out, "text/plain", &text);
+    push_delimiter(&mut out, &boundary, "");
+    match &content.picture {
+        None => push_part(&mut out, "text/html", &html),
+        Some(picture) => push_related(&mut out, &html, picture),
     }
     push_delimiter(&mut out, &boundary, "--");
     out
+}
+
+/// HTML and the picture that it shows (RFC 2387).
+fn push_related(out: &mut Vec<u8>, html: &str, picture: &Picture) {
+    let boundary = format!("{BOUNDARY_PREFIX}{RELATED_NAME}");
+    let kind = format!("multipart/related; type=\"text/html\"; boundary=\"{boundary}\"");
+    push_plain(out, "Content-Type", &kind);
+    push_delimiter(out, &boundary, "");
+    push_part(out, "text/html", html);
+    push_delimiter(out, &boundary, "");
+    push_plain(out, "Content-Type", "image/png");
+    push_plain(out, "Content-Transfer-Encoding", Encoding::Base64.as_str());
+    push_id(out, "Content-ID", &picture.content_id, "annunciator.invalid");
+    push_plain(out, "Content-Disposition", "inline; filename=\"chart.png\"");
+    out.extend_from_slice(b"\r\n");
+    push_octets(out, &picture.png);
+    push_delimiter(out, &boundary, "--");
 }
 
 /// Everything but what describes the body; the number of fields depends on the addresses and on
@@ -143,6 +166,7 @@ mod tests {
             thread_id: format!("thread {id}"),
             event_id: format!("event {id}"),
             command: None,
+            picture: None,
         }
     }
 
@@ -176,6 +200,20 @@ mod tests {
             let message = compose(&content, Timestamp(0), &heading);
             assert_eq!(!message.is_ascii(), expected);
         }
+    }
+
+    #[test]
+    fn a_picture_stands_beside_the_html_that_shows_it() {
+        let picture = Picture { content_id: "1.chart@x".to_owned(), png: vec![0xff; 100] };
+        let content =
+            Content { picture: Some(picture), ..content("s", "t", Some("<p>h</p>"), "i") };
+        let message = composed(&content);
+        let expected = "--=_annunciator\r\nContent-Type: multipart/related; type=\"text/html\"; boundary=\"=_related\"\r\n\r\n--=_related\r\nContent-Type: text/html; charset=utf-8\r\n";
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains("\r\nContent-ID: <1.chart@x>\r\n"), "{message}");
+        assert!(message.ends_with("\r\n--=_related--\r\n\r\n--=_annunciator--\r\n"), "{message}");
+        let plain = Content { picture: None, ..content };
+        assert!(!composed(&plain).contains("related"));
     }
 
     /// Text with all that could break a line, a header or a part.

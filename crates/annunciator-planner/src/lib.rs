@@ -8,6 +8,7 @@
 //! The order is: which layers apply (`layers.rs`) → is the channel on for this event → silences →
 //! render. Limits are counted where the plan is committed.
 
+mod incidents;
 mod layers;
 mod limit;
 mod matcher;
@@ -19,9 +20,16 @@ mod silence;
 
 use annunciator_core::{
     Decision, DecisionKind, Event, Notification, NotificationId, NotificationLimit, Recipient,
-    Scope, Timestamp,
+    Sample, Scope, Timestamp,
 };
 
+use incidents::Telling;
+pub use incidents::{
+    Addressee, Audience, BundleLetter, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident,
+    IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings,
+    IncidentStatus, LeftOut, Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
+    Subscriber, Subscription, Told, find_audience, find_left_out, reader_of,
+};
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{
     Limit, LimitPer, LimitSource, SUMMARY_TYPES_MAX, SummaryFacts, SummaryType, render_summary,
@@ -40,6 +48,8 @@ pub struct Plan {
     pub notifications: Vec<PlannedContent>,
     /// One per channel that was considered, in the order of the profiles.
     pub decisions: Vec<Decision>,
+    /// Who is told of an incident later, with the position of the profile.
+    pub postponed: Vec<(usize, Postponed)>,
 }
 
 /// A notification and who gets it.
@@ -74,6 +84,26 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// The silences there are; those of another time count for nothing.
     pub silences: &'a [Silence],
+    /// What is needed for incidents; nothing where there are none.
+    pub incidents: IncidentFrame<'a>,
+}
+
+/// What is needed to plan incidents.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IncidentFrame<'a> {
+    /// Statuses and subscriptions.
+    pub rules: Option<&'a IncidentRules>,
+    /// Users.
+    pub directory: Option<&'a Directory>,
+    /// The course of the top tag.
+    pub samples: &'a [Sample],
+}
+
+impl IncidentFrame<'_> {
+    /// Why nothing is sent about an event that is an incident.
+    fn why_silent(&self, event: &Event) -> Option<String> {
+        self.rules?.why_silent(&Incident::of(event)?)
+    }
 }
 
 /// Makes ids for notifications; randomness comes from outside.
@@ -91,21 +121,29 @@ pub fn plan(
     circumstances: Circumstances<'_>,
     ids: &dyn NotificationIds,
 ) -> Plan {
-    let Circumstances { scope, domain, console, now, silences } = circumstances;
+    let Circumstances { scope, domain, console, now, silences, incidents: incidents_frame } =
+        circumstances;
+    let silent = incidents_frame.why_silent(event);
     let link = link_to(console, event);
     let mut plan = Plan::default();
     for (position, profile) in profiles.iter().enumerate() {
-        let mut decision = profile.decide(event);
+        let told = if profile.composer.is_for_subscribers() {
+            // Events that are no incidents are nothing to it.
+            let Some(incident) = Incident::of(event) else { continue };
+            incidents::tell(profile, incidents_frame, incident, silent.as_deref(), (&link, now))
+        } else {
+            tell_recipients(profile, event, silent.as_deref(), &link)
+        };
+        let Telling { mut decision, mut composed, postponed } = told;
         if decision.kind == DecisionKind::Notified
             && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
         {
             decision.kind = DecisionKind::Silenced;
             decision.reason = silence.reason();
+            composed.clear();
+        } else {
+            plan.postponed.extend(postponed.into_iter().map(|one| (position, one)));
         }
-        let composed = match decision.kind {
-            DecisionKind::Notified => profile.composer.compose(event, &link),
-            _ => Vec::new(),
-        };
         for composed in composed {
             let id = ids.notification_id();
             let content = render::freeze(composed, event, id, domain);
@@ -126,6 +164,27 @@ pub fn plan(
         plan.decisions.push(decision);
     }
     plan
+}
+
+/// What is told of an event to the recipients that the settings name.
+fn tell_recipients(
+    profile: &ChannelProfile,
+    event: &Event,
+    silent: Option<&str>,
+    link: &str,
+) -> Telling {
+    let mut decision = profile.decide(event);
+    if decision.kind == DecisionKind::Notified
+        && let Some(reason) = silent
+    {
+        decision.kind = DecisionKind::Off;
+        reason.clone_into(&mut decision.reason);
+    }
+    let composed = match decision.kind {
+        DecisionKind::Notified => profile.composer.compose(event, link),
+        _ => Vec::new(),
+    };
+    Telling { decision, composed, postponed: Vec::new() }
 }
 
 /// Address of an event in the console; empty without a console.

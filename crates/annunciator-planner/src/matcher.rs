@@ -42,6 +42,7 @@ use annunciator_settings::{Problem, Rules, SettingValue};
 use serde_json::Value;
 
 pub use comparison::{Number, Scalar, Test};
+pub(crate) use comparison::{cased, is_within, matches};
 pub use field::Field;
 
 /// Longest text of a matcher. Unit: characters.

@@ -6,11 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use annunciator_core::{
-    ChannelName, Command, Decision, DecisionKind, Event, Lane, Recipient, Severity,
+    ChannelName, Command, Decision, DecisionKind, Event, Lane, Picture, Recipient, Severity,
 };
 use annunciator_settings::{NotifyAbout, Origin};
 
-use crate::LimitSource;
+use crate::{BundleLetter, IncidentLetter, LimitSource};
 
 /// Whether a channel is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub struct Composed {
     pub recipients: Vec<Recipient>,
     /// What an executable gets besides.
     pub command: Option<Command>,
+    /// A picture within the message.
+    pub picture: Option<Picture>,
 }
 
 /// Renders an event for a channel. It cannot fail: templates were parsed at save (spec 5.3).
@@ -71,6 +73,22 @@ pub trait Compose: Send + Sync + fmt::Debug {
     /// The notifications of an event: one for all recipients that share their words. `link` is its
     /// address in the console, may be empty.
     fn compose(&self, event: &Event, link: &str) -> Vec<Composed>;
+
+    /// Whether it writes to those whom subscriptions name, about incidents alone, and not to
+    /// recipients of settings.
+    fn is_for_subscribers(&self) -> bool {
+        false
+    }
+
+    /// The mail about an incident to those who read alike.
+    fn compose_incident(&self, _letter: &IncidentLetter<'_>) -> Composed {
+        Composed::default()
+    }
+
+    /// The mail about several incidents to one reader.
+    fn compose_bundle(&self, _letter: &BundleLetter<'_>) -> Composed {
+        Composed::default()
+    }
 
     /// Brings a summary of what was limited into the channel's form; `event` is our own about it.
     fn summaries(&self, _event: &Event, draft: Composed) -> Vec<Composed> {

@@ -3,7 +3,7 @@
 use annunciator_core::{Content, Event, NotificationId};
 use annunciator_template::{Escape, ParseError, Purpose, Template, Values};
 
-use crate::Composed;
+use crate::{Composed, Incident};
 
 /// Compiled templates of a message.
 #[derive(Debug, Clone)]
@@ -77,13 +77,18 @@ pub fn freeze(composed: Composed, event: &Event, id: NotificationId, domain: &st
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
         command: composed.command,
+        picture: composed.picture,
     }
 }
 
 /// The same for all events of one type on one device, over restarts and versions, so that mail
-/// readers thread them (spec 4.8). FNV-1a, 64 bits; a collision only threads two kinds together.
+/// readers thread them (spec 4.8); of an incident, the same for all that is told of it. FNV-1a, 64 bits; a collision only threads two kinds together.
 fn thread_number(event: &Event) -> u64 {
-    let fields = [&event.application.name, &event.event_type, &event.device.name];
+    let mut fields = [&*event.application.name, &*event.event_type, &*event.device.name];
+    if let Some(incident) = Incident::of(event) {
+        // An incident and all that becomes of it.
+        fields = [&event.application.name, "incident", incident.id];
+    }
     let octets = fields.iter().flat_map(|field| field.bytes().chain([0]));
     octets.fold(0xcbf2_9ce4_8422_2325, |hash: u64, octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)

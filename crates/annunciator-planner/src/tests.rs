@@ -90,8 +90,14 @@ fn plan_in(
     };
     let (event, ids) = (event(severity), Counted(Cell::new(0)));
     let scope = Scope::of(&event);
-    let circumstances =
-        Circumstances { scope: &scope, domain: "host.example", console: "", now, silences };
+    let circumstances = Circumstances {
+        scope: &scope,
+        domain: "host.example",
+        console: "",
+        now,
+        silences,
+        incidents: crate::IncidentFrame::default(),
+    };
     plan(&event, &[&profile], circumstances, &ids)
 }
 

@@ -3,7 +3,7 @@
 //! Knows nothing of: documents, stores.
 
 use annunciator_channels::{ChannelLayers, NamesLayer, RelayLayer};
-use annunciator_planner::Overrides;
+use annunciator_planner::{IncidentLayer, Overrides};
 use annunciator_settings::LayerGroup;
 
 use crate::console_address::ConsoleLayer;
@@ -15,6 +15,8 @@ use crate::upkeep::RetentionLayer;
 pub struct ServerLayer {
     /// The channels: whom they tell, and how.
     pub channels: ChannelLayers,
+    /// Incidents: statuses, and who is told of them.
+    pub incidents: IncidentLayer,
     /// How names are resolved.
     pub names: NamesLayer,
     /// Retry and lifetime.
@@ -30,6 +32,7 @@ impl ServerLayer {
     #[must_use]
     pub fn groups(&self) -> Vec<(&'static str, &dyn LayerGroup)> {
         let mut groups = self.channels.groups();
+        groups.push(("incidents", &self.incidents));
         groups.push(("names", &self.names));
         groups.push(("delivery", &self.delivery));
         groups.push(("retention", &self.retention));
@@ -41,6 +44,7 @@ impl ServerLayer {
     #[must_use]
     pub fn groups_mut(&mut self) -> Vec<(&'static str, &mut dyn LayerGroup)> {
         let mut groups = self.channels.groups_mut();
+        groups.push(("incidents", &mut self.incidents));
         groups.push(("names", &mut self.names));
         groups.push(("delivery", &mut self.delivery));
         groups.push(("retention", &mut self.retention));

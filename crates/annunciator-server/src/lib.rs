@@ -16,6 +16,8 @@ mod expiry_watch;
 mod http;
 mod identity;
 mod ids;
+mod incident_bundles;
+mod incident_supply;
 mod installation;
 mod intake;
 mod keeper;

@@ -19,7 +19,7 @@ use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp
 use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent, Silence};
 use annunciator_store::{
     ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
-    StoreError,
+    PostponedRow, StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::console_address;
 use crate::dispatcher::lanes::weigh;
 use crate::ids::IdSource;
+use crate::incident_supply::IncidentSupply;
 use crate::metrics::{ChannelLabels, ResultLabels};
 use crate::planning::{Planner, PlanningFrame, plan_event};
 use crate::shared::Shared;
@@ -197,15 +198,17 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     let snapshot = shared.settings.current();
     let silences = shared.silences.current();
     let now = shared.clock.now();
+    let supply = supply(shared, &events).await;
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
-    let mut has_failed = false;
+    let (mut has_failed, mut has_postponed) = (false, false);
     for event in &events {
-        let verdict = match plan_one(shared, &snapshot, &silences, event, now, planner) {
-            Ok((notifications, decisions, term_days)) => {
+        let verdict = match plan_one(shared, (&snapshot, &silences, &supply), event, now, planner) {
+            Ok((notifications, decisions, term_days, postponed)) => {
+                has_postponed |= !postponed.is_empty();
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
                 bound.extend(notifications);
-                PlanVerdict::Planned { notifications: planned, decisions, term_days }
+                PlanVerdict::Planned { notifications: planned, decisions, term_days, postponed }
             }
             Err(reason) => {
                 has_failed = true;
@@ -232,12 +235,32 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
     if !limited.is_empty() {
         shared.limit_wake.notify_one();
     }
+    if has_postponed {
+        shared.bundle_wake.notify_one();
+    }
     if has_failed {
         let inbox = shared.planner.clone();
         shared.tasks.spawn("planner repeat", async move {
             tokio::time::sleep(REFUSED_WAIT).await;
             inbox.note_backlog();
         });
+    }
+}
+
+/// What incidents need; asked for until the store answers, as the events are claimed by us.
+async fn supply(shared: &Shared, events: &[Event]) -> IncidentSupply {
+    let mut was_refused = false;
+    loop {
+        let error = match IncidentSupply::gather(shared.store.as_ref(), events).await {
+            Ok(supply) => return supply,
+            Err(StoreError::Closed) => return IncidentSupply::default(),
+            Err(error) => error,
+        };
+        if !was_refused {
+            tracing::warn!(%error, "cannot read users for incidents; asking again");
+        }
+        was_refused = true;
+        tokio::time::sleep(REFUSED_WAIT).await;
     }
 }
 
@@ -258,13 +281,13 @@ async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<Notificati
     }
 }
 
-/// What must be sent, what was decided, and how long the event is kept if a layer says so.
-type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>, Option<u32>);
+/// What must be sent, what was decided, how long the event is kept if a layer says so, and who is
+/// told later.
+type Planned = (Vec<Bound>, Vec<annunciator_core::Decision>, Option<u32>, Vec<PostponedRow>);
 
 fn plan_one(
     shared: &Shared,
-    snapshot: &Snapshot,
-    silences: &[Silence],
+    (snapshot, silences, supply): (&Snapshot, &[Silence], &IncidentSupply),
     event: &Event,
     now: Timestamp,
     planner: Planner,
@@ -273,7 +296,7 @@ fn plan_one(
     let domain = shared.settings.hello_name();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
     let console = console.as_str();
-    let frame = PlanningFrame { snapshot, silences, domain, console, ids: &ids, planner };
+    let frame = PlanningFrame { snapshot, silences, domain, console, supply, ids: &ids, planner };
     let (holding, plan) = catch_unwind(AssertUnwindSafe(|| plan_event(frame, event, now)))
         .map_err(|panic| panic_text(panic.as_ref()))?;
     let lifetime_ms = snapshot.delivery.lifetime_ms();
@@ -282,7 +305,17 @@ fn plan_one(
         bind(shared, profile, (event, content), now, lifetime_ms)
     };
     let term_days = snapshot.storage_term(&holding.layers).map(|(days, _)| days);
-    Ok((plan.notifications.into_iter().map(bind).collect(), plan.decisions, term_days))
+    let postponed = plan.postponed.into_iter().map(|(_, one)| PostponedRow {
+        due_at: one.due_at,
+        subscription: one.subscription,
+        language: one.addressee.language.code().to_owned(),
+        time_zone: one.addressee.time_zone.name().to_owned(),
+        address: one.addressee.address,
+        event: event.uid,
+    });
+    let postponed = postponed.collect();
+    let notifications = plan.notifications.into_iter().map(bind).collect();
+    Ok((notifications, plan.decisions, term_days, postponed))
 }
 
 /// Gives each recipient a delivery; they are claimed at once when the lane has room.

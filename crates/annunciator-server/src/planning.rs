@@ -4,8 +4,11 @@
 //! it, *replay* compares it, so that none of them can disagree with another (spec 6.3).
 
 use annunciator_core::{Event, Timestamp};
-use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, Plan, Silence};
+use annunciator_planner::{
+    ChannelProfile, Circumstances, IncidentFrame, NotificationIds, Plan, Silence,
+};
 
+use crate::incident_supply::IncidentSupply;
 use crate::snapshot::{Holding, Snapshot};
 
 /// Turns an event into a plan; [`annunciator_planner::plan`] but for tests.
@@ -22,6 +25,8 @@ pub struct PlanningFrame<'a> {
     pub domain: &'a str,
     /// Address of the console, empty when there is none to link to.
     pub console: &'a str,
+    /// What is needed for incidents.
+    pub supply: &'a IncidentSupply,
     /// Where ids come from.
     pub ids: &'a dyn NotificationIds,
     /// The planner.
@@ -39,6 +44,11 @@ pub fn plan_event(frame: PlanningFrame<'_>, event: &Event, now: Timestamp) -> (H
         console: frame.console,
         now,
         silences: frame.silences,
+        incidents: IncidentFrame {
+            rules: Some(&frame.snapshot.incident_rules),
+            directory: Some(&frame.supply.directory),
+            samples: frame.supply.samples_of(event),
+        },
     };
     let plan = (frame.planner)(event, &profiles, circumstances, frame.ids);
     (holding, plan)

@@ -72,6 +72,12 @@ rights! {
     ReadAudit = "read_audit", "read the audit log";
     /// Make, list and delete copies of the store.
     ManageBackups = "manage_backups", "make, list or delete backups";
+    /// Change the status of incidents.
+    ChangeIncidents = "change_incidents", "change the status of incidents";
+    /// Read one's own subscriptions to incidents.
+    ReadSubscriptions = "read_subscriptions", "read subscriptions";
+    /// Pause one's own subscriptions to incidents.
+    PauseSubscriptions = "pause_subscriptions", "pause subscriptions";
 }
 
 impl Right {
@@ -139,14 +145,21 @@ pub fn built_in(role: Role) -> Rights {
             Right::ReadEvents,
             Right::ReadLedger,
             Right::OperateDeliveries,
+            Right::ChangeIncidents,
+            Right::ReadSubscriptions,
+            Right::PauseSubscriptions,
             Right::Explain,
             Right::ReadStatus,
             Right::ReadSilences,
             Right::ManageSilences,
         ],
-        Role::Viewer => {
-            &[Right::ReadEvents, Right::ReadLedger, Right::ReadStatus, Right::ReadSilences]
-        }
+        Role::Viewer => &[
+            Right::ReadEvents,
+            Right::ReadLedger,
+            Right::ReadStatus,
+            Right::ReadSilences,
+            Right::ReadSubscriptions,
+        ],
         Role::Ingest => &[Right::SubmitEvents],
     };
     Rights::of(rights.iter().copied())

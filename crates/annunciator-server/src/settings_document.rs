@@ -63,7 +63,15 @@ pub const GROUPS: &[Group] = &[
         name: "sms",
         doc: "Notifications by SMS: mail to a gateway that turns each into an SMS.",
     },
+    Group {
+        name: "mail_notifier",
+        doc: "Incidents by mail to those who subscribe to them: the sender, and a relay of its own.",
+    },
     Group { name: "executable", doc: "Notifications that start an executable of yours." },
+    Group {
+        name: "incidents",
+        doc: "Incidents of detectors: their statuses, and who is told of them.",
+    },
     Group { name: "names", doc: "How names of servers are resolved, for every relay." },
     Group { name: "delivery", doc: "How long and how often deliveries are tried." },
     Group { name: "retention", doc: "How long finished events stay in the ledger." },
@@ -293,7 +301,7 @@ pub fn flat(configuration: &Configuration) -> BTreeMap<String, Value> {
     let mut add = |place: &str, groups: Vec<(&'static str, &dyn LayerGroup)>| {
         for (name, group) in groups {
             for (key, value) in group.shown() {
-                values.insert(format!("{place}{name}.{key}"), value);
+                add_named(&mut values, format!("{place}{name}.{key}"), value);
             }
         }
     };
@@ -303,6 +311,25 @@ pub fn flat(configuration: &Configuration) -> BTreeMap<String, Value> {
     }
     overrides_document::add_flat(&configuration.overrides, &mut values);
     values
+}
+
+/// Adds a value; of a list whose items have names each item, so that a change names what it is
+/// about.
+fn add_named(values: &mut BTreeMap<String, Value>, name: String, value: Value) {
+    let name_of = |item: &Value| {
+        let name = item.get("name").or_else(|| item.get("code"))?;
+        Some(annunciator_core::one_line(name.as_str()?, 100))
+    };
+    let names = value.as_array().map(|items| items.iter().map(name_of).collect::<Vec<_>>());
+    match (names.filter(|names| !names.is_empty() && names.iter().all(Option::is_some)), value) {
+        (Some(names), Value::Array(items)) => {
+            let named = names.into_iter().flatten().zip(items);
+            values.extend(named.map(|(item, value)| (format!("{name}/{item}"), value)));
+        }
+        (_, value) => {
+            values.insert(name, value);
+        }
+    }
 }
 
 /// What a change changes, for the audit log and for a plan: per setting its value before and

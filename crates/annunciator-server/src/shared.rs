@@ -34,6 +34,8 @@ pub struct Shared {
     pub held: Arc<dyn HeldClock>,
     /// Wakes the task that tells summaries: something was limited.
     pub limit_wake: Arc<tokio::sync::Notify>,
+    /// Wakes the task that bundles incidents: somebody is told later.
+    pub bundle_wake: Arc<tokio::sync::Notify>,
     /// Where ids come from.
     pub ids: IdSource,
     /// Settings as they are in force.

@@ -18,7 +18,8 @@ use annunciator_channels::{
 };
 use annunciator_core::{ChannelName, Event, NotificationLimit, Scope};
 use annunciator_planner::{
-    ChannelProfile, Entry, Evidence, LayerIndex, LayerNumber, Owner, Standing,
+    ChannelProfile, Entry, Evidence, IncidentRules, IncidentSettings, LayerIndex, LayerNumber,
+    Owner, Standing,
 };
 use annunciator_settings::{Origin, Problem, Resolved, SettingsGroup};
 use arc_swap::ArcSwap;
@@ -49,6 +50,10 @@ pub struct Snapshot {
     pub delivery_resolved: Resolved<DeliverySettings>,
     /// What is kept.
     pub retention: Resolved<RetentionSettings>,
+    /// Settings about incidents.
+    pub incidents: Resolved<IncidentSettings>,
+    /// The same, compiled.
+    pub incident_rules: IncidentRules,
     /// Where the console is reached.
     pub console: Resolved<ConsoleSettings>,
     index: LayerIndex,
@@ -86,6 +91,7 @@ impl Snapshot {
         let names = NamesSettings::resolve(&[(Origin::Server, &server.names)]);
         let delivery_resolved = DeliverySettings::resolve(&[(Origin::Server, &server.delivery)]);
         let retention = RetentionSettings::resolve(&[(Origin::Server, &server.retention)]);
+        let incidents = IncidentSettings::resolve(&[(Origin::Server, &server.incidents)]);
         let console = ConsoleSettings::resolve(&[(Origin::Server, &server.console)]);
         let first_retry_ms = delivery_resolved.values.retry_wait_ms(0);
         let first_retry = Duration::from_millis(first_retry_ms.unsigned_abs());
@@ -99,6 +105,8 @@ impl Snapshot {
             delivery: delivery_resolved.values.clone(),
             delivery_resolved,
             retention,
+            incident_rules: IncidentRules::new(&incidents.values),
+            incidents,
             console,
             profiles,
             warnings: OnceLock::new(),

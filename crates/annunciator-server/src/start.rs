@@ -42,7 +42,7 @@ use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
-use crate::{expiry_watch, http, limit_clock, limit_summary, upkeep};
+use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, upkeep};
 
 /// Longest wait for attempts under way at a drain.
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
@@ -200,6 +200,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     tasks.spawn("upkeep", upkeep::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("expiry watch", expiry_watch::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("limit summaries", limit_summary::run(shared.clone(), stop_planning.clone()));
+    tasks.spawn("incident bundles", incident_bundles::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("limit clock", limit_clock::watch(shared.clone(), stop_planning.clone()));
     let pages = config.pages;
     tasks.spawn("http", http::serve(shared.clone(), pages, listener, tls, stop_listening.clone()));
@@ -281,6 +282,7 @@ async fn assemble(
         clock,
         held,
         limit_wake: Arc::default(),
+        bundle_wake: Arc::default(),
         ids,
         settings,
         certificates: CertificateShelf::default(),

@@ -94,7 +94,7 @@ fn tls_that_a_domain_demands() {
 #[test]
 fn the_minimum_is_named_only_where_it_counts() {
     use crate::relay::Verify;
-    let verify = |version_min| Verify { ca: None, version_min };
+    let verify = |version_min| Verify { ca: None, version_min, ..Verify::default() };
     for (policy, expected) in [
         (TlsPolicy::default(), false),
         (TlsPolicy::Required { verify: verify(TlsVersionMin::Tls12) }, true),

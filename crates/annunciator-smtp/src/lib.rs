@@ -63,7 +63,7 @@ pub use keeper::{Keeper, MemoryKeeper, Notice};
 pub use oauth::{Grant, OAuth2};
 pub use relay::{
     Auth, AuthGuard, DsnRequest, Extensions, Limits, MxPolicy, PasswordMechanism, Relay,
-    SecretText, TlsPolicy, TlsVersionMin, Verify,
+    SecretText, Suites, TlsPolicy, TlsVersionMin, Verify,
 };
 pub use reply::{Malformed, REPLY_OCTETS_MAX, Reply, Scanner};
 pub use server::ServerHealth;

@@ -168,6 +168,21 @@ pub struct Verify {
     pub ca: Option<Vec<Vec<u8>>>,
     /// Oldest protocol that is accepted.
     pub version_min: TlsVersionMin,
+    /// Certificates that are trusted besides, DER.
+    pub anchors: Vec<Vec<u8>>,
+    /// What the connection is encrypted with.
+    pub suites: Suites,
+}
+
+/// What a connection is encrypted with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Suites {
+    /// All that OpenSSL holds for strong.
+    #[default]
+    Strong,
+    /// TLS 1.2 and 1.3 with authenticated encryption and forward secrecy alone (RFC 9325 section
+    /// 4.2).
+    ForwardSecret,
 }
 
 /// Oldest protocol that is accepted.

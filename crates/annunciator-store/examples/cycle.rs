@@ -143,6 +143,7 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
             thread_id: "disk.full.pc-17@annunciator.example.org".to_owned(),
             event_id: event.id.clone(),
             command: None,
+            picture: None,
         },
     };
     let delivery = Delivery {
@@ -172,7 +173,12 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
     ];
     PlanCommit {
         event: event.uid,
-        verdict: PlanVerdict::Planned { notifications, decisions, term_days: None },
+        verdict: PlanVerdict::Planned {
+            notifications,
+            decisions,
+            term_days: None,
+            postponed: Vec::new(),
+        },
     }
 }
 

@@ -208,6 +208,7 @@ fn plan(event: &Event) -> PlanCommit {
             thread_id: "disk.full.pc-17@annunciator.example.org".to_owned(),
             event_id: event.id.clone(),
             command: None,
+            picture: None,
         },
     };
     let reason = "notify about: critical, failure".to_owned();
@@ -215,7 +216,8 @@ fn plan(event: &Event) -> PlanCommit {
         vec![annunciator_store::Decision { channel, kind: DecisionKind::Notified, reason }];
     let notification = Arc::new(notification);
     let notifications = vec![PlannedNotification { notification, deliveries, limit: None }];
-    let verdict = PlanVerdict::Planned { notifications, decisions, term_days: None };
+    let verdict =
+        PlanVerdict::Planned { notifications, decisions, term_days: None, postponed: Vec::new() };
     PlanCommit { event: event.uid, verdict }
 }
 

@@ -3,9 +3,11 @@
 //! In: an empty store per promise. Failure: a panic that says which promise is broken.
 //! Time is a value here: no check waits.
 
+mod bundles;
 mod certificates;
 mod figures;
 mod inbox;
+mod incidents;
 mod ledger;
 mod limits;
 mod lines;
@@ -104,6 +106,13 @@ pub const PROMISES: &[Promise] = promises![
     silences::so_many_silences_at_a_time_and_no_more,
     silences::ended_silences_are_forgotten_in_time,
     silences::the_oldest_ended_silences_go_beyond_the_bound,
+    incidents::an_incident_is_stored_with_its_event_once,
+    incidents::incidents_alike_are_a_group,
+    incidents::incidents_are_found_by_what_they_are,
+    incidents::a_status_changes_once_with_its_event_and_audit_line,
+    incidents::an_incident_goes_with_its_event,
+    bundles::a_bundle_is_told_once_with_its_event,
+    bundles::a_pause_is_noted_once_with_its_audit_line,
     users::users_come_change_and_go_with_their_audit_lines,
     users::one_administrator_who_can_sign_in_remains,
     users::a_session_is_found_with_its_user_until_it_ends,

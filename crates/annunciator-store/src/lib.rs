@@ -10,8 +10,10 @@
 //! implementation.
 
 mod backups;
+mod bundles;
 mod error;
 mod figures;
+mod incidents;
 mod ledger;
 mod limits;
 mod queue;
@@ -30,8 +32,13 @@ use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
 pub use backups::{Backup, Backups, StoreFacts};
+pub use bundles::{BUNDLED_MAX, BundleCommit, Bundles, DueBundle, PostponedRow, ToldBundle};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
+pub use incidents::{
+    INCIDENT_STATUSES_MAX, IncidentFilter, IncidentGroupRow, IncidentRow, IncidentStatusRow,
+    Incidents, NewIncident, StatusChange, StatusOutcome,
+};
 pub use ledger::{
     DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
 };
@@ -63,7 +70,17 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the server asks of a store. Every write has reached the disk when its call returns.
 #[async_trait]
 pub trait Store:
-    Limits + Silences + Users + Roles + SavedViews + Backups + Send + Sync + 'static
+    Limits
+    + Silences
+    + Users
+    + Roles
+    + SavedViews
+    + Backups
+    + Incidents
+    + Bundles
+    + Send
+    + Sync
+    + 'static
 {
     // ---- inbox -----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ use annunciator_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{PlannedLimit, SlotEnd};
+use crate::{PlannedLimit, PostponedRow, SlotEnd};
 
 /// A batch of events to accept, all or none.
 #[derive(Debug, Clone)]
@@ -75,6 +75,8 @@ pub enum PlanVerdict {
         decisions: Vec<Decision>,
         /// How long the event is kept, when a layer says so; else its severity decides. Unit: days.
         term_days: Option<u32>,
+        /// Who is told later, together with others.
+        postponed: Vec<PostponedRow>,
     },
     /// Planning failed; it is tried again unless `tries_max` failures are reached, then parked.
     Failed {

@@ -63,6 +63,30 @@ impl TimeZone {
         self.offset(at).to_datetime(at.to_jiff())
     }
 
+    /// The minute of the day that its clocks show at a time, 0 to 1,439.
+    #[must_use]
+    pub fn minute_of_day(&self, at: Timestamp) -> u16 {
+        let local = self.civil(at);
+        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+    }
+
+    /// When its clocks show that minute of the day next, after a time; where they skip it, the
+    /// time they jump to.
+    #[must_use]
+    pub fn next_minute_of_day(&self, minute: u16, after: Timestamp) -> Timestamp {
+        const DAY_MS: i64 = 24 * 3_600_000;
+        let (hour, minute) = ((minute / 60 % 24).cast_signed(), (minute % 60).cast_signed());
+        let at = |day: i64| {
+            let date = self.civil(after.plus_ms(day * DAY_MS)).date();
+            let hour = i8::try_from(hour).unwrap_or_default();
+            let minute = i8::try_from(minute).unwrap_or_default();
+            let zoned = self.0.to_zoned(date.at(hour, minute, 0, 0)).ok()?;
+            Some(Timestamp(zoned.timestamp().as_millisecond())).filter(|at| *at > after)
+        };
+        // A clock that is set back may show the same day for 25 hours.
+        (0..3).find_map(at).unwrap_or(after.plus_ms(DAY_MS))
+    }
+
     fn offset(&self, at: Timestamp) -> Offset {
         self.0.to_offset(at.to_jiff())
     }
@@ -100,6 +124,23 @@ mod tests {
             assert_eq!(TimeZone::named(name).unwrap().name(), expected);
         }
         assert_eq!(TimeZone::UTC, TimeZone::named("utc").unwrap());
+    }
+
+    #[test]
+    fn the_next_time_of_day_is_that_of_the_zone() {
+        let check = |zone: &str, minute: u16, after: &str, expected: &str| {
+            let zone = TimeZone::named(zone).unwrap();
+            let at = zone.next_minute_of_day(minute, after.parse().unwrap());
+            assert_eq!(at, expected.parse().unwrap(), "{minute} after {after}: {at}");
+        };
+        check("UTC", 480, "2026-11-22T07:59:59.999Z", "2026-11-22T08:00:00Z");
+        check("UTC", 480, "2026-11-22T08:00:00Z", "2026-11-23T08:00:00Z");
+        check("Europe/Moscow", 480, "2026-11-22T22:00:00Z", "2026-11-23T05:00:00Z");
+        // 02:30 is skipped on this day in Berlin.
+        check("Europe/Berlin", 150, "2026-03-28T23:30:00Z", "2026-03-29T01:30:00Z");
+        check("Europe/Berlin", 150, "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
+        let moscow = TimeZone::named("Europe/Moscow").unwrap();
+        assert_eq!(moscow.minute_of_day("2026-11-22T22:05:59Z".parse().unwrap()), 65);
     }
 
     #[test]

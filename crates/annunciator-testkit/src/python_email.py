@@ -6,7 +6,9 @@ Out: one line of JSON for each message.
 
 import json
 import re
+import struct
 import sys
+import zlib
 from email import message_from_bytes, policy
 
 ADDRESS_FIELDS = ("from", "to", "cc", "bcc", "reply-to", "sender")
@@ -58,6 +60,35 @@ def addresses(message):
     return found
 
 
+def png_size(octets):
+    """Width and height of a PNG whose chunks and picture are whole."""
+    if octets[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError("no PNG")
+    at, size, packed, last = 8, None, b"", b""
+    while at < len(octets):
+        (length,) = struct.unpack(">I", octets[at:at + 4])
+        last, body = octets[at + 4:at + 8], octets[at + 8:at + 8 + length]
+        (crc,) = struct.unpack(">I", octets[at + 8 + length:at + 12 + length])
+        if crc != zlib.crc32(last + body):
+            raise ValueError("a chunk is damaged")
+        if last == b"IHDR":
+            size = struct.unpack(">II", body[:8])
+        if last == b"IDAT":
+            packed += body
+        at += 12 + length
+    if last != b"IEND" or size is None:
+        raise ValueError("it is cut")
+    zlib.decompress(packed)
+    return size
+
+
+def pictures(message):
+    for part in message.walk():
+        if part.get_content_maintype() == "image":
+            width, height = png_size(part.get_payload(decode=True))
+            yield [str(part.get("content-id", "")), part.get_content_type(), width, height]
+
+
 def parse(octets):
     message = message_from_bytes(octets, policy=policy.default)
     text, html = body_text(message, "plain"), body_text(message, "html")
@@ -76,6 +107,7 @@ def parse(octets):
         "text": text,
         "html": html,
         "attachments": attachments,
+        "pictures": list(pictures(message)),
         "addresses": addresses(message),
     }
 

@@ -28,6 +28,8 @@ pub struct ParsedMessage {
     pub html: Option<String>,
     /// How many attachments there are.
     pub attachments: usize,
+    /// Pictures that are whole PNGs: Content-ID with its brackets, media type, width and height.
+    pub pictures: Vec<(String, String, u64, u64)>,
     /// Field name in lower case to its addresses: display name and address.
     pub addresses: BTreeMap<String, Vec<(String, String)>>,
 }
@@ -95,12 +97,18 @@ fn read_answer(line: &str) -> ParsedMessage {
         html: value["html"].as_str().map(str::to_owned),
         attachments: usize::try_from(value["attachments"].as_u64().unwrap_or_default())
             .expect("a count of parts"),
+        pictures: value["pictures"].as_array().into_iter().flatten().map(picture).collect(),
         addresses: addresses.map(|(name, list)| (name.clone(), pairs(list))).collect(),
     }
 }
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+fn picture(value: &Value) -> (String, String, u64, u64) {
+    let size = |at: usize| value[at].as_u64().unwrap_or_default();
+    (text(&value[0]), text(&value[1]), size(2), size(3))
 }
 
 fn pairs(value: &Value) -> Vec<(String, String)> {

@@ -126,7 +126,7 @@ fn is_table(level: Level, key: &str, value: &Value) -> bool {
     let is_rows = |items: &Vec<Value>| !items.is_empty() && items.iter().all(Value::is_object);
     match (level, value) {
         (Level::Document | Level::Row, Value::Object(_)) => true,
-        (Level::Document, Value::Array(items)) => is_rows(items),
+        (Level::Document | Level::Group, Value::Array(items)) => is_rows(items),
         (Level::Row, Value::Array(items)) => key == ROWS_KEY && is_rows(items),
         _ => false,
     }

@@ -39,6 +39,7 @@ impl Compose for EmailComposer {
                 sender: self.sender.clone(),
                 recipients: group.recipients.clone(),
                 command: None,
+                picture: None,
             }
         };
         self.groups.iter().map(compose).collect()

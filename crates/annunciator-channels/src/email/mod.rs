@@ -9,6 +9,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use annunciator_certificates::CertificateBook;
 use annunciator_core::{ChannelName, Lane, Notification};
 use annunciator_planner::{ChannelProfile, Words};
 use annunciator_settings::{Problem, Resolved, SettingsGroup as _, layer_group};
@@ -138,7 +139,7 @@ impl Channel for Email {
         problems
     }
 
-    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem> {
+    fn find_warnings(&self, layers: &[LayerView<'_>], _: &CertificateBook) -> Vec<Problem> {
         let (notify, relay) = (notify_of(layers).values, relay_of(layers).values);
         let mut warnings = mail_warnings::find(&notify.sender, &relay, NAME);
         if notify.list_recipients().is_empty() {

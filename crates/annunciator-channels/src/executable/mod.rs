@@ -11,6 +11,7 @@ mod transport;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use annunciator_certificates::CertificateBook;
 use annunciator_core::{ChannelName, Lane, Notification};
 use annunciator_planner::ChannelProfile;
 use annunciator_settings::{NotifyAbout, Problem, Resolved, SettingsGroup as _, layer_group};
@@ -125,7 +126,7 @@ impl Channel for Executable {
         settings_of(layers).values.find_problems(&self.executables)
     }
 
-    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem> {
+    fn find_warnings(&self, layers: &[LayerView<'_>], _: &CertificateBook) -> Vec<Problem> {
         let settings = settings_of(layers).values;
         let is_used = settings.notify_about != NotifyAbout::Severities(Vec::new());
         if is_used && settings.file.is_empty() {

@@ -26,13 +26,14 @@ use crate::{
 pub(crate) struct MailSender {
     client: Client,
     hello_name: Arc<str>,
+    has_strong_tls: bool,
 }
 
 /// Checks an address that goes into an envelope.
 ///
 /// # Errors
 /// What is wrong and what to do.
-pub(crate) fn check_address(address: &str) -> Result<(), String> {
+pub fn check_address(address: &str) -> Result<(), String> {
     let mailbox = Mailbox::parse(address).map_err(|error| error.to_string())?;
     // The envelope takes less than the header does, such as no escapes in a quoted local part.
     annunciator_smtp::Mailbox::new(&mailbox.to_ascii()).map(drop).map_err(|error| error.to_string())
@@ -49,7 +50,13 @@ pub(crate) fn show_message(notification: &Notification) -> Result<Vec<u8>, Strin
 impl MailSender {
     pub(crate) fn new(surroundings: &Surroundings) -> Self {
         let client = Client::new(surroundings.keeper.clone());
-        Self { client, hello_name: surroundings.hello_name.clone() }
+        Self { client, hello_name: surroundings.hello_name.clone(), has_strong_tls: false }
+    }
+
+    /// Holds TLS to authenticated encryption with forward secrecy, and trusts the client
+    /// certificate as an anchor too.
+    pub(crate) fn with_strong_tls(self) -> Self {
+        Self { has_strong_tls: true, ..self }
     }
 
     /// Makes ready to send with these settings; connections are shared between transports of
@@ -59,7 +66,7 @@ impl MailSender {
             Ok(signing) => (signing, String::new()),
             Err(words) => (None, format!("messages cannot be signed: {words}")),
         };
-        let parts = RelayParts { relay, basis };
+        let parts = RelayParts { relay, basis, has_strong_tls: self.has_strong_tls };
         let missing = parts.missing();
         Arc::new(MailTransport {
             client: self.client.clone(),

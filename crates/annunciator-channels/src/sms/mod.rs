@@ -15,6 +15,7 @@ mod transliteration;
 
 use std::sync::Arc;
 
+use annunciator_certificates::CertificateBook;
 use annunciator_core::{ChannelName, Content, Lane, Notification};
 use annunciator_planner::{ChannelProfile, Words};
 use annunciator_settings::{NotifyAbout, Problem, Resolved, SettingsGroup as _, layer_group};
@@ -162,7 +163,7 @@ impl Channel for Sms {
         problems
     }
 
-    fn find_warnings(&self, layers: &[LayerView<'_>]) -> Vec<Problem> {
+    fn find_warnings(&self, layers: &[LayerView<'_>], _: &CertificateBook) -> Vec<Problem> {
         let (notify, relay) = (notify_of(layers).values, relay_of(layers).values);
         let is_unused = notify.notify_about == NotifyAbout::Severities(Vec::new())
             && notify.phone_numbers.is_empty()

@@ -226,3 +226,17 @@ setting-critical-days = Keep events of severity Critical
     .help = When their event type has no term of its own; 0 = not listed.
 setting-console-url = Address of the console
     .help = As people reach it, such as https://annunciator.example.org – %LINK% in messages begins with it.
+
+# Incidents of detectors.
+setting-incidents-statuses = Statuses
+    .help = The statuses that an incident may have, and whether an incident with it is told.
+setting-incidents-initial-status = First status
+    .help = The status of an incident that comes without one, by its code.
+setting-incidents-notify-on-status-change = Tell later what was not told
+    .help = An incident that was not told, because of its status, is told once when it gets a status that is.
+setting-incidents-grouping-minutes = Group within
+    .help = Incidents of one model and top tag that begin within so many minutes of each other are a group; 0 for none.
+setting-incidents-subscriptions = Subscriptions
+    .help = Who is told of which incidents.
+setting-incidents-mapping = Other detectors
+    .help = How documents of other detectors become incidents.

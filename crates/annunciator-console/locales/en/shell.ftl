@@ -59,6 +59,7 @@ severity-critical = Critical
 channel-email = E-mail
 channel-sms = SMS
 channel-executable = Executable
+channel-mail-notifier = Mail Notifier
 
 state-queued = Queued
 state-in-flight = In flight

@@ -59,6 +59,7 @@ severity-critical = Критическое
 channel-email = Эл. почта
 channel-sms = SMS
 channel-executable = Исполняемый файл
+channel-mail-notifier = Почтовые уведомления
 
 state-queued = В очереди
 state-in-flight = Отправляется

@@ -117,7 +117,7 @@ fn off(event: &EventView) -> Vec<&DecisionView> {
 }
 
 /// The value of a parameter as its source wrote it.
-fn parameter(value: &ParameterInput) -> String {
+pub(crate) fn parameter(value: &ParameterInput) -> String {
     match value {
         ParameterInput::Bool(value) => value.to_string(),
         ParameterInput::Integer(value) => value.to_string(),

@@ -26,6 +26,7 @@ use axum::routing::{get, post};
 
 use crate::Console;
 use crate::page::{Visitor, lead_to};
+pub(super) use save::at_revision;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new()

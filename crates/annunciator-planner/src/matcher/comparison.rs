@@ -186,7 +186,7 @@ impl Test {
 
 /// The text, in lower case when case is ignored; character by character, so that a part of a text
 /// stays a part of it.
-pub(super) fn cased(text: &str, ignore_case: bool) -> Cow<'_, str> {
+pub(crate) fn cased(text: &str, ignore_case: bool) -> Cow<'_, str> {
     if ignore_case {
         text.chars().flat_map(char::to_lowercase).collect::<String>().into()
     } else {
@@ -195,14 +195,14 @@ pub(super) fn cased(text: &str, ignore_case: bool) -> Cow<'_, str> {
 }
 
 /// Whether a group is that one or below it: paths compare segment by segment.
-pub(super) fn is_within(seen: &str, group: &str) -> bool {
+pub(crate) fn is_within(seen: &str, group: &str) -> bool {
     let rest = seen.trim_matches('/').strip_prefix(group.trim_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a text is what a pattern with `*` and `?` stands for. Each part between two `*` is
 /// looked for once, from left to right.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return strip_part(text, pattern).is_some_and(str::is_empty);
     };

@@ -15,6 +15,7 @@ use annunciator_store::{EventRow, EventState};
 use super::{AdminError, effective, ledger};
 use crate::api::views;
 use crate::console_address;
+use crate::incident_supply::IncidentSupply;
 use crate::intake;
 use crate::planning::{PlanningFrame, plan_event};
 use crate::shared::Shared;
@@ -37,7 +38,9 @@ async fn explain_row(
     let snapshot = shared.settings.current();
     let silences = shared.silences.current();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
+    let supply = IncidentSupply::gather(shared.store.as_ref(), [&row.event]).await?;
     let frame = PlanningFrame {
+        supply: &supply,
         snapshot: &snapshot,
         silences: &silences,
         domain: shared.settings.hello_name(),
@@ -48,7 +51,10 @@ async fn explain_row(
     let event = row.event.clone();
     let (holding, plan) = plan_event(frame, &event, shared.clock.now());
     let mut channels = Vec::with_capacity(holding.profiles.len());
-    for (at, (profile, decision)) in holding.profiles.iter().zip(plan.decisions).enumerate() {
+    for (at, profile) in holding.profiles.iter().enumerate() {
+        // A channel that the event is nothing to has decided nothing.
+        let mut decisions = plan.decisions.iter().filter(|one| one.channel == profile.channel);
+        let Some(decision) = decisions.next().cloned() else { continue };
         let contents: Vec<&PlannedContent> =
             plan.notifications.iter().filter(|planned| planned.profile == at).collect();
         let limit = contents.first().and_then(|planned| planned.limit.as_ref());

@@ -21,6 +21,7 @@ use annunciator_store::{EventFilter, Page};
 use tokio::sync::Semaphore;
 
 use super::{AdminError, settings, settings_code, silences};
+use crate::incident_supply::IncidentSupply;
 use crate::planning::{PlanningFrame, plan_event};
 use crate::settings_document as document;
 use crate::shared::Shared;
@@ -57,10 +58,11 @@ pub async fn replay(shared: &Shared, request: ReplayRequest) -> Result<ReplayVie
     let (events, truncated) = events_of(shared, since, until).await?;
     let silences = silences::of_period(shared, since, until).await?;
     let domain = shared.settings.hello_name().to_owned();
+    let supply = IncidentSupply::gather(shared.store.as_ref(), &events).await?;
     let planning = tokio::task::spawn_blocking(move || {
         // Held until the work is done, even when nobody waits for it any more.
         let _turn = turn;
-        let mut view = compare_all(&events, [&before, &after], &silences, &domain);
+        let mut view = compare_all(&events, [&before, &after], &silences, (&domain, &supply));
         view.truncated = truncated;
         view
     });
@@ -75,10 +77,10 @@ fn compare_all(
     events: &[Event],
     [before, after]: [&Snapshot; 2],
     silences: &[Silence],
-    domain: &str,
+    (domain, supply): (&str, &IncidentSupply),
 ) -> ReplayView {
-    let mut before = Side::new(before, silences, domain);
-    let mut after = Side::new(after, silences, domain);
+    let mut before = Side::new(before, silences, (domain, supply));
+    let mut after = Side::new(after, silences, (domain, supply));
     let mut view = ReplayView {
         events: events.len(),
         truncated: false,
@@ -207,14 +209,19 @@ struct Side<'a> {
     snapshot: &'a Snapshot,
     silences: &'a [Silence],
     domain: &'a str,
+    supply: &'a IncidentSupply,
     limits: HashMap<LimitKey, Marks>,
     counts: Vec<ReplayCountView>,
 }
 
 impl<'a> Side<'a> {
-    fn new(snapshot: &'a Snapshot, silences: &'a [Silence], domain: &'a str) -> Self {
+    fn new(
+        snapshot: &'a Snapshot,
+        silences: &'a [Silence],
+        (domain, supply): (&'a str, &'a IncidentSupply),
+    ) -> Self {
         let counts = vec![ReplayCountView::default(); snapshot.channels().len()];
-        Self { snapshot, silences, domain, limits: HashMap::new(), counts }
+        Self { snapshot, silences, domain, supply, limits: HashMap::new(), counts }
     }
 
     /// Plans an event at the time it was registered.
@@ -224,6 +231,7 @@ impl<'a> Side<'a> {
             snapshot: self.snapshot,
             silences: self.silences,
             domain: self.domain,
+            supply: self.supply,
             // Links are the same on both sides, whatever they are.
             console: "",
             ids: &NoIds,
@@ -231,9 +239,11 @@ impl<'a> Side<'a> {
         };
         let (holding, plan) = plan_event(frame, event, now);
         let mut done: Vec<Done> = holding.profiles.iter().map(|_| Done::default()).collect();
-        for (done, decision) in done.iter_mut().zip(plan.decisions) {
+        for (done, profile) in done.iter_mut().zip(&holding.profiles) {
+            let mut decisions = plan.decisions.iter().filter(|one| one.channel == profile.channel);
+            let Some(decision) = decisions.next() else { continue };
             done.channel = decision.channel.as_str().to_owned();
-            (done.decision, done.reason) = (decision.kind.as_str(), decision.reason);
+            (done.decision, done.reason) = (decision.kind.as_str(), decision.reason.clone());
         }
         for planned in plan.notifications {
             let (done, counts) = (&mut done[planned.profile], &mut self.counts[planned.profile]);

@@ -16,11 +16,11 @@ use annunciator_core::{
     Application, DecisionKind, Device, Event, EventUid, NotificationId, Outcome, Recipient,
     Severity, Timestamp, one_line,
 };
-use annunciator_planner::{ChannelProfile, Circumstances, NotificationIds, Switch};
+use annunciator_planner::{ChannelProfile, Circumstances, IncidentFrame, NotificationIds, Switch};
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
 
-use crate::admin::{AdminError, settings};
+use crate::admin::{AdminError, settings, test_incident};
 use crate::api::views;
 use crate::configuration::Configuration;
 use crate::console_address;
@@ -59,23 +59,34 @@ pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Pre
     let began = Instant::now();
     let (is_dry_run, is_traced) = (request.dry_run, request.trace);
     let wanted = request.channel.clone().unwrap_or_else(|| DEFAULT_CHANNEL.to_owned());
+    let (to, language) = (request.to.clone(), request.language.clone());
     let snapshot = snapshot_of(shared, request).await?;
     let now = shared.clock.now();
-    let event = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
-    let holding = snapshot.holding(&event);
-    let scope = holding.scope;
-    // A test is sent whatever severities are notified.
-    let profile = {
+    let sample = test_incident::sample(&snapshot, (&to, &language), shared.ids.event(now), now);
+    let plain = sample_event(shared.ids.event(now), now, shared.settings.hello_name());
+    let is_incident = |profile: &ChannelProfile| profile.composer.is_for_subscribers();
+    let find = |event: &Event| {
+        let holding = snapshot.holding(event);
         let found = holding.profiles.iter().find(|one| one.channel.as_str() == wanted);
-        let profile = found.ok_or_else(|| unknown_channel(&snapshot))?;
-        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(profile) }
+        found.map(|profile| (holding.scope.clone(), Arc::clone(profile)))
     };
+    let (mut scope, mut found) = find(&plain).ok_or_else(|| unknown_channel(&snapshot))?;
+    let (mut event, mut incidents) = (plain, IncidentFrame::default());
+    let sample = if is_incident(&found) { Some(sample?) } else { None };
+    if let Some(sample) = &sample {
+        event = sample.event.clone();
+        (scope, found) = find(&event).ok_or_else(|| unknown_channel(&snapshot))?;
+        incidents = sample.frame();
+    }
+    // A test is sent whatever severities are notified.
+    let profile =
+        ChannelProfile { switch: Switch::About(NotifyAbout::All), ..ChannelProfile::clone(&found) };
     let ids = Ids(shared.ids.notification(now));
     let domain = shared.settings.hello_name();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
     // A test is sent whatever is silenced.
     let circumstances =
-        Circumstances { scope: &scope, domain, console: &console, now, silences: &[] };
+        Circumstances { scope: &scope, domain, console: &console, now, silences: &[], incidents };
     let plan = annunciator_planner::plan(&event, &[&profile], circumstances, &ids);
     let remark = plan.notifications.first().map(|planned| {
         let channels = snapshot.channels().iter();
@@ -110,6 +121,7 @@ async fn snapshot_of(shared: &Shared, request: TestMessageRequest) -> Result<Sna
         ("email", request.email),
         ("sms", request.sms),
         ("executable", request.executable),
+        ("mail_notifier", request.mail_notifier),
         ("names", request.names),
     ];
     let given = groups.into_iter().filter_map(|(group, fields)| Some((group, fields?)));

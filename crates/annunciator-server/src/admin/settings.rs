@@ -43,6 +43,7 @@ pub async fn show(shared: &Shared) -> SettingsView {
             put(channel.name().as_str(), one.key, one.value, &one.origin);
         }
     }
+    add_group(&mut put, "incidents", &snapshot.incidents);
     add_group(&mut put, "names", &snapshot.names);
     add_group(&mut put, "delivery", &snapshot.delivery_resolved);
     add_group(&mut put, "retention", &snapshot.retention);

@@ -142,7 +142,7 @@ impl<S: Sync, T: Document, const BYTES_MAX: usize> FromRequest<S> for JsonBody<T
 }
 
 /// `application/json` or a type built on it, such as `application/merge-patch+json`.
-fn is_json_type(value: &[u8]) -> bool {
+pub(super) fn is_json_type(value: &[u8]) -> bool {
     let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
     let essence = essence.trim_ascii().to_ascii_lowercase();
     essence == b"application/json"

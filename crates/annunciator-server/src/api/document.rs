@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, explain, export, health, notifications, overrides,
-    policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences, statistics,
-    status, system, test_message, tokens, users,
+    audit, certificates, deliveries, events, explain, export, health, incidents, notifications,
+    overrides, policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences,
+    statistics, status, subscriptions, system, test_message, tokens, users,
 };
 use crate::shared::Shared;
 
@@ -40,6 +40,7 @@ pub(super) enum Problems {
     ),
     tags(
         (name = "events", description = "Events and event types"),
+        (name = "incidents", description = "Incidents of detectors, their statuses and groups"),
         (name = "ledger", description = "Notifications, deliveries, attempts"),
         (name = "settings", description = "Settings, templates, test message"),
         (name = "overrides", description = "Event configuration, policies, application settings, device groups"),
@@ -83,6 +84,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::show_event))
         .routes(routes!(export::export_events))
         .routes(routes!(events::list_event_types))
+        .merge(watched())
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(export::export_deliveries))
         .routes(routes!(deliveries::retry_deliveries))
@@ -137,6 +139,24 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(health::show_metrics))
         .routes(routes!(health::show_healthy))
         .routes(routes!(health::show_ready))
+}
+
+/// Incidents and subscriptions to them.
+fn watched() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(incidents::list_incidents, incidents::submit_incidents))
+        .routes(routes!(incidents::submit_mapped_incidents))
+        .routes(routes!(incidents::show_incident))
+        .routes(routes!(incidents::change_incident_status))
+        .routes(routes!(incidents::list_incident_groups))
+        .routes(routes!(subscriptions::preview_audience))
+        .routes(routes!(subscriptions::list_subscriptions))
+        .routes(routes!(
+            subscriptions::show_subscription,
+            subscriptions::put_subscription,
+            subscriptions::delete_subscription
+        ))
+        .routes(routes!(subscriptions::pause_subscription))
 }
 
 /// Users, roles, sessions and what is theirs.

@@ -53,12 +53,24 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 92] = [
+pub const OPERATIONS: [Operation; 104] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/{id}", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/event-types", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents", SUBMIT_EVENTS),
+    row("GET", "/api/v1/incidents", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/mapped/{name}", SUBMIT_EVENTS),
+    row("GET", "/api/v1/incidents/{id}", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/{id}/status", Access::Needs(Right::ChangeIncidents)),
+    row("GET", "/api/v1/incident-groups", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/audience", Access::Needs(Right::Explain)),
+    row("GET", "/api/v1/subscriptions", Access::Needs(Right::ReadSubscriptions)),
+    row("GET", "/api/v1/subscriptions/{name}", Access::Needs(Right::ReadSubscriptions)),
+    row("PUT", "/api/v1/subscriptions/{name}", Access::Needs(Right::ChangeSettings)),
+    row("DELETE", "/api/v1/subscriptions/{name}", Access::Needs(Right::ChangeSettings)),
+    row("PATCH", "/api/v1/subscriptions/{name}/pause", Access::Needs(Right::PauseSubscriptions)),
     row("GET", "/api/v1/deliveries", Access::Needs(Right::ReadLedger)),
     row("POST", "/api/v1/deliveries/retry", Access::Needs(Right::OperateDeliveries)),
     row("POST", "/api/v1/deliveries/cancel", Access::Needs(Right::OperateDeliveries)),

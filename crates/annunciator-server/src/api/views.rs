@@ -18,6 +18,18 @@ use annunciator_store::{AuditEntry, DecisionKind, DeliveryRow, EventRow, EventSt
 
 use crate::dispatcher::LaneStatus;
 
+/// A device.
+#[must_use]
+pub fn device(device: &annunciator_core::Device) -> DeviceInput {
+    DeviceInput {
+        name: device.name.clone(),
+        ip: device.ip.clone(),
+        connection_ip: device.connection_ip.clone(),
+        domain: device.domain.clone(),
+        group: device.group.clone(),
+    }
+}
+
 /// An event and what became of it.
 #[must_use]
 pub fn event(row: EventRow) -> EventView {
@@ -46,13 +58,7 @@ pub fn event(row: EventRow) -> EventView {
             name: event.application.name,
             version: event.application.version,
         },
-        device: DeviceInput {
-            name: event.device.name,
-            ip: event.device.ip,
-            connection_ip: event.device.connection_ip,
-            domain: event.device.domain,
-            group: event.device.group,
-        },
+        device: device(&event.device),
         task: event.task,
         description: event.description,
         occurred_at: event.occurred_at,

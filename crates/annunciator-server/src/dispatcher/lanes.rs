@@ -67,7 +67,9 @@ pub fn weigh(notification: &Notification, deliveries: usize) -> usize {
     let content = &notification.content;
     let html = content.html.as_ref().map_or(0, String::len);
     let command = content.command.as_ref().map_or(0, weigh_command);
-    512 + content.subject.len() + content.text.len() + html + command + 256 * deliveries
+    let picture = content.picture.as_ref().map_or(0, |picture| picture.png.len());
+    let words = content.subject.len() + content.text.len() + html + picture;
+    512 + words + command + 256 * deliveries
 }
 
 /// What an executable gets besides its standard input, which is the text.

@@ -371,8 +371,18 @@ impl Document for RollbackRequest {
 
 impl Document for TestMessageRequest {
     fn fields(path: &[&str]) -> &'static [&'static str] {
-        const FIELDS: &[&str] =
-            &["channel", "email", "sms", "executable", "names", "dry_run", "trace"];
+        const FIELDS: &[&str] = &[
+            "channel",
+            "email",
+            "sms",
+            "executable",
+            "mail_notifier",
+            "to",
+            "language",
+            "names",
+            "dry_run",
+            "trace",
+        ];
         if path.is_empty() { FIELDS } else { &[] }
     }
 }

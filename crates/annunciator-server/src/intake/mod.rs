@@ -9,6 +9,8 @@ pub mod json;
 mod validation;
 
 pub mod http;
+pub mod incidents;
+pub mod mapping;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,8 +18,9 @@ use std::sync::atomic::Ordering;
 
 use annunciator_api_types::{EventInput, FieldError};
 use annunciator_core::{Event, EventUid, Timestamp};
-use annunciator_store::{Accept, Acceptance, Accepted, Idempotency, StoreError};
+use annunciator_store::{Accept, Acceptance, Accepted, Idempotency, NewIncident, StoreError};
 
+use self::incidents::{IncidentBatch, Registration};
 use crate::metrics::ResultLabels;
 use crate::shared::Shared;
 
@@ -36,11 +39,18 @@ pub struct Intake {
 }
 
 /// Every way in. A new one is a file beside this one and a row here.
-pub const INTAKES: [Intake; 1] = [Intake {
-    name: "http",
-    entrance: http::PATH,
-    doc: "One event, an array of events or NDJSON, posted over HTTP.",
-}];
+pub const INTAKES: [Intake; 2] = [
+    Intake {
+        name: "http",
+        entrance: http::PATH,
+        doc: "One event, an array of events or NDJSON, posted over HTTP.",
+    },
+    Intake {
+        name: "incidents",
+        entrance: incidents::PATH,
+        doc: "One incident of a detector or an array of them, posted over HTTP.",
+    },
+];
 
 /// Events of one request.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -85,13 +95,61 @@ pub async fn accept(
     idempotency: Option<Idempotency>,
 ) -> Result<Vec<Accepted>, Refusal> {
     let answer = accept_uncounted(shared, batch, idempotency).await;
+    count_answer(shared, &answer);
+    answer
+}
+
+/// Takes responsibility for incidents, as [`accept`] does for events.
+///
+/// # Errors
+/// Why nothing was stored.
+pub async fn accept_incidents(
+    shared: &Arc<Shared>,
+    batch: IncidentBatch,
+    author: &str,
+    idempotency: Option<Idempotency>,
+) -> Result<Vec<Accepted>, Refusal> {
+    let answer = accept_incidents_uncounted(shared, batch, author, idempotency).await;
+    count_answer(shared, &answer);
+    answer
+}
+
+async fn accept_incidents_uncounted(
+    shared: &Arc<Shared>,
+    batch: IncidentBatch,
+    author: &str,
+    idempotency: Option<Idempotency>,
+) -> Result<Vec<Accepted>, Refusal> {
+    if !shared.ready.load(Ordering::Acquire) {
+        return Err(Refusal::NotReady);
+    }
+    let now = shared.clock.now();
+    let snapshot = shared.settings.current();
+    let registration = Registration { now, author, rules: &snapshot.incident_rules };
+    let taken = incidents::validate(batch, registration, || shared.ids.event(now));
+    let (events, mut incidents): (Vec<_>, Vec<_>) =
+        taken.map_err(Refusal::Invalid)?.into_iter().unzip();
+    let uids: Vec<EventUid> = events.iter().map(|event| event.uid).collect();
+    let (events, repeats) = without_repeats(events);
+    // What repeats an earlier one of the batch has no event, and no incident either.
+    let mut kept = uids.iter().map(|uid| events.iter().any(|event| event.uid == *uid));
+    incidents.retain(|_| kept.next().unwrap_or(false));
+    let commit = commit(Arc::clone(shared), events, incidents, idempotency, now);
+    let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
+    Ok(match repeats {
+        None => accepted,
+        Some(repeats) => with_repeats(&accepted, &repeats),
+    })
+}
+
+fn count_answer(shared: &Shared, answer: &Result<Vec<Accepted>, Refusal>) {
     let count = |result: &'static str, by: usize| {
         if by > 0 {
             let by = u64::try_from(by).unwrap_or(u64::MAX);
             shared.metrics.events.get_or_create(&ResultLabels { result }).inc_by(by);
         }
     };
-    match &answer {
+    match answer {
         Ok(accepted) => {
             let duplicates = accepted.iter().filter(|one| one.duplicate).count();
             count("accepted", accepted.len() - duplicates);
@@ -99,7 +157,6 @@ pub async fn accept(
         }
         Err(_) => count("refused", 1),
     }
-    answer
 }
 
 /// Checks an event that is only looked at and never stored.
@@ -131,7 +188,7 @@ async fn accept_uncounted(
     let events =
         validation::validate(batch, now, || shared.ids.event(now)).map_err(Refusal::Invalid)?;
     let (events, repeats) = without_repeats(events);
-    let commit = commit(Arc::clone(shared), events, idempotency, now);
+    let commit = commit(Arc::clone(shared), events, Vec::new(), idempotency, now);
     let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
     Ok(match repeats {
         None => accepted,
@@ -143,6 +200,7 @@ async fn accept_uncounted(
 async fn commit(
     shared: Arc<Shared>,
     events: Vec<Event>,
+    incidents: Vec<NewIncident>,
     idempotency: Option<Idempotency>,
     now: Timestamp,
 ) -> Result<Vec<Accepted>, Refusal> {
@@ -150,7 +208,10 @@ async fn commit(
     let claimed = permit.is_some();
     let kept = if claimed { events.clone() } else { Vec::new() };
     let accept = Accept { events, idempotency, claimed, now };
-    let answer = shared.store.accept(accept).await;
+    let answer = match incidents.is_empty() {
+        true => shared.store.accept(accept).await,
+        false => shared.store.accept_incidents(accept, incidents).await,
+    };
     if answer.is_err() {
         // A commit that failed may have reached the disk: then the events wait there for a claim.
         shared.planner.note_backlog();

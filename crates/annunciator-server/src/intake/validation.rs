@@ -15,7 +15,7 @@ use super::Batch;
 use super::json::push_key;
 
 /// Most errors that are told at once.
-const ERRORS_MAX: usize = 100;
+pub(super) const ERRORS_MAX: usize = 100;
 
 /// Validates a batch that is registered at `now`; `next_uid` gives each event its id.
 ///
@@ -39,14 +39,14 @@ pub(super) fn validate(
 }
 
 /// What was found wrong so far.
-struct Findings {
-    errors: Vec<FieldError>,
+pub(super) struct Findings {
+    pub(super) errors: Vec<FieldError>,
     /// Of the event in its list.
-    position: Option<usize>,
+    pub(super) position: Option<usize>,
 }
 
 impl Findings {
-    fn add(&mut self, pointer: &str, code: &str, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: &str, code: &str, detail: impl Into<String>) {
         if self.errors.len() >= ERRORS_MAX {
             return;
         }
@@ -57,7 +57,7 @@ impl Findings {
         self.errors.push(FieldError::new(pointer, code, detail));
     }
 
-    fn length(&mut self, pointer: &str, text: &str, chars_max: usize) {
+    pub(super) fn length(&mut self, pointer: &str, text: &str, chars_max: usize) {
         // A text of few octets cannot have many characters: most are never counted.
         if text.len() > chars_max {
             let count = text.chars().count();
@@ -69,7 +69,7 @@ impl Findings {
     }
 
     /// A text of one line: no control characters.
-    fn line(&mut self, pointer: &str, text: &str, chars_max: usize) {
+    pub(super) fn line(&mut self, pointer: &str, text: &str, chars_max: usize) {
         self.length(pointer, text, chars_max);
         let is_plain = text.bytes().all(|b| (0x20..0x7f).contains(&b));
         if !is_plain && text.chars().any(char::is_control) {
@@ -77,7 +77,7 @@ impl Findings {
         }
     }
 
-    fn required_line(&mut self, pointer: &str, text: &str, chars_max: usize) {
+    pub(super) fn required_line(&mut self, pointer: &str, text: &str, chars_max: usize) {
         if text.trim().is_empty() {
             self.add(pointer, "required", "must be given and not be empty");
         } else {
@@ -86,14 +86,14 @@ impl Findings {
     }
 
     /// A text of any lines.
-    fn prose(&mut self, pointer: &str, text: &str, chars_max: usize) {
+    pub(super) fn prose(&mut self, pointer: &str, text: &str, chars_max: usize) {
         self.length(pointer, text, chars_max);
         if text.as_bytes().contains(&0) {
             self.add(pointer, "control_character", "must not hold the character NUL");
         }
     }
 
-    fn address(&mut self, pointer: &str, text: &str) {
+    pub(super) fn address(&mut self, pointer: &str, text: &str) {
         if !text.is_empty() && text.parse::<IpAddr>().is_err() {
             let detail = "must be an IPv4 or IPv6 address such as 192.0.2.1 or 2001:db8::1";
             self.add(pointer, "format", detail);
@@ -113,7 +113,7 @@ fn event(input: EventInput, uid: EventUid, now: Timestamp, findings: &mut Findin
     findings.prose("/description", &input.description, Event::DESCRIPTION_CHARS_MAX);
     let occurred_at = match input.occurred_at {
         None => now,
-        Some(text) => time(&text, findings).unwrap_or(now),
+        Some(text) => time("/occurred_at", &text, findings).unwrap_or(now),
     };
     if input.parameters.len() > Event::PARAMETERS_MAX {
         let detail = format!(
@@ -145,7 +145,7 @@ fn event(input: EventInput, uid: EventUid, now: Timestamp, findings: &mut Findin
     }
 }
 
-fn severity(word: &str, findings: &mut Findings) -> Severity {
+pub(super) fn severity(word: &str, findings: &mut Findings) -> Severity {
     const ONE_OF: &str = "must be info, warning, failure or critical";
     word.parse().unwrap_or_else(|()| {
         let code = if word.is_empty() { "required" } else { "one_of" };
@@ -160,7 +160,7 @@ fn application(given: ApplicationInput, findings: &mut Findings) -> Application 
     Application { name: given.name, version: given.version }
 }
 
-fn device(given: DeviceInput, findings: &mut Findings) -> Device {
+pub(super) fn device(given: DeviceInput, findings: &mut Findings) -> Device {
     findings.line("/device/name", &given.name, Event::DEVICE_CHARS_MAX);
     findings.address("/device/ip", &given.ip);
     findings.address("/device/connection_ip", &given.connection_ip);
@@ -175,17 +175,17 @@ fn device(given: DeviceInput, findings: &mut Findings) -> Device {
     }
 }
 
-fn time(text: &str, findings: &mut Findings) -> Option<Timestamp> {
+pub(super) fn time(pointer: &str, text: &str, findings: &mut Findings) -> Option<Timestamp> {
     let parsed = if has_form_of_rfc_3339(text) { text.parse::<Timestamp>().ok() } else { None };
     match parsed {
         Some(at) if at >= Timestamp(0) => Some(at),
         Some(_) => {
-            findings.add("/occurred_at", "range", "must be in the years 1970 to 9999");
+            findings.add(pointer, "range", "must be in the years 1970 to 9999");
             None
         }
         None => {
             let detail = "must be an RFC 3339 time such as 2026-11-22T05:30:00.000Z";
-            findings.add("/occurred_at", "format", detail);
+            findings.add(pointer, "format", detail);
             None
         }
     }

@@ -66,6 +66,7 @@ pub(crate) async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         clock,
         held,
         limit_wake: Arc::default(),
+        bundle_wake: Arc::default(),
         ids,
         settings,
         planner,

@@ -4,6 +4,7 @@
 //! Knows nothing of: what a channel's settings mean; it asks the channels.
 
 use annunciator_api_types::FieldError;
+use annunciator_channels::check_address;
 use annunciator_planner::{LayerNumber, Place, find_override_problems, find_override_warnings};
 use annunciator_settings::Problem;
 
@@ -24,6 +25,7 @@ pub(super) fn find_problems(snapshot: &Snapshot) -> Vec<FieldError> {
         errors.extend(field_errors(channel.name().as_str(), problems.clone()));
         of_server.push(problems);
     }
+    errors.extend(field_errors("incidents", find_incident_problems(snapshot)));
     errors.extend(field_errors("names", snapshot.names.values.find_conflicts()));
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_problems(overrides, &|content, key| content.sets(key));
@@ -67,12 +69,32 @@ fn below(place: &str, group: &str, problems: Vec<Problem>) -> Vec<FieldError> {
     errors
 }
 
+/// What is wrong with the settings about incidents, their addresses among it.
+fn find_incident_problems(snapshot: &Snapshot) -> Vec<Problem> {
+    let settings = &snapshot.incidents.values;
+    let mut problems = settings.find_problems();
+    for (at, subscription) in settings.subscriptions.iter().enumerate() {
+        for (place, address) in subscription.addresses.iter().enumerate() {
+            if let Err(detail) = check_address(address) {
+                let problem = Problem::new("format", detail).under(&place.to_string());
+                let problem = problem.under("addresses").under(&at.to_string());
+                problems.push(problem.under("subscriptions"));
+            }
+        }
+    }
+    problems.truncate(PROBLEMS_MAX);
+    problems
+}
+
 /// What works but deserves a look.
 pub(super) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
     let server = snapshot.profiles.views(&[]);
     let mut warnings = Vec::new();
     for channel in snapshot.channels().iter() {
-        warnings.extend(field_errors(channel.name().as_str(), channel.find_warnings(&server)));
+        warnings.extend(field_errors(
+            channel.name().as_str(),
+            channel.find_warnings(&server, &snapshot.certificates),
+        ));
     }
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_warnings(overrides, &|content, key| content.sets(key));

@@ -26,13 +26,16 @@ use openssl::x509::{X509, X509VerifyResult};
 use super::rejection::Rejection;
 use super::{Found, failure, names, version_of};
 use crate::expectation::Expectation;
-use crate::relay::{TlsPolicy, TlsVersionMin, Verify};
+use crate::relay::{Suites, TlsPolicy, TlsVersionMin};
 use crate::trouble::Cause;
 
 /// OpenSSL's security level for certificates: at least RSA 2048 and SHA-256.
 const CERTIFICATE_LEVEL: i32 = 2;
 /// Most sessions that are kept for resumption; the oldest go first.
 const SESSIONS_MAX: usize = 256;
+/// The suites of TLS 1.2 with authenticated encryption and forward secrecy, in OpenSSL's words;
+/// those of TLS 1.3 have both.
+const FORWARD_SECRET: &str = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:@SECLEVEL=2";
 
 /// What all handshakes under one policy share.
 pub(crate) struct TlsContext {
@@ -91,16 +94,20 @@ impl TlsContext {
             TlsPolicy::IfSupported { ca, .. } => ca.as_deref(),
             _ => verify.and_then(|verify| verify.ca.as_deref()),
         };
-        let version_min =
-            verify.map_or(TlsVersionMin::Any, |Verify { version_min, .. }| *version_min);
+        let suites = verify.map_or(Suites::Strong, |verify| verify.suites);
+        let version_min = match suites {
+            Suites::ForwardSecret => TlsVersionMin::Tls12,
+            Suites::Strong => verify.map_or(TlsVersionMin::Any, |verify| verify.version_min),
+        };
+        let anchors = verify.map_or(&[][..], |verify| &verify.anchors);
         let unusable = |what: &'static str| {
             move |error: ErrorStack| {
                 Cause::Handshake(format!("{what}: {}", failure::stack_words(&error)))
             }
         };
         let begin = unusable("OpenSSL cannot begin");
-        let mut builder = allow(version_min).map_err(begin)?;
-        trust(&mut builder, authorities)
+        let mut builder = allow(version_min, suites).map_err(begin)?;
+        trust(&mut builder, authorities, anchors)
             .map_err(unusable("the trusted certificates (ca_certificates) cannot be used"))?;
         if let Some(client) = client {
             show(&mut builder, client)
@@ -235,13 +242,16 @@ fn place_of(expectation: &Expectation) -> String {
     digest.iter().take(16).map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn allow(version_min: TlsVersionMin) -> Result<SslConnectorBuilder, ErrorStack> {
+fn allow(version_min: TlsVersionMin, suites: Suites) -> Result<SslConnectorBuilder, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(version_of(version_min)))?;
     match version_min {
         TlsVersionMin::Tls12 => {
             builder.set_security_level(2);
-            builder.set_cipher_list("HIGH:!aNULL:!eNULL:!MD5:!3DES:@SECLEVEL=2")?;
+            builder.set_cipher_list(match suites {
+                Suites::Strong => "HIGH:!aNULL:!eNULL:!MD5:!3DES:@SECLEVEL=2",
+                Suites::ForwardSecret => FORWARD_SECRET,
+            })?;
         }
         // Old servers: any protocol, any cipher with a certificate. What a certificate must be
         // is set apart, in the preparation.
@@ -253,14 +263,23 @@ fn allow(version_min: TlsVersionMin) -> Result<SslConnectorBuilder, ErrorStack> 
     Ok(builder)
 }
 
-/// Trusts these certificates, or those of the system.
+/// Trusts these certificates, or those of the system; and the anchors in any case.
 fn trust(
     builder: &mut SslConnectorBuilder,
     authorities: Option<&[Vec<u8>]>,
+    anchors: &[Vec<u8>],
 ) -> Result<(), ErrorStack> {
     match authorities {
-        Some(authorities) => builder.set_cert_store(store_of(authorities)?),
-        None => builder.set_default_verify_paths()?,
+        Some(authorities) => builder.set_cert_store(store_of(&[authorities, anchors].concat())?),
+        None => {
+            builder.set_default_verify_paths()?;
+            for der in anchors {
+                builder.cert_store_mut().add_cert(X509::from_der(der)?)?;
+            }
+            if !anchors.is_empty() {
+                builder.cert_store_mut().set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+            }
+        }
     }
     Ok(())
 }

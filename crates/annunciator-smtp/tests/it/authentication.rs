@@ -147,10 +147,7 @@ async fn a_verified_server_gets_credentials() {
     let ca = Authority::new("ca");
     let tls = TlsSetup::new(&ca.server(&["127.0.0.1"]));
     let server = server(&["PLAIN"]).starttls(&tls).auth_in_tls_only().start();
-    let verify = Verify {
-        ca: Some(vec![ca.certificate().to_der().unwrap()]),
-        version_min: TlsVersionMin::Tls12,
-    };
+    let verify = Verify { ca: Some(vec![ca.certificate().to_der().unwrap()]), ..Verify::default() };
     check(&server, TlsPolicy::Required { verify }, credentials(false, false), "delivered").await;
     assert!(server.connections()[0].auth[0].tls);
 }

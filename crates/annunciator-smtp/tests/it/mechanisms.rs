@@ -39,7 +39,7 @@ fn server(mechanisms: &[&str]) -> RelayBuilder {
 /// STARTTLS that must verify, by this authority.
 pub(crate) fn required(ca: &Authority) -> TlsPolicy {
     let ca = Some(vec![ca.certificate().to_der().unwrap()]);
-    TlsPolicy::Required { verify: Verify { ca, version_min: TlsVersionMin::Tls12 } }
+    TlsPolicy::Required { verify: Verify { ca, ..Verify::default() } }
 }
 
 /// What an AUTH exchange carried, as far as it is long enough to be told from a word.

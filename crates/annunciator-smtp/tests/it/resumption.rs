@@ -13,7 +13,7 @@ use crate::tls_rows::{CA, NAMES};
 
 fn required() -> TlsPolicy {
     let ca = Some(vec![CA.certificate().to_der().unwrap()]);
-    TlsPolicy::Required { verify: Verify { ca, version_min: TlsVersionMin::Tls12 } }
+    TlsPolicy::Required { verify: Verify { ca, ..Verify::default() } }
 }
 
 /// A connection for each message.
@@ -104,7 +104,7 @@ async fn openssl_s_server_says_that_a_session_was_resumed() {
     for arguments in [&["-tls1_3"][..], &["-tls1_2"], &["-tls1_2", "-no_ticket"]] {
         let server = OpensslServer::start(&CA.server(&NAMES), arguments, 3);
         let ca = Some(vec![CA.certificate().to_der().unwrap()]);
-        let verify = Verify { ca, version_min: TlsVersionMin::Tls12 };
+        let verify = Verify { ca, ..Verify::default() };
         let tls = TlsPolicy::Implicit { verify };
         let (client, relay) = (Client::default(), relay(&["127.0.0.1"], server.port(), tls));
         for tag in 1..=3 {

@@ -20,7 +20,11 @@ fn if_supported() -> TlsPolicy {
 }
 
 fn trusting(authority: &Authority, version_min: TlsVersionMin) -> Verify {
-    Verify { ca: Some(vec![authority.certificate().to_der().unwrap()]), version_min }
+    Verify {
+        ca: Some(vec![authority.certificate().to_der().unwrap()]),
+        version_min,
+        ..Verify::default()
+    }
 }
 
 fn required(authority: &Authority) -> TlsPolicy {

@@ -14,7 +14,7 @@ use crate::tls_rows::{CA, CLIENTS, NAMES};
 
 fn verify() -> Verify {
     let ca = Some(vec![CA.certificate().to_der().unwrap()]);
-    Verify { ca, version_min: TlsVersionMin::Tls12 }
+    Verify { ca, ..Verify::default() }
 }
 
 fn required() -> TlsPolicy {

@@ -10,7 +10,7 @@ use crate::tls_rows::{CA, CLIENTS, NAMES};
 
 fn required() -> TlsPolicy {
     let ca = Some(vec![CA.certificate().to_der().unwrap()]);
-    TlsPolicy::Required { verify: Verify { ca, version_min: TlsVersionMin::Tls12 } }
+    TlsPolicy::Required { verify: Verify { ca, ..Verify::default() } }
 }
 
 #[tokio::test]

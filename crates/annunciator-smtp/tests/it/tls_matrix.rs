@@ -48,10 +48,12 @@ fn settings(row: &Row, mode: Mode, plaintext_after: Duration, allow_unverified: 
     };
     let tls = match mode {
         Mode::Off => TlsPolicy::Off,
-        _ if row.implicit => TlsPolicy::Implicit { verify: Verify { ca, version_min } },
+        _ if row.implicit => {
+            TlsPolicy::Implicit { verify: Verify { ca, version_min, ..Verify::default() } }
+        }
         Mode::IfSupported | Mode::Credentials => TlsPolicy::IfSupported { plaintext_after, ca },
         Mode::Required | Mode::RequiredAny => {
-            TlsPolicy::Required { verify: Verify { ca, version_min } }
+            TlsPolicy::Required { verify: Verify { ca, version_min, ..Verify::default() } }
         }
     };
     let auth = match mode {

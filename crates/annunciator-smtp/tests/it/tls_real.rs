@@ -20,7 +20,11 @@ use crate::tls_matrix::{PASSWORD, USER};
 use crate::tls_rows::{CA, CLIENTS, NAMES, bad_clients, faults};
 
 fn trusting(authority: &Authority, version_min: TlsVersionMin) -> Verify {
-    Verify { ca: Some(vec![authority.certificate().to_der().unwrap()]), version_min }
+    Verify {
+        ca: Some(vec![authority.certificate().to_der().unwrap()]),
+        version_min,
+        ..Verify::default()
+    }
 }
 
 fn if_supported() -> TlsPolicy {
@@ -281,7 +285,7 @@ async fn an_own_list_replaces_the_systems() {
         (None, "delivered"),
         (Some(vec![CA.certificate().to_der().unwrap()]), "which is not trusted"),
     ] {
-        let verify = Verify { ca, version_min: TlsVersionMin::Tls12 };
+        let verify = Verify { ca, ..Verify::default() };
         let tls = TlsPolicy::Required { verify };
         let relay = Relay { tls, ..crate::stage::relay_to(&server) };
         let mail = vec![submission(1, &["a@x.test"])];

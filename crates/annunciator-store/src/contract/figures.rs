@@ -43,7 +43,12 @@ pub(super) async fn figures_count_what_was_committed(store: &dyn Store) {
         decided("sms", DecisionKind::Silenced),
         decided("executable", DecisionKind::Off),
     ];
-    let verdict = PlanVerdict::Planned { notifications: vec![], decisions, term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications: vec![],
+        decisions,
+        term_days: None,
+        postponed: Vec::new(),
+    };
     let plan = PlanCommit { event: uid_of(2), verdict };
     store.commit_plans(vec![plan.clone()]).await.expect("committed");
     store.commit_plans(vec![plan]).await.expect("committed");

@@ -155,6 +155,7 @@ pub(super) async fn decisions_are_kept_without_notifications_too(store: &dyn Sto
             notifications: Vec::new(),
             decisions: decisions.clone(),
             term_days: None,
+            postponed: Vec::new(),
         };
         let plan = PlanCommit { event: uid_of(number), verdict };
         store.commit_plans(vec![plan]).await.expect("committed");

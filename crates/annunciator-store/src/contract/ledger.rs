@@ -51,7 +51,12 @@ pub(super) async fn event_filters_find_what_they_say(store: &dyn Store) {
         reason: reason.to_owned(),
     };
     let decisions = vec![off("\"kind\":\"notified\"")];
-    let verdict = PlanVerdict::Planned { notifications: vec![], decisions, term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications: vec![],
+        decisions,
+        term_days: None,
+        postponed: Vec::new(),
+    };
     store.commit_plans(vec![PlanCommit { event: uid_of(3), verdict }]).await.expect("committed");
     accept(store, vec![event(4)]).await;
     let verdict = PlanVerdict::Failed { reason: "x".to_owned(), tries_max: 1 };

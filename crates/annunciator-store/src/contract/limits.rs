@@ -55,6 +55,7 @@ async fn commit_limited_over(
         notifications: vec![planned],
         decisions: vec![decision],
         term_days: None,
+        postponed: Vec::new(),
     };
     let plan = PlanCommit { event: event.uid, verdict };
     let limited = store.commit_plans(vec![plan]).await.expect("committed");
@@ -138,8 +139,12 @@ pub(super) async fn a_limited_notification_leaves_a_decision_and_no_delivery(sto
     assert!(store.notifications_of(uid_of(1)).await.expect("read").is_empty());
     assert_eq!(claim_all(store, START.plus_ms(1_000)).await.len(), 1);
     // The same plan again counts nothing again.
-    let verdict =
-        PlanVerdict::Planned { notifications: Vec::new(), decisions: Vec::new(), term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications: Vec::new(),
+        decisions: Vec::new(),
+        term_days: None,
+        postponed: Vec::new(),
+    };
     store.commit_plans(vec![PlanCommit { event: uid_of(1), verdict }]).await.expect("committed");
     assert_eq!(store.limited_keys().await.expect("read")[0].count, 1);
 }

@@ -81,7 +81,12 @@ async fn commit_several(store: &dyn Store, number: u32, count: u32, now: HeldTim
         planned
     };
     let notifications = (0..count).map(one).collect();
-    let verdict = PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications,
+        decisions: Vec::new(),
+        term_days: None,
+        postponed: Vec::new(),
+    };
     let plan = PlanCommit { event: event.uid, verdict };
     store.commit_plans(vec![plan]).await.expect("committed").len()
 }

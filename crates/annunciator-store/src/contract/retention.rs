@@ -43,7 +43,8 @@ pub(super) async fn a_term_of_its_own_goes_before_that_of_the_severity(store: &d
         let event = Event { severity: Severity::Info, registered_at: START, ..event(number) };
         accept(store, vec![event.clone()]).await;
         let (notifications, decisions) = (Vec::new(), Vec::new());
-        let verdict = PlanVerdict::Planned { notifications, decisions, term_days };
+        let verdict =
+            PlanVerdict::Planned { notifications, decisions, term_days, postponed: Vec::new() };
         store.commit_plans(vec![PlanCommit { event: event.uid, verdict }]).await.expect("planned");
     }
     for (after_ms, expected) in [

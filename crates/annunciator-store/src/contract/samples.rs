@@ -113,6 +113,10 @@ pub fn planned(
             thread_id: "disk.full@example.org".to_owned(),
             event_id: event.id.clone(),
             command: None,
+            picture: (number % 2 == 1).then(|| annunciator_core::Picture {
+                content_id: format!("{number}.chart@annunciator.invalid"),
+                png: vec![0, 1, 255],
+            }),
         },
     };
     let deliveries = (0..recipients)
@@ -156,7 +160,12 @@ pub async fn accept(store: &dyn Store, events: Vec<Event>) -> Vec<Accepted> {
 
 /// Commits the plan of an event.
 pub async fn commit(store: &dyn Store, event: &Event, notifications: Vec<PlannedNotification>) {
-    let verdict = PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications,
+        decisions: Vec::new(),
+        term_days: None,
+        postponed: Vec::new(),
+    };
     store.commit_plans(vec![PlanCommit { event: event.uid, verdict }]).await.expect("committed");
 }
 

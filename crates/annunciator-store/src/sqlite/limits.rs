@@ -380,6 +380,7 @@ pub(super) fn commit_summary(
         notifications: summary.planned.clone(),
         decisions: vec![decision],
         term_days: None,
+        postponed: Vec::new(),
     };
     plans::commit_plans(session, &[PlanCommit { event: summary.event.uid, verdict }])?;
     Ok(SummaryVerdict::Committed)

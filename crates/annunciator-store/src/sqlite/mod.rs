@@ -6,6 +6,7 @@
 //! Standard: WAL with `synchronous = FULL`: what was answered is on the disk (quality G2).
 
 mod backups;
+mod bundles;
 mod certificates;
 mod checkpoint;
 mod claims;
@@ -16,6 +17,7 @@ mod figures;
 mod group;
 mod history;
 mod inbox;
+mod incidents;
 mod key;
 mod limits;
 mod limits_face;

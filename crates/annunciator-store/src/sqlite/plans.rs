@@ -40,9 +40,9 @@ pub(super) fn commit_plans(
             None => find_event(connection, plan.event)?,
         };
         let Some(event) = claimed else { continue };
-        let (notifications, decisions, term_days) = match &plan.verdict {
-            PlanVerdict::Planned { notifications, decisions, term_days } => {
-                (notifications, decisions, *term_days)
+        let (notifications, decisions, term_days, postponed) = match &plan.verdict {
+            PlanVerdict::Planned { notifications, decisions, term_days, postponed } => {
+                (notifications, decisions, *term_days, postponed)
             }
             PlanVerdict::Failed { reason, tries_max } => {
                 commit_failure(connection, memory, event, reason, *tries_max)?;
@@ -62,6 +62,9 @@ pub(super) fn commit_plans(
                 continue;
             }
             keys.push(ledger.insert(memory, event.key, planned)?);
+        }
+        if !postponed.is_empty() {
+            super::bundles::postpone(connection, postponed)?;
         }
         let mut decisions = Cow::Borrowed(decisions);
         if !limited.is_empty() {
@@ -182,9 +185,10 @@ impl<'a> Ledger<'a> {
         let content = connection.prepare_cached(
             "INSERT INTO notifications (id, event, event_uid, channel, created_at, application,
                event_type, severity, device, device_group, subject, body, html, sender, recipients,
-               message_id, thread_id, event_id, deliveries, conditions, command)
+               message_id, thread_id, event_id, deliveries, conditions, command, picture_id,
+               picture)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-               ?18, ?19, ?20, ?21)",
+               ?18, ?19, ?20, ?21, ?22, ?23)",
         )?;
         let delivery = connection.prepare_cached(
             "INSERT INTO deliveries (key, id, notification, lane, state, claims, due_at, at,
@@ -251,6 +255,8 @@ impl<'a> Ledger<'a> {
             keys_to_blob(deliveries),
             (!scope.conditions.is_empty()).then(|| to_json(&scope.conditions)),
             content.command.as_ref().map(to_json),
+            content.picture.as_ref().map(|picture| &picture.content_id),
+            content.picture.as_ref().map(|picture| &picture.png),
         ])
     }
 

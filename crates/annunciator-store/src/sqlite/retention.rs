@@ -248,6 +248,7 @@ fn remove_if_finished(connection: &Connection, event: i64) -> Result<bool> {
             delete.execute([key])?;
         }
     }
+    super::incidents::remove(connection, event)?;
     for text in [
         "DELETE FROM plans WHERE event = ?1",
         "DELETE FROM parked WHERE event = ?1",

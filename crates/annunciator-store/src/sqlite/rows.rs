@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use annunciator_core::{
     Application, Attempt, AttemptFacts, ChannelName, Content, Delivery, DeliveryId, DeliveryState,
-    Device, Event, EventUid, Failure, Lane, Notification, NotificationId, Outcome, Recipient,
-    RecipientRole, Scope, Severity, Timestamp,
+    Device, Event, EventUid, Failure, Lane, Notification, NotificationId, Outcome, Picture,
+    Recipient, RecipientRole, Scope, Severity, Timestamp,
 };
 use rusqlite::{Result, Row};
 use serde::de::DeserializeOwned;
@@ -80,9 +80,9 @@ pub(super) fn event_of(row: &Row<'_>) -> Result<Event> {
 pub(super) const NOTIFICATION_COLUMNS: &str = "n.id, n.event_uid, n.channel, n.created_at, \
      n.application, n.event_type, n.severity, n.device, n.device_group, n.subject, n.body, n.html, \
      n.sender, n.recipients, n.message_id, n.thread_id, n.event_id, \
-     n.conditions, n.command";
+     n.conditions, n.command, n.picture_id, n.picture";
 /// Number of columns in [`NOTIFICATION_COLUMNS`].
-pub(super) const NOTIFICATION_COLUMN_COUNT: usize = 19;
+pub(super) const NOTIFICATION_COLUMN_COUNT: usize = 21;
 
 /// Reads [`NOTIFICATION_COLUMNS`], which must come first.
 pub(super) fn notification_of(row: &Row<'_>) -> Result<Notification> {
@@ -113,8 +113,13 @@ pub(super) fn notification_of(row: &Row<'_>) -> Result<Notification> {
             thread_id: row.get(15)?,
             event_id: row.get(16)?,
             command: command.map(|text| from_json(&text, "command")).transpose()?,
+            picture: picture_of(row.get(19)?, row.get(20)?),
         },
     })
+}
+
+fn picture_of(content_id: Option<String>, png: Option<Vec<u8>>) -> Option<Picture> {
+    Some(Picture { content_id: content_id?, png: png? })
 }
 
 /// Columns of a delivery, for [`delivery_of`].

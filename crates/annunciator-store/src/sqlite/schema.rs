@@ -25,6 +25,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_users.sql"),
     include_str!("../../migrations/0009_figures.sql"),
     include_str!("../../migrations/0010_password_giver.sql"),
+    include_str!("../../migrations/0011_incidents.sql"),
+    include_str!("../../migrations/0012_pictures.sql"),
+    include_str!("../../migrations/0013_incident_bundles.sql"),
 ];
 
 /// Name of the database file in its folder.

@@ -194,7 +194,7 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 9, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 13, "a new step needs a test from the old files");
 }
 
 #[tokio::test]
@@ -219,10 +219,12 @@ async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
         let ask = FigureAsk { since: Timestamp(0), until: START, step_ms: crate::BUCKET_MS };
         assert_eq!(store.figures(ask).await.unwrap(), []);
         let page = Page { after: None, count_max: 1 };
-        assert_eq!(store.silences(SilenceFilter::default(), page).await.unwrap().rows, []);
+        assert_eq!(store.silences(SilenceFilter::default(), page.clone()).await.unwrap().rows, []);
         let alive = crate::Alive { used_after: START, created_after: START };
         assert_eq!(crate::Users::users(&*store, alive).await.unwrap(), []);
         assert_eq!(crate::Roles::roles(&*store).await.unwrap(), []);
+        let incidents = crate::Incidents::incidents(&*store, Default::default(), page);
+        assert_eq!(incidents.await.unwrap().rows, []);
         assert_eq!(crate::SavedViews::saved_views(&*store, "a", None).await.unwrap(), []);
         store.close().await;
     }
@@ -300,8 +302,12 @@ async fn a_backlog_of_100_000_is_claimed_in_its_order() {
             accept(&*store, batch.iter().map(|(event, _)| event.clone()).collect()).await;
             let commits = batch.into_iter().map(|(event, work)| {
                 let (notifications, decisions) = (vec![work], Vec::new());
-                let verdict =
-                    crate::PlanVerdict::Planned { notifications, decisions, term_days: None };
+                let verdict = crate::PlanVerdict::Planned {
+                    notifications,
+                    decisions,
+                    term_days: None,
+                    postponed: Vec::new(),
+                };
                 crate::PlanCommit { event: event.uid, verdict }
             });
             store.commit_plans(commits.collect()).await.unwrap();

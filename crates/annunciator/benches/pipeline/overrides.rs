@@ -61,6 +61,7 @@ fn plan_one(snapshot: &Snapshot, event: &Event, ids: &Ids) -> annunciator_planne
         console: "",
         now: event.registered_at,
         silences: &[],
+        incidents: annunciator_planner::IncidentFrame::default(),
     };
     annunciator_planner::plan(event, &profiles, circumstances, ids)
 }

@@ -75,8 +75,14 @@ fn profile() -> ChannelProfile {
 fn notification(event: &Event, profile: &ChannelProfile, ids: &Ids) -> Notification {
     let scope = Scope::of(event);
     let now = event.registered_at;
-    let circumstances =
-        Circumstances { scope: &scope, domain: DOMAIN, console: "", now, silences: &[] };
+    let circumstances = Circumstances {
+        scope: &scope,
+        domain: DOMAIN,
+        console: "",
+        now,
+        silences: &[],
+        incidents: annunciator_planner::IncidentFrame::default(),
+    };
     let mut plan = annunciator_planner::plan(event, &[profile], circumstances, ids);
     plan.notifications.remove(0).notification
 }
@@ -148,8 +154,12 @@ async fn cycle(store: Arc<dyn Store>, next: Arc<AtomicU32>, count: u32) {
         let settlements = planned.iter().map(settlement).collect();
         let plans = events.iter().zip(planned).map(|(event, planned)| {
             let notifications = vec![planned];
-            let verdict =
-                PlanVerdict::Planned { notifications, decisions: Vec::new(), term_days: None };
+            let verdict = PlanVerdict::Planned {
+                notifications,
+                decisions: Vec::new(),
+                term_days: None,
+                postponed: Vec::new(),
+            };
             PlanCommit { event: event.uid, verdict }
         });
         let plans = plans.collect();

@@ -13,6 +13,7 @@ mod event_types;
 mod explain;
 mod export;
 mod group;
+mod incident;
 pub(crate) mod ledger;
 mod overrides;
 mod pages;
@@ -28,6 +29,7 @@ mod settings_code;
 mod silence;
 mod status;
 pub(crate) mod story;
+mod subscription;
 mod templates;
 mod test_message;
 mod token;
@@ -85,6 +87,10 @@ enum Command {
     TestMessage(test_message::TestMessageArgs),
     /// Mute notifications for a while; list, preview and end silences
     Silence(silence::SilenceArgs),
+    /// Hand in incidents, look at them, change their status
+    Incident(Box<incident::IncidentArgs>),
+    /// Who is told of which incidents; show who would be told of one
+    Subscription(subscription::SubscriptionArgs),
     /// Upload, show, replace and delete certificates and keys
     Certificate(certificate::CertificateArgs),
     /// Make, list and revoke API tokens
@@ -128,6 +134,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Replay(args) => online(replay::run(args)),
         Command::TestMessage(args) => online(test_message::run(args)),
         Command::Silence(args) => online(silence::run(args)),
+        Command::Incident(args) => online(incident::run(*args)),
+        Command::Subscription(args) => online(subscription::run(args)),
         Command::Certificate(args) => online(certificate::run(args)),
         Command::Token(args) => online(token::run(args)),
         Command::User(args) => online(user::run(*args)),

@@ -60,6 +60,7 @@ macro_rules! page {
     };
 }
 page!(annunciator_api_types::DeliveryList, deliveries: annunciator_api_types::DeliveryView);
+page!(annunciator_api_types::IncidentList, incidents: annunciator_api_types::IncidentView);
 page!(annunciator_api_types::EventList, events: annunciator_api_types::EventView);
 page!(annunciator_api_types::AuditList, entries: annunciator_api_types::AuditView);
 page!(annunciator_api_types::SilenceList, silences: annunciator_api_types::SilenceView);

@@ -37,8 +37,15 @@ pub(crate) struct TestMessageArgs {
     assignments: Vec<Assignment>,
     /// The channel to test
     #[arg(long, value_name = "NAME", default_value = "email")]
-    #[arg(value_parser = ["email", "sms", "executable"])]
+    #[arg(value_parser = ["email", "sms", "executable", "mail_notifier"])]
     channel: String,
+    /// Who gets the test message of `mail_notifier`, which has no recipients of its own: addresses
+    /// separated by `;`
+    #[arg(long, value_name = "ADDRESSES", default_value = "", hide_default_value = true)]
+    to: String,
+    /// Language of the test message of `mail_notifier`: en or ru
+    #[arg(long, value_name = "LANGUAGE", default_value = "", hide_default_value = true)]
+    language: String,
     /// Stop before the message itself: nothing is sent
     #[arg(long)]
     dry_run: bool,
@@ -59,7 +66,14 @@ pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
             .assignments
             .into_iter()
             .map(|assignment| {
-                assignment.within(&[&args.channel, "email", "sms", "executable", "names"])
+                assignment.within(&[
+                    &args.channel,
+                    "email",
+                    "sms",
+                    "executable",
+                    "mail_notifier",
+                    "names",
+                ])
             })
             .collect();
         let view: SettingsView = client.get("/api/v1/settings").await?;
@@ -71,6 +85,9 @@ pub(crate) async fn run(args: TestMessageArgs) -> Result<ExitCode> {
         email: group("email"),
         sms: group("sms"),
         executable: group("executable"),
+        mail_notifier: group("mail_notifier"),
+        to: args.to,
+        language: args.language,
         names: group("names"),
         dry_run: args.dry_run,
         trace: args.trace,

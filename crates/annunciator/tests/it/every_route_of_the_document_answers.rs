@@ -36,6 +36,18 @@ fn with_ids(site: &Site, path: &str) -> String {
             drop(answer(site.server.client().put("/api/v1/roles/Hall", &body)).expect_status(200));
             String::new()
         }
+        Some("incidents") => {
+            let mapping = json!([{"name": "hall", "id": "/nr", "detector_kind": "rule"}]);
+            site.save(&json!({"incidents": {"mapping": mapping}}));
+            let made = site.post("/api/v1/incidents", &body_of(site, "/api/v1/incidents"));
+            text(&made.expect_status(202).json()["incidents"][0]["uid"]).to_owned()
+        }
+        Some("subscriptions") => {
+            let body = body_of(site, "/api/v1/subscriptions/{name}");
+            let made = answer(site.server.client().put("/api/v1/subscriptions/Hall", &body));
+            drop(made.expect_status(200));
+            String::new()
+        }
         Some("policies" | "device-groups" | "application-settings") => {
             set_up_overrides(site);
             String::new()
@@ -47,6 +59,7 @@ fn with_ids(site: &Site, path: &str) -> String {
         return path.replace("{name}", text(&made["name"]));
     }
     let path = path
+        .replace("mapped/{name}", "mapped/hall")
         .replace("{id}", &id)
         .replace("{name}", "Hall")
         .replace("{path}", "Hall%2FDoor")
@@ -97,6 +110,12 @@ fn body_of(site: &Site, path: &str) -> Value {
             "matchers": [{"field": "device", "op": "equals", "value": "pc-18"}],
             "comment": "new disk", "duration_s": 60,
         }),
+        "/api/v1/incidents" => json!({"detector": {"kind": "rule"}}),
+        "/api/v1/incidents/mapped/{name}" => json!({"nr": 1}),
+        "/api/v1/incidents/{id}/status" => json!({"status": "ignore"}),
+        "/api/v1/incidents/audience" => json!({"incident": {"detector": {"kind": "rule"}}}),
+        "/api/v1/subscriptions/{name}" => json!({"users": "eve"}),
+        "/api/v1/subscriptions/{name}/pause" => json!({"paused": true, "user": "eve"}),
         "/api/v1/tokens" => json!({"name": "n", "role": "viewer"}),
         "/api/v1/roles/{name}" => json!({"rights": ["read_events"]}),
         _ => json!({}),

@@ -10,7 +10,17 @@ use annunciator_api_types::RightView;
 use crate::page::Page;
 
 const GROUPS: &[(&str, &[&str])] = &[
-    ("events", &["submit_events", "read_events", "explain"]),
+    (
+        "events",
+        &[
+            "submit_events",
+            "read_events",
+            "change_incidents",
+            "read_subscriptions",
+            "pause_subscriptions",
+            "explain",
+        ],
+    ),
     ("delivery", &["read_ledger", "operate_deliveries", "read_silences", "manage_silences"]),
     ("settings", &["read_settings", "change_settings", "send_test_message", "manage_certificates"]),
     (

@@ -96,6 +96,9 @@ pub(super) const TABS: &[Tab] = &[
     Tab { name: "server", group: None, sections: &[] },
 ];
 
+/// Groups of settings that stand on pages of their own.
+const OWN_PAGES: [&str; 2] = ["incidents", "mail_notifier"];
+
 impl Tab {
     /// The tab of that name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
@@ -104,7 +107,9 @@ impl Tab {
 
     /// The groups that stand on it.
     pub(super) fn groups(&self, definitions: &Definitions) -> Vec<String> {
-        let is_elsewhere = |name: &str| TABS.iter().any(|tab| tab.group == Some(name));
+        let is_elsewhere = |name: &str| {
+            TABS.iter().any(|tab| tab.group == Some(name)) || OWN_PAGES.contains(&name)
+        };
         match self.group {
             Some(group) => vec![group.to_owned()],
             None => {
@@ -186,6 +191,7 @@ mod tests {
         }
         let all: BTreeSet<_> = definitions
             .groups()
+            .filter(|(name, _)| !OWN_PAGES.contains(name))
             .flat_map(|(_, settings)| here(settings))
             .map(Setting::name)
             .collect();

@@ -89,7 +89,7 @@ async fn send(
 }
 
 /// The same visitor, whose changes hold only while that revision is the newest.
-pub(super) fn at_revision(visitor: &Visitor, revision: i64) -> Visitor {
+pub(in crate::pages) fn at_revision(visitor: &Visitor, revision: i64) -> Visitor {
     let mut visitor = visitor.clone();
     let tag = format!("\"{revision}\"");
     visitor.guest.credentials = visitor.guest.credentials.with(IF_MATCH, &tag);

@@ -33,6 +33,7 @@ fn work(number: u64) -> Work {
         thread_id: String::new(),
         event_id: String::new(),
         command: None,
+        picture: None,
     };
     let notification = Notification {
         id,

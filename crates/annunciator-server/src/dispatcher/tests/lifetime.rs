@@ -85,6 +85,7 @@ async fn many_deliveries_given_up_together_raise_few_events() {
             notifications: vec![planned],
             decisions: Vec::new(),
             term_days: None,
+            postponed: Vec::new(),
         };
         annunciator_store::PlanCommit { event: event.uid, verdict }
     });

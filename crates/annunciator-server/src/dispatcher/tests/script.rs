@@ -113,7 +113,11 @@ impl Channel for ScriptedChannel {
         Vec::new()
     }
 
-    fn find_warnings(&self, _layers: &[LayerView<'_>]) -> Vec<Problem> {
+    fn find_warnings(
+        &self,
+        _layers: &[LayerView<'_>],
+        _certificates: &annunciator_certificates::CertificateBook,
+    ) -> Vec<Problem> {
         Vec::new()
     }
 

@@ -26,8 +26,8 @@ const TEXTS: [&str; 17] = [
     "2030-01-31",
     "DE",
     "Europe/Berlin",
-    "ru",
     "%Y-%m-%d",
+    "ru",
 ];
 
 fn sealer(folder: &tempfile::TempDir, name: &str) -> Sealer {
@@ -45,7 +45,9 @@ fn candidates(kind: &Kind) -> Vec<Value> {
         Kind::Scalars { .. } => vec![json!(["text", 2.5, true])],
         Kind::Optional(of) => candidates(of),
         Kind::Object(fields) => {
-            let last = |field: &Definition| candidates(&field.kind()).pop();
+            // The last text fits every field that must be given.
+            let last =
+                |field: &Definition| (field.default)().or_else(|| candidates(&field.kind()).pop());
             let field = |field: &Definition| Some((field.key.to_owned(), last(field)?));
             vec![Value::Object(fields.iter().filter_map(field).collect())]
         }

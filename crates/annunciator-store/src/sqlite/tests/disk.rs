@@ -160,8 +160,12 @@ async fn a_commit_whose_end_is_unknown_may_be_repeated() {
     make_fail(&store, 1, 1);
     let work = planned(&event, 1, "a", 1, &in_flight());
     let decisions = Vec::new();
-    let verdict =
-        PlanVerdict::Planned { notifications: vec![work.clone()], decisions, term_days: None };
+    let verdict = PlanVerdict::Planned {
+        notifications: vec![work.clone()],
+        decisions,
+        term_days: None,
+        postponed: Vec::new(),
+    };
     let plan = PlanCommit { event: event.uid, verdict };
     let mut failures = 0;
     while store.commit_plans(vec![plan.clone()]).await.is_err() {

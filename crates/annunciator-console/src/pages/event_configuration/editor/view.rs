@@ -21,7 +21,7 @@ use crate::settings_form::{
 };
 
 /// The channels as they are read.
-const ORDER: [&str; 3] = ["email", "sms", "executable"];
+const ORDER: [&str; 4] = ["email", "sms", "executable", "mail_notifier"];
 
 /// A setting in the editor.
 pub(super) struct Row {

@@ -1,0 +1,60 @@
+//! An incident and those who read alike into one mail.
+
+use annunciator_core::{Event, Picture};
+use annunciator_planner::{BundleLetter, Compose, Composed, IncidentLetter};
+
+use super::{bundle, chart, letter};
+
+/// What mails about incidents are made from.
+#[derive(Debug)]
+pub(super) struct IncidentComposer {
+    sender: String,
+}
+
+impl IncidentComposer {
+    pub(super) fn new(sender: String) -> Self {
+        Self { sender }
+    }
+}
+
+impl Compose for IncidentComposer {
+    /// Only incidents are mailed, and only to those whom subscriptions name.
+    fn compose(&self, _event: &Event, _link: &str) -> Vec<Composed> {
+        Vec::new()
+    }
+
+    fn is_for_subscribers(&self) -> bool {
+        true
+    }
+
+    fn compose_bundle(&self, letter: &BundleLetter<'_>) -> Composed {
+        let written = bundle::write(letter);
+        Composed {
+            subject: written.subject,
+            text: written.text,
+            html: Some(written.html),
+            sender: self.sender.clone(),
+            recipients: letter.recipients.clone(),
+            command: None,
+            picture: None,
+        }
+    }
+
+    fn compose_incident(&self, letter: &IncidentLetter<'_>) -> Composed {
+        let IncidentLetter { incident, rules, reader, recipients, link, samples } = letter;
+        let written = letter::write(incident, rules, reader, link);
+        let content_id = format!("{}.chart@annunciator.invalid", incident.event.uid);
+        let tag = (incident.text("top_tag"), incident.text("top_tag_units"));
+        let chart = chart::draw(samples, incident.time("start"));
+        let shown = chart.as_ref().and_then(|_| chart::to_html(samples, &content_id, tag, reader));
+        Composed {
+            text: written.to_text(),
+            html: Some(written.to_html(reader.language.code(), &shown.unwrap_or_default())),
+            subject: written.subject,
+            sender: self.sender.clone(),
+            recipients: recipients.clone(),
+            command: None,
+            picture: chart.map(|png| Picture { content_id, png }),
+        }
+    }
+}

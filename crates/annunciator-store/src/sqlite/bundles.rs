@@ -1,0 +1,179 @@
+//! Bundles of incidents: rows that wait for their time; pauses of subscriptions.
+
+use annunciator_core::{Decision, DecisionKind, EventUid, Timestamp};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::SqliteStore;
+use super::fault::Trouble;
+use super::group::Kind;
+use super::inbox::Inbox;
+use super::plans;
+use super::records::insert_audit;
+use super::rows::uuid_of;
+use super::session::Session;
+use crate::{
+    BUNDLED_MAX, BundleCommit, Bundles, DueBundle, NewAudit, PlanCommit, PlanVerdict, PostponedRow,
+    Result,
+};
+
+/// Most pauses that are read.
+const PAUSES_MAX: usize = 100_000;
+
+#[async_trait]
+impl Bundles for SqliteStore {
+    async fn due_bundles(&self, now: Timestamp, count_max: usize) -> Result<Vec<DueBundle>> {
+        self.read(move |connection| due_bundles(connection, now, count_max)).await
+    }
+
+    async fn next_bundle_at(&self) -> Result<Option<Timestamp>> {
+        self.read(|connection| {
+            let find = "SELECT min(due_at) FROM incident_postponed";
+            let at: Option<i64> =
+                connection.prepare_cached(find)?.query_row([], |row| row.get(0))?;
+            Ok(at.map(Timestamp))
+        })
+        .await
+    }
+
+    async fn commit_bundle(&self, bundle: BundleCommit) -> Result<bool> {
+        let weight = bundle.numbers.len() + 3;
+        self.write(Kind::Flow, weight, move |session| commit_bundle(session, &bundle)).await
+    }
+
+    async fn paused_subscriptions(&self) -> Result<Vec<(String, String, Timestamp)>> {
+        self.read(|connection| {
+            let find = "SELECT subscription, user_name, since FROM subscription_pauses LIMIT ?1";
+            let mut select = connection.prepare_cached(find)?;
+            let rows = select.query_map([PAUSES_MAX], |row| {
+                Ok((row.get(0)?, row.get(1)?, Timestamp(row.get(2)?)))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn pause_subscription(
+        &self,
+        subscription: &str,
+        user: &str,
+        paused: bool,
+        audit: NewAudit,
+    ) -> Result<bool> {
+        let (subscription, user) = (subscription.to_owned(), user.to_owned());
+        let work = move |session: &mut Session| {
+            let connection = &session.connection;
+            let count = match paused {
+                true => connection
+                    .prepare_cached(
+                        "INSERT INTO subscription_pauses (subscription, user_name, since)
+                         VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                    )?
+                    .execute((&subscription, &user, audit.at.0))?,
+                false => connection
+                    .prepare_cached(
+                        "DELETE FROM subscription_pauses
+                         WHERE subscription = ?1 AND user_name = ?2",
+                    )?
+                    .execute((&subscription, &user))?,
+            };
+            if count > 0 {
+                insert_audit(connection, &audit)?;
+            }
+            Ok(count > 0)
+        };
+        self.write(Kind::Command, 1, work).await
+    }
+}
+
+/// Notes who is told later of a planned event.
+pub(super) fn postpone(connection: &Connection, rows: &[PostponedRow]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO incident_postponed (due_at, subscription, address, language, time_zone, event)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for row in rows {
+        insert.execute((
+            row.due_at.0,
+            &row.subscription,
+            &row.address,
+            &row.language,
+            &row.time_zone,
+            row.event.0.as_bytes(),
+        ))?;
+    }
+    Ok(())
+}
+
+fn due_bundles(
+    connection: &Connection,
+    now: Timestamp,
+    count_max: usize,
+) -> rusqlite::Result<Vec<DueBundle>> {
+    let find = "SELECT subscription, address FROM incident_postponed WHERE due_at <= ?1
+                GROUP BY subscription, address ORDER BY min(number) LIMIT ?2";
+    let mut select = connection.prepare_cached(find)?;
+    let groups: Vec<(String, String)> = select
+        .query_map((now.0, count_max), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let find = "SELECT number, due_at, language, time_zone, event FROM incident_postponed
+                WHERE due_at <= ?1 AND subscription = ?2 AND address = ?3
+                ORDER BY number LIMIT ?4";
+    let mut select = connection.prepare_cached(find)?;
+    let mut bundles = Vec::with_capacity(groups.len());
+    for (subscription, address) in groups {
+        let values = (now.0, &subscription, &address, BUNDLED_MAX);
+        let rows = select.query_map(values, |row| {
+            let postponed = PostponedRow {
+                due_at: Timestamp(row.get(1)?),
+                subscription: subscription.clone(),
+                address: address.clone(),
+                language: row.get(2)?,
+                time_zone: row.get(3)?,
+                event: EventUid(uuid_of(row, 4)?),
+            };
+            Ok((row.get::<_, i64>(0)?, postponed))
+        })?;
+        let (numbers, rows): (Vec<i64>, Vec<PostponedRow>) =
+            rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().unzip();
+        bundles.push(DueBundle { numbers, rows });
+    }
+    Ok(bundles)
+}
+
+fn commit_bundle(
+    session: &mut Session,
+    bundle: &BundleCommit,
+) -> std::result::Result<bool, Trouble> {
+    let Session { connection, memory, .. } = session;
+    {
+        let mut find =
+            connection.prepare_cached("SELECT 1 FROM incident_postponed WHERE number = ?1")?;
+        for number in &bundle.numbers {
+            let is_there: Option<i64> = find.query_row([number], |row| row.get(0)).optional()?;
+            if is_there.is_none() {
+                return Ok(false);
+            }
+        }
+        let mut delete =
+            connection.prepare_cached("DELETE FROM incident_postponed WHERE number = ?1")?;
+        for number in &bundle.numbers {
+            delete.execute([number])?;
+        }
+    }
+    let Some(told) = &bundle.told else { return Ok(true) };
+    Inbox::over(connection)?.insert(memory, &told.event, true)?;
+    let decision = Decision {
+        channel: told.channel.clone(),
+        kind: DecisionKind::Notified,
+        reason: told.reason.clone(),
+    };
+    let verdict = PlanVerdict::Planned {
+        notifications: vec![told.planned.clone()],
+        decisions: vec![decision],
+        term_days: None,
+        postponed: Vec::new(),
+    };
+    plans::commit_plans(session, &[PlanCommit { event: told.event.uid, verdict }])?;
+    Ok(true)
+}

@@ -1,0 +1,108 @@
+//! An incident is told as its status says, and a change of status tells what was not told.
+
+use annunciator_testkit::relay::Relay;
+use serde_json::{Value, json};
+
+use crate::support::{Site, eventually, field_errors, text};
+
+const PATH: &str = "/api/v1/incidents";
+
+fn incident(id: &str, status: &str) -> Value {
+    json!({
+        "id": id, "detector": {"kind": "forecaster", "name": "MLAD"}, "model": "Boiler 3",
+        "severity": "critical", "asset": {"name": "boiler-3"},
+        "top_tag": {"name": "TI-101", "value": 571.5, "units": "°C"},
+        "start": "2026-11-22T05:00:00Z", "status": status,
+        "samples": [{"at": "2026-11-22T05:00:00Z", "value": 540.25}],
+    })
+}
+
+fn decisions_of(site: &Site, event: &str) -> Vec<(String, String, String)> {
+    eventually("the event is planned", || {
+        let event = site.get(&format!("/api/v1/events/{event}"));
+        let decisions = event["event"]["decisions"].as_array().cloned().unwrap_or_default();
+        let word = |one: &Value, key: &str| text(&one[key]).to_owned();
+        let all = decisions.iter();
+        let all: Vec<_> = all
+            .map(|one| (word(one, "channel"), word(one, "decision"), word(one, "reason")))
+            .collect();
+        if all.is_empty() { Err(event.to_string()) } else { Ok(all) }
+    })
+}
+
+#[test]
+fn an_ignored_incident_is_told_once_when_somebody_looks_at_it_again() {
+    let relay = Relay::builder().start();
+    let site = Site::with_relay(&relay);
+    let accepted = site.post(PATH, &incident("i-1", "Ignore")).expect_status(202).json();
+    let uid = text(&accepted["incidents"][0]["uid"]).to_owned();
+    let decisions = decisions_of(&site, &uid);
+    for (channel, decision, reason) in &decisions {
+        assert_eq!(decision, "off", "{channel}: {reason}");
+    }
+    let (_, _, reason) = &decisions[0];
+    assert_eq!(reason, "incidents with the status `Ignore` are not told");
+    assert_eq!(site.deliveries().len(), 0);
+
+    let change = |status: &str| {
+        let body = json!({"status": status, "comment": "the sensor is fine"});
+        site.post(&format!("{PATH}/i-1/status"), &body).expect_status(200).json()
+    };
+    let changed = change("under_review");
+    assert_eq!((&changed["changed"], &changed["told"]), (&json!(true), &json!("late")));
+    assert_eq!(changed["incident"]["told"], true);
+    site.wait_for_deliveries(1, "delivered");
+    let again = change("Under review");
+    assert_eq!((&again["changed"], &again["told"]), (&json!(false), &Value::Null));
+    assert_eq!(change("ignore")["told"], "silent");
+    assert_eq!(change("under_review")["told"], "follow_up", "it was told once");
+
+    let shown = site.get(&format!("{PATH}/{uid}"));
+    let had = shown["statuses"].as_array().unwrap();
+    let codes: Vec<_> = had.iter().map(|one| text(&one["status"]["code"])).collect();
+    assert_eq!(codes, ["ignore", "under_review", "ignore", "under_review"]);
+    assert_eq!(shown["samples"], json!([{"at": "2026-11-22T05:00:00.000Z", "value": 540.25}]));
+    assert_eq!(shown["status"]["name_ru"], "На рассмотрении");
+    let log = site.get("/api/v1/audit");
+    assert_eq!(log["entries"][0]["action"], "incident.status", "{log}");
+    site.wait_until_idle();
+}
+
+#[test]
+fn incidents_are_listed_grouped_and_refused_with_their_places() {
+    let site = Site::start();
+    let alike = json!([incident("i-1", ""), incident("i-2", "Причина неизвестна"),
+        {"id": "r-1", "detector": {"kind": "rule"}}]);
+    let accepted = site.post(PATH, &alike).expect_status(202).json();
+    assert_eq!(accepted["incidents"][2]["id"], "r-1");
+    let again = site.post(PATH, &incident("i-1", "")).expect_status(202).json();
+    assert_eq!(again["incidents"][0]["duplicate"], true);
+    let listed = |query: &str| {
+        let page = site.get(&format!("{PATH}?{query}"));
+        let rows = page["incidents"].as_array().unwrap();
+        rows.iter().map(|one| text(&one["id"]).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(""), ["r-1", "i-2", "i-1"]);
+    assert_eq!(listed("kind=rule"), ["r-1"]);
+    assert_eq!(listed("status=Cause%20unknown"), ["i-2"]);
+    assert_eq!(listed("severity=critical&limit=1"), ["i-2"]);
+    let groups = site.get("/api/v1/incident-groups");
+    assert_eq!(groups["groups"].as_array().unwrap().len(), 1, "{groups}");
+    assert_eq!(groups["groups"][0]["count"], 2);
+    assert_eq!(listed(&format!("group={}", text(&groups["groups"][0]["group"]))), ["i-2", "i-1"]);
+
+    let problem = site.post(PATH, &json!([{"detector": {}}, {"mse": "x"}])).expect_status(422);
+    assert_eq!(field_errors(&problem.json()), [("/1/mse".to_owned(), "type".to_owned())]);
+    drop(site.post(&format!("{PATH}/i-9/status"), &json!({"status": "ignore"})).expect_status(404));
+    let problem = site.post(&format!("{PATH}/i-1/status"), &json!({"status": "closed"}));
+    let errors = field_errors(&problem.expect_status(422).json());
+    assert_eq!(errors, [("/status".to_owned(), "one_of".to_owned())]);
+
+    site.save(&json!({"incidents": {"mapping": [{"name": "scada", "items": "/alarms",
+        "id": "/nr", "detector_kind": "limit", "model": "/unit"}]}}));
+    let document = json!({"alarms": [{"nr": 5, "unit": "Pump"}]});
+    drop(site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(202));
+    assert_eq!(listed("model=Pump"), ["5"]);
+    drop(site.post(&format!("{PATH}/mapped/other"), &document).expect_status(404));
+    site.wait_until_idle();
+}
