@@ -33,7 +33,8 @@ pub use backups::{Backup, Backups, StoreFacts};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use ledger::{
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
+    DeliveryCount, DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow,
+    Page, Paged,
 };
 pub use limits::{
     AUDIENCE_MAX, Audience, LimitClockRecord, Limited, LimitedKey, LimitedType, Limits,
