@@ -199,11 +199,11 @@ mod tests {
         );
         check(
             "the limit of 2 in 60 s (from policy A (b)) is reached",
-            "Исчерпан лимит: 2 за 60 с (политика A (b))",
+            "Ограничение исчерпано: 2 за 60 с (политика A (b))",
         );
         check(
             "silenced until 2026-11-30T05:21:07.000Z by anna: works (silence a) (silence 7)",
-            "Заглушено до 30.11.2026, 05:21:07; кто: anna, причина: works (silence a)",
+            "Уведомления отключены до 30.11.2026, 05:21:07; кто: anna, причина: works (silence a)",
         );
         check("no such thing as `x`", "no such thing as x");
     }
