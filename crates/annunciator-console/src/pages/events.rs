@@ -138,8 +138,7 @@ mod tests {
 
     #[test]
     fn the_silence_is_the_last_one_a_reason_names() {
-        let check =
-            |reason: &str, expected: Option<&str>| assert_eq!(silence_of(reason), expected);
+        let check = |reason: &str, expected: Option<&str>| assert_eq!(silence_of(reason), expected);
         check("silenced until x by a: new disk (silence 01-ab)", Some("01-ab"));
         check("silenced until x by a: (silence evil) b (silence 01)", Some("01"));
         check("silenced until x by a: b (silence ../users)", None);
