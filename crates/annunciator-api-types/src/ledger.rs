@@ -60,6 +60,9 @@ pub struct DecisionView {
     pub decision: String,
     /// Why.
     pub reason: String,
+    /// How many of its deliveries are in which state; empty unless `notified`.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub deliveries: std::collections::BTreeMap<String, u64>,
 }
 
 /// A page of events, newest first.
@@ -270,6 +273,21 @@ pub struct DeliveryDetail {
     pub delivery: DeliveryView,
     /// Its attempts, first to last.
     pub attempts: Vec<AttemptView>,
+    /// What was done to it by hand, first to last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<OperationView>,
+}
+
+/// What somebody did to a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OperationView {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who.
+    pub author: String,
+    /// `retry`, `cancel` or `resend`.
+    pub operation: String,
 }
 
 /// Why an attempt did not succeed.

@@ -41,7 +41,8 @@ pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,
     EventDetail, EventList, EventTypeChannelView, EventTypeList, EventTypeView, EventView,
     FailureView, NotificationView, OperationResult, OperationResults, OperationTargets,
-    RecipientView, ResendResult, RouteView, RunView, StagesView, TlsView, TriedServerView,
+    OperationView, RecipientView, ResendResult, RouteView, RunView, StagesView, TlsView,
+    TriedServerView,
 };
 pub use limit::LimitView;
 pub use operation::{

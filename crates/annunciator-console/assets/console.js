@@ -386,6 +386,7 @@
     }
     const ids = new Set(rows.map((row) => row.id));
     for (const row of [...place.children]) if (!isRead && !ids.has(row.id)) row.remove();
+    for (const count of all("[data-count]")) if (count.dataset.count === place.id) count.textContent = place.children.length;
     if (held) {
       held.hidden = waiting === 0;
       held.textContent = waiting ? `${held.dataset.held} ${waiting}` : "";

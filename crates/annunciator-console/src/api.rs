@@ -4,7 +4,7 @@
 //! typed, or its refusal. Knows nothing of: pages.
 //! Failure: whatever the API refuses comes back as the [`Problem`] that it answered.
 
-use annunciator_api_types::Problem;
+use annunciator_api_types::{Problem, RollbackRequest, SettingsPlan};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -121,9 +121,19 @@ impl Api {
         question: Question,
         body: &B,
     ) -> Result<Reply, Refusal> {
-        let site = HeaderName::from_static("sec-fetch-site");
-        let visitor = visitor.with(site, "same-origin");
-        self.send(&visitor, Method::POST, question.path(), body).await
+        self.send(&visitor.of_page(), Method::POST, question.path(), body).await
+    }
+
+    /// Asks what bringing a revision of the settings back would change; like [`Self::ask`], it can be
+    /// nothing but a question, since it is never asked for more than the plan.
+    pub(crate) async fn ask_rollback_plan(
+        &self,
+        visitor: &Credentials,
+        revision: i64,
+    ) -> Result<SettingsPlan, Refusal> {
+        let path = "/api/v1/settings/rollback";
+        let plan = RollbackRequest { revision, comment: String::new(), dry_run: true };
+        self.send(&visitor.of_page(), Method::POST, path, &plan).await?.json(path)
     }
 
     /// Changes something with a JSON document; `()` bodies are sent as none.
@@ -212,6 +222,11 @@ impl Credentials {
     /// A header that is passed on.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The same visitor's, for what a page of ours asks by itself.
+    fn of_page(&self) -> Self {
+        self.with(HeaderName::from_static("sec-fetch-site"), "same-origin")
     }
 
     /// For the headers that only one operation asks for, such as `If-Match`.

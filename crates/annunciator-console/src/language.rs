@@ -30,6 +30,7 @@ macro_rules! files {
             include_str!(concat!("../locales/", $language, "/silences.ftl")),
             include_str!(concat!("../locales/", $language, "/people.ftl")),
             include_str!(concat!("../locales/", $language, "/system.ftl")),
+            include_str!(concat!("../locales/", $language, "/reasons.ftl")),
         ]
     };
 }

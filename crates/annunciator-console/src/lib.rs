@@ -17,6 +17,8 @@ mod moments;
 
 mod page;
 
+mod reasons;
+
 mod refusal;
 
 mod pages;

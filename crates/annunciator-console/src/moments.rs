@@ -58,12 +58,14 @@ pub(crate) fn short_time(
 pub(crate) fn ago(at: Timestamp, now: Timestamp, language: Language) -> String {
     let ms = now.ms_since(at);
     let (seconds, is_past) = (ms.unsigned_abs() / 1000, ms >= 0);
+    // What was given 2 hours a moment ago ends in 2 hours, not in 1.
+    let in_units = |unit: u64| if is_past { seconds / unit } else { (seconds + unit / 2) / unit };
     let (count, unit) = match seconds {
         0..10 => return language.say(if is_past { "ago-now" } else { "ago-soon" }),
         10..90 => (seconds, "s"),
-        90..5_400 => (seconds / 60, "min"),
-        5_400..129_600 => (seconds / 3_600, "h"),
-        _ => (seconds / 86_400, "d"),
+        90..5_400 => (in_units(60), "min"),
+        5_400..129_600 => (in_units(3_600), "h"),
+        _ => (in_units(86_400), "d"),
     };
     let key = if is_past { format!("ago-{unit}") } else { format!("ahead-{unit}") };
     language.say_with(&key, &[("count", count.into())])
@@ -171,6 +173,8 @@ mod tests {
         check(30_000, "30 s ago");
         check(600_000, "10 min ago");
         check(-600_000, "in 10 min");
+        check(-7_190_000, "in 2 h");
+        check(7_190_000, "1 h ago");
         check(7_200_000, "2 h ago");
         check(864_000_000, "10 d ago");
     }

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use annunciator_api_types::SettingsPlan;
 use annunciator_core::Timestamp;
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -221,6 +222,11 @@ impl Visitor {
         body: &B,
     ) -> Result<Reply, Refusal> {
         self.guest.console.api.ask(&self.guest.credentials, question, body).await
+    }
+
+    /// Asks what bringing a revision of the settings back would change.
+    pub(crate) async fn ask_rollback_plan(&self, revision: i64) -> Result<SettingsPlan, Refusal> {
+        self.guest.console.api.ask_rollback_plan(&self.guest.credentials, revision).await
     }
 
     /// Whether the visitor has this right. For what is shown; the API decides what is done.

@@ -14,6 +14,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use crate::Console;
 use crate::api::{Refusal, escape};
 use crate::page::{Guest, Page, Visitor, lead_to, show_as};
+use crate::reasons;
 
 /// The answer that ends a request early.
 pub(crate) struct Stop(Box<Response>);
@@ -125,7 +126,13 @@ impl Errors {
                 if (400..500).contains(&problem.status) && problem.status != 403 =>
             {
                 let summary = problem.detail.unwrap_or(problem.title);
-                Ok(Self { summary, fields: problem.errors })
+                let told = |mut error: FieldError| {
+                    if let Some(words) = reasons::find(&error.detail, guest.language, &guest.zone) {
+                        error.detail = words;
+                    }
+                    error
+                };
+                Ok(Self { summary, fields: problem.errors.into_iter().map(told).collect() })
             }
             Refusal::Problem(problem, _) if problem.status == 507 || problem.status == 503 => {
                 Ok(Self { summary: problem.detail.unwrap_or(problem.title), fields: vec![] })
@@ -144,7 +151,7 @@ impl Errors {
         let inside = format!("{pointer}/");
         let of_field =
             self.fields.iter().filter(|e| e.pointer == pointer || e.pointer.starts_with(&inside));
-        of_field.map(|error| error.detail.clone()).collect::<Vec<_>>().join("; ")
+        of_field.map(|error| error.detail.replace('`', "")).collect::<Vec<_>>().join("; ")
     }
 
     /// Errors of none of these fields, to be shown above the form.

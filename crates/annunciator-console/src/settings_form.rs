@@ -19,7 +19,7 @@ pub(crate) use control::{Choosable, Control};
 pub(crate) use definition::{Definitions, Kind, Place, Setting};
 pub(crate) use field::Field;
 pub(crate) use phrase::{label, problem_words, shown_value};
-pub(crate) use posted::{is_blank, pairs, read};
+pub(crate) use posted::{is_blank, pairs, read, split};
 pub(crate) use sheet::{Sheet, Standing};
 
 #[cfg(test)]

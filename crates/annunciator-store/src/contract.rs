@@ -70,6 +70,7 @@ pub const PROMISES: &[Promise] = promises![
     operator::a_notification_is_added_to_a_planned_event,
     ledger::events_page_newest_first_without_holes,
     ledger::event_filters_find_what_they_say,
+    ledger::an_event_counts_its_deliveries,
     ledger::delivery_filters_find_what_they_say,
     ledger::deliveries_are_found_by_their_event_and_by_any_text,
     ledger::deliveries_page_newest_first_without_holes,

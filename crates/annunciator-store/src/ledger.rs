@@ -61,6 +61,19 @@ pub struct EventRow {
     pub state: EventState,
     /// What was decided, per channel; empty until planned.
     pub decisions: Vec<Decision>,
+    /// How its deliveries stand, per channel and state; those there are none of are left out.
+    pub deliveries: Vec<DeliveryCount>,
+}
+
+/// How many deliveries of one channel of an event are in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryCount {
+    /// The channel.
+    pub channel: ChannelName,
+    /// `queued`, `in_flight`, `delivered`, `failed` or `cancelled`.
+    pub state: &'static str,
+    /// How many.
+    pub count: u64,
 }
 
 /// Where an event stands.

@@ -40,7 +40,8 @@ pub use incidents::{
     Incidents, NewIncident, StatusChange, StatusOutcome,
 };
 pub use ledger::{
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged,
+    DeliveryCount, DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventState, EventTypeRow,
+    Page, Paged,
 };
 pub use limits::{
     AUDIENCE_MAX, Audience, LimitClockRecord, Limited, LimitedKey, LimitedType, Limits,

@@ -136,6 +136,8 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// Text somewhere in author, action, target or difference, without case.
     pub text: Option<String>,
+    /// Done then or later: where the list ends, nothing older is read.
+    pub since: Option<Timestamp>,
 }
 
 /// What is kept (spec 2.4).

@@ -4,6 +4,16 @@ events-search = Type, device, group, application, text, id
 events-severity = Severity
 events-source = Where
 events-outcome = What came of it
+events-outcome-notified = notified
+events-outcome-queued = queued
+events-outcome-in-flight = being delivered
+events-outcome-delivered = delivered
+events-outcome-failed = failed
+events-outcome-cancelled = cancelled
+events-outcome-some-delivered = { $count } of { $total } delivered
+events-outcome-some-failed = { $count } of { $total } failed
+events-silence-open = Open the silence
+events-silence = Silence this
 events-decision = Decision of a channel
 events-state = State
 events-state-accepted = Being planned
@@ -100,6 +110,7 @@ listing-shown = { $count ->
     [one] { $count } row
    *[other] { $count } rows
 }
+listing-rows = Rows:
 listing-held = New:
 listing-searched = Nothing found so far
 listing-searched-until = Searched back to { $time }

@@ -1,6 +1,6 @@
 # Words of the area `ledger`.
 ledger-lead = Every notification for every recipient, newest first.
-ledger-search = Recipient, subject, event type, device, application
+ledger-search = Recipient, subject, device, type
 ledger-state = State
 ledger-channel = Channel
 ledger-channel-all = All channels
@@ -27,14 +27,24 @@ ledger-empty-how = Each event that notifies somebody leaves a row here for each 
 ledger-none = No delivery matches
 ledger-retry = Try again now
 ledger-retry-sure = Try again now?
-ledger-cancel = Cancel
-ledger-cancel-sure = Give these deliveries up? Those that are on their way are not stopped.
+ledger-cancel = Cancel this delivery…
+ledger-cancel-sure = Cancel this delivery? OK: it is given up and not sent. Cancel: it stays as it is.
+ledger-cancel-many = Cancel deliveries…
+ledger-cancel-many-sure = Cancel the selected deliveries? OK: they are given up and not sent; those on their way are not stopped. Cancel: all stay as they are.
+ledger-operation-cancel = Cancelled by { $author }
+ledger-operation-retry = Tried again by { $author }
+ledger-operation-resend = Sent again by { $author }
 ledger-resend = Send again
 ledger-resend-sure = Send again as a new message? The recipient may get it twice.
 ledger-done-retry = { $count ->
     [one] { $count } delivery is tried again.
    *[other] { $count } deliveries are tried again.
 }
+ledger-done-retry-waits = { $count ->
+    [one] { $count } delivery is tried when the relay answers.
+   *[other] { $count } deliveries are tried when the relay answers.
+}
+ledger-next-try = The next try is at { $time }.
 ledger-done-cancel = { $count ->
     [one] { $count } delivery was cancelled.
    *[other] { $count } deliveries were cancelled.
@@ -48,6 +58,7 @@ ledger-refused = { $count ->
    *[other] { $count } could not:
 }
 notice-ledger-retry = It is tried again.
+notice-ledger-retry-waits = It is tried when the relay answers; the next try is below.
 notice-ledger-cancel = It was cancelled.
 notice-ledger-resend = It is sent again; this is the new delivery.
 ledger-delivery = Delivery

@@ -4,6 +4,16 @@ events-search = Тип, устройство, группа, программа, 
 events-severity = Важность
 events-source = Где
 events-outcome = Результат
+events-outcome-notified = уведомление
+events-outcome-queued = в очереди
+events-outcome-in-flight = доставляется
+events-outcome-delivered = доставлено
+events-outcome-failed = не доставлено
+events-outcome-cancelled = отменено
+events-outcome-some-delivered = доставлено { $count } из { $total }
+events-outcome-some-failed = не доставлено { $count } из { $total }
+events-silence-open = Открыть отключение
+events-silence = Отключить такие уведомления
 events-decision = Решение по каналу
 events-state = Состояние
 events-state-accepted = Планируется
@@ -101,6 +111,7 @@ listing-shown = { $count ->
     [few] { $count } строки
    *[other] { $count } строк
 }
+listing-rows = Строк:
 listing-held = Новых:
 listing-searched = Пока ничего не найдено
 listing-searched-until = Просмотрено до { $time }

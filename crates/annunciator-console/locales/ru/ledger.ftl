@@ -1,6 +1,6 @@
 # Слова раздела `ledger`.
 ledger-lead = Каждое уведомление каждому получателю, новые сверху.
-ledger-search = Получатель, тема, тип события, устройство, программа
+ledger-search = Получатель, тема, устройство
 ledger-state = Состояние
 ledger-channel = Канал
 ledger-channel-all = Все каналы
@@ -27,8 +27,13 @@ ledger-empty-how = Каждое событие, о котором уведомл
 ledger-none = Подходящих доставок нет
 ledger-retry = Повторить сейчас
 ledger-retry-sure = Повторить попытку сейчас?
-ledger-cancel = Отменить
-ledger-cancel-sure = Отменить эти доставки? Те, что уже отправляются, не остановятся.
+ledger-cancel = Отменить доставку…
+ledger-cancel-sure = Отменить эту доставку? «ОК» — она не будет отправлена. «Отмена» — всё останется как есть.
+ledger-cancel-many = Отменить доставки…
+ledger-cancel-many-sure = Отменить выбранные доставки? «ОК» — они не будут отправлены; те, что уже отправляются, не остановятся. «Отмена» — всё останется как есть.
+ledger-operation-cancel = Отменено: { $author }
+ledger-operation-retry = Повтор запрошен: { $author }
+ledger-operation-resend = Отправлено ещё раз: { $author }
 ledger-resend = Отправить ещё раз
 ledger-resend-sure = Отправить ещё раз новым сообщением? Получатель может получить его дважды.
 ledger-done-retry = { $count ->
@@ -36,6 +41,12 @@ ledger-done-retry = { $count ->
     [few] { $count } доставки повторяются.
    *[other] { $count } доставок повторяются.
 }
+ledger-done-retry-waits = { $count ->
+    [one] { $count } доставка будет отправлена, когда сервер ответит.
+    [few] { $count } доставки будут отправлены, когда сервер ответит.
+   *[other] { $count } доставок будут отправлены, когда сервер ответит.
+}
+ledger-next-try = Следующая попытка — { $time }.
 ledger-done-cancel = { $count ->
     [one] { $count } доставка отменена.
     [few] { $count } доставки отменены.
@@ -52,6 +63,7 @@ ledger-refused = { $count ->
    *[other] { $count } не удались:
 }
 notice-ledger-retry = Попытка повторяется.
+notice-ledger-retry-waits = Отправится, когда сервер ответит; время следующей попытки — ниже.
 notice-ledger-cancel = Доставка отменена.
 notice-ledger-resend = Отправляется ещё раз; это новая доставка.
 ledger-delivery = Доставка

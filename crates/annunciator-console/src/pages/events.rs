@@ -1,16 +1,19 @@
 //! Events as a list that is filtered as one types, and how the first event gets here.
 
 mod moment;
+mod outcome;
 mod sample;
 mod story;
 
 use std::sync::Arc;
 
-use annunciator_api_types::{DecisionView, EventList, EventView, ParameterInput};
+use annunciator_api_types::{EventList, ParameterInput};
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
+
+pub(crate) use outcome::Outcome;
 
 use super::listing::{List, Listing};
 use super::people::handout::curl_line;
@@ -111,9 +114,12 @@ fn beginning(text: &str) -> String {
     line
 }
 
-/// Decisions that leave a channel out without anybody's doing.
-fn off(event: &EventView) -> Vec<&DecisionView> {
-    event.decisions.iter().filter(|one| one.decision == "off").collect()
+/// Id of the silence that a reason names at its end.
+fn silence_of(reason: &str) -> Option<&str> {
+    let (_, end) = reason.rsplit_once(" (silence ")?;
+    let id = end.strip_suffix(')')?;
+    let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    is_id.then_some(id)
 }
 
 /// The value of a parameter as its source wrote it.
@@ -123,5 +129,20 @@ pub(crate) fn parameter(value: &ParameterInput) -> String {
         ParameterInput::Integer(value) => value.to_string(),
         ParameterInput::Number(value) => value.to_string(),
         ParameterInput::Text(value) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_silence_is_the_last_one_a_reason_names() {
+        let check = |reason: &str, expected: Option<&str>| assert_eq!(silence_of(reason), expected);
+        check("silenced until x by a: new disk (silence 01-ab)", Some("01-ab"));
+        check("silenced until x by a: (silence evil) b (silence 01)", Some("01"));
+        check("silenced until x by a: b (silence ../users)", None);
+        check("silenced until x by a: b (silence )", None);
+        check("turned off (server)", None);
     }
 }

@@ -12,7 +12,7 @@ pub(super) use notification::framed;
 
 use std::sync::Arc;
 
-use annunciator_api_types::{DeliveryList, FailureView};
+use annunciator_api_types::{DeliveryList, DeliveryView, FailureView};
 use annunciator_core::Timestamp;
 use askama::Template;
 use axum::Router;
@@ -98,7 +98,9 @@ async fn list(visitor: Visitor) -> Result<Response, Stop> {
 
 /// Does to the ticked rows what was asked, and shows the list with what came of it.
 async fn operate(visitor: Visitor, form: Form) -> Result<Response, Stop> {
-    let done = operation::operate(&visitor, form.text("operation"), &form.all("delivery")).await?;
+    let ids = form.all("delivery");
+    let mut done = operation::operate(&visitor, form.text("operation"), &ids).await?;
+    done.look_at_relay(&visitor, &ids).await;
     answer(&visitor, Some(done)).await
 }
 
@@ -121,6 +123,16 @@ async fn tail(visitor: Visitor) -> Result<Response, Stop> {
     let listing = Listing::of(&LIST, &page);
     let found: DeliveryList = visitor.get(&listing.api(page.now)).await?;
     Ok(show(&LedgerRows { page, found }))
+}
+
+/// When the relay that a delivery waits for is tried next, as the API's words end.
+pub(super) fn next_try(waiting: &str) -> Option<Timestamp> {
+    waiting.rsplit_once("; next try at ").and_then(|(_, at)| at.parse().ok())
+}
+
+/// When a delivery may be tried next: one that waits for its relay, together with it.
+pub(super) fn next_at(delivery: &DeliveryView) -> Option<Timestamp> {
+    delivery.waiting_for.as_deref().and_then(next_try).or(delivery.due_at)
 }
 
 /// How long it took from planning to its end.

@@ -93,6 +93,10 @@ pub(crate) fn shown_value(language: Language, setting: &Setting, value: &Value) 
             };
             words.iter().map(word).collect::<Vec<_>>().join(", ")
         }
+        // A port is a name, not an amount.
+        (Kind::Integer { .. }, Value::Number(number)) if setting.key.ends_with("port") => {
+            number.to_string()
+        }
         (Kind::Integer { measure: unit, .. }, Value::Number(number)) => {
             let number = crate::moments::number(number.as_u64().unwrap_or_default(), language);
             format!("{number} {}", measure(language, unit)).trim().to_owned()

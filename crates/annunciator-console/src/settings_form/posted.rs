@@ -143,7 +143,7 @@ fn read_list(of: &Kind, is_separable: bool, text: &str) -> Value {
 
 /// The items between line ends, `;` and `,`, as the API splits one text: not inside the quoted
 /// local part of an address.
-pub(super) fn split(text: &str) -> Vec<&str> {
+pub(crate) fn split(text: &str) -> Vec<&str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let items = text.split(move |c: char| {
         let was_escaped = std::mem::take(&mut is_escaped);

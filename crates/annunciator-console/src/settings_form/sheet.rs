@@ -216,7 +216,9 @@ impl Sheet {
         let at: Option<usize> = place.split('/').next().and_then(|at| at.parse().ok());
         match at.and_then(|at| value.as_ref()?.get(at)) {
             Some(Value::String(item)) => {
-                format!("{}: {words}", annunciator_core::one_line(item, 80))
+                let item = annunciator_core::one_line(item, 80);
+                // Some words of the API begin with the item already.
+                if words.starts_with(&item) { words } else { format!("{item}: {words}") }
             }
             Some(item) => format!("{item}: {words}"),
             None => words,

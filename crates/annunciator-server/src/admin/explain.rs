@@ -104,7 +104,7 @@ async fn event_of(
             let event = event
                 .map_err(|errors| AdminError::Invalid(errors.into_iter().map(below).collect()))?;
             let state = EventState::Accepted { tries: 0 };
-            Ok((EventRow { event, state, decisions: Vec::new() }, false))
+            Ok((EventRow { event, state, decisions: Vec::new(), deliveries: Vec::new() }, false))
         }
         (None, None) => Err(missing("give `event_id` or `event`")),
         (Some(_), Some(_)) => Err(missing("give one of `event_id` and `event`, not both")),

@@ -113,6 +113,7 @@ async fn explain_answers_what_the_planner_commits() {
                 event: input,
                 state: EventState::Accepted { tries: 0 },
                 decisions: Vec::new(),
+                deliveries: Vec::new(),
             };
             let explained = explain_row(&shared, row, false).await.expect("explained");
             let now = shared.clock.now();

@@ -4,9 +4,10 @@
 //! Knows nothing of: HTTP, JSON.
 //! Failure: [`AdminError`]; a command answers for each delivery what became of it.
 
-use annunciator_core::{Attempt, DeliveryId, EventUid, Notification, NotificationId};
+use annunciator_core::{Attempt, Delivery, DeliveryId, EventUid, Notification, NotificationId};
 use annunciator_store::{
-    DeliveryFilter, DeliveryRow, EventFilter, EventRow, NewAudit, Operated, Page, Paged, Requeue,
+    AuditEntry, AuditFilter, DeliveryFilter, DeliveryRow, EventFilter, EventRow, NewAudit,
+    Operated, Page, Paged, Requeue,
 };
 
 use super::AdminError;
@@ -16,6 +17,11 @@ use crate::shared::Shared;
 pub const TARGETS_MAX: usize = 1_000;
 /// Most deliveries that are shown with an event.
 const DELIVERIES_SHOWN_MAX: usize = 1_000;
+
+/// Most operations that are shown with a delivery.
+const OPERATIONS_SHOWN_MAX: usize = 100;
+/// How much a clock may have been set back between a plan and what was done later. Unit: ms.
+const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
 /// An event with what came of it.
 #[derive(Debug, Clone)]
@@ -131,6 +137,39 @@ pub async fn delivery(
     let row = row.ok_or_else(|| AdminError::NotFound("There is no such delivery.".to_owned()))?;
     let attempts = shared.store.attempts_of(id).await.map_err(AdminError::Store)?;
     Ok((row, attempts))
+}
+
+/// What was done to a delivery by hand, first to last, as far back as a search looks.
+///
+/// # Errors
+/// What the store answers.
+pub async fn operations(
+    shared: &Shared,
+    delivery: &Delivery,
+) -> Result<Vec<AuditEntry>, AdminError> {
+    let id = delivery.id.to_string();
+    let since = Some(delivery.created_at.plus_ms(-CLOCK_TOLERANCE_MS));
+    let filter = AuditFilter { text: Some(id.clone()), since, ..AuditFilter::default() };
+    let page = Page { after: None, count_max: OPERATIONS_SHOWN_MAX };
+    let found = shared.store.audit(filter, page).await.map_err(AdminError::Store)?;
+    let mut done: Vec<_> = found.rows.into_iter().filter(|row| is_done(row, &id)).collect();
+    done.reverse();
+    Ok(done)
+}
+
+/// Whether a line tells of something that was done to this delivery.
+fn is_done(row: &AuditEntry, id: &str) -> bool {
+    let detail: serde_json::Value = serde_json::from_str(&row.entry.detail).unwrap_or_default();
+    let names = |list: &serde_json::Value| {
+        list.as_array().is_some_and(|ids| ids.iter().any(|one| one == id))
+    };
+    match row.entry.action.as_str() {
+        "delivery.retry" | "delivery.cancel" => {
+            names(&detail["deliveries"]) && !names(&detail["refused"])
+        }
+        "delivery.resend" => row.entry.target == id || detail["new_delivery"] == id,
+        _ => false,
+    }
 }
 
 /// A notification.

@@ -36,6 +36,7 @@ impl AuditParams {
             author: some_text(self.author),
             action: some_text(self.action),
             text: some_text(self.q),
+            since: None,
         }
     }
 }

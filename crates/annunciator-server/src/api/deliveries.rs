@@ -123,10 +123,12 @@ pub(super) async fn show_delivery(
     id: Path<String>,
 ) -> Answer<DeliveryDetail> {
     let (row, attempts) = ledger::delivery(&state.0, delivery_id(&id.0)?).await?;
+    let operations = ledger::operations(&state.0, &row.delivery).await?;
     let suspensions = views::Suspensions::among(state.0.dispatcher.lanes());
     Ok(Json(DeliveryDetail {
         delivery: views::delivery(row, &suspensions),
         attempts: attempts.iter().map(views::attempt).collect(),
+        operations: operations.into_iter().map(views::operation).collect(),
     }))
 }
 

@@ -3,18 +3,20 @@
 //! In: rows, and the lanes as the dispatcher sees them. Out: views of `annunciator-api-types`.
 //! Knows nothing of: HTTP, where rows come from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use annunciator_api_types::{
     ApplicationInput, AttemptView, AuditView, CommandView, DecisionView, DeliveryView, DeviceInput,
-    EventView, FailureView, NotificationView, OperationResult, ParameterInput, RecipientView,
-    RouteView, RunView, StagesView, TlsView, TriedServerView,
+    EventView, FailureView, NotificationView, OperationResult, OperationView, ParameterInput,
+    RecipientView, RouteView, RunView, StagesView, TlsView, TriedServerView,
 };
 use annunciator_core::{
     Attempt, DeliveryId, DeliveryState, Failure, FailureScope, Lane, Notification, ParameterValue,
     Recipient, RecipientRole, RouteFacts, RunFacts, TlsFacts,
 };
-use annunciator_store::{AuditEntry, DecisionKind, DeliveryRow, EventRow, EventState, Operated};
+use annunciator_store::{
+    AuditEntry, DecisionKind, DeliveryRow, EventRow, EventState, NewAudit, Operated,
+};
 
 use crate::dispatcher::LaneStatus;
 
@@ -33,7 +35,7 @@ pub fn device(device: &annunciator_core::Device) -> DeviceInput {
 /// An event and what became of it.
 #[must_use]
 pub fn event(row: EventRow) -> EventView {
-    let EventRow { event, state, decisions } = row;
+    let EventRow { event, state, decisions, mut deliveries } = row;
     let parameters = event.parameters.into_iter().map(|(name, value)| {
         let value = match value {
             ParameterValue::Bool(value) => ParameterInput::Bool(value),
@@ -47,6 +49,13 @@ pub fn event(row: EventRow) -> EventView {
         channel: decision.channel.as_str().to_owned(),
         decision: decision_word(decision.kind).to_owned(),
         reason: decision.reason,
+        deliveries: match decision.kind {
+            DecisionKind::Notified => {
+                let of_channel = deliveries.extract_if(.., |one| one.channel == decision.channel);
+                of_channel.map(|one| (one.state.to_owned(), one.count)).collect()
+            }
+            _ => BTreeMap::new(),
+        },
     });
     EventView {
         uid: event.uid.to_string(),
@@ -287,6 +296,14 @@ pub fn operated(delivery: DeliveryId, done: &Operated) -> OperationResult {
         Operated::WrongState(state) => Some(format!("It is {state}.")),
     };
     OperationResult { delivery: delivery.to_string(), done: reason.is_none(), reason }
+}
+
+/// What somebody did to a delivery.
+#[must_use]
+pub fn operation(entry: AuditEntry) -> OperationView {
+    let NewAudit { at, author, action, .. } = entry.entry;
+    let word = action.strip_prefix("delivery.").unwrap_or(&action).to_owned();
+    OperationView { at, author, operation: word }
 }
 
 /// An entry of the audit log.

@@ -116,6 +116,31 @@ async fn one_of_each(store: &dyn Store) {
     store.cancel(vec![delivery_id_of(4, 0)], START, audit("cancel")).await.expect("cancelled");
 }
 
+pub(super) async fn an_event_counts_its_deliveries(store: &dyn Store) {
+    one_of_each(store).await;
+    accept(store, vec![event(6)]).await;
+    let rows = store.events(EventFilter::default(), first_page()).await.expect("read").rows;
+    let counted = |row: &crate::EventRow| -> Vec<(String, &'static str, u64)> {
+        let counts = row.deliveries.iter();
+        counts.map(|one| (one.channel.as_str().to_owned(), one.state, one.count)).collect()
+    };
+    for (number, expected) in [
+        (1, vec![("delivered", 1), ("in_flight", 1)]),
+        (2, vec![("failed", 1)]),
+        (3, vec![("queued", 1)]),
+        (4, vec![("cancelled", 1)]),
+        (5, vec![("in_flight", 1)]),
+        (6, vec![]),
+    ] {
+        let expected: Vec<_> =
+            expected.into_iter().map(|(state, count)| ("email".to_owned(), state, count)).collect();
+        let row = rows.iter().find(|row| row.event.uid == uid_of(number)).expect("listed");
+        assert_eq!(counted(row), expected, "{number} of the list");
+        let row = store.event(uid_of(number)).await.expect("read").expect("it is there");
+        assert_eq!(counted(&row), expected, "{number} alone");
+    }
+}
+
 async fn check_deliveries(store: &dyn Store, filter: DeliveryFilter, expected: &[(u32, u32)]) {
     let page = store.deliveries(filter.clone(), first_page()).await.expect("read");
     assert_eq!((page.next, page.searched_until), (None, None));

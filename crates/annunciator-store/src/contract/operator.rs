@@ -4,9 +4,9 @@ use annunciator_core::{DeliveryState, Timestamp};
 
 use super::samples::{
     START, accept, audit, audited, claim_all, commit, deliver, delivery_id_of, enqueue, event,
-    in_flight, is_stale, planned, queued, settlement, uid_of,
+    first_page, in_flight, is_stale, planned, queued, settlement, uid_of,
 };
-use crate::{Operated, Requeue, Store, StoreError};
+use crate::{AuditFilter, Operated, Requeue, Store, StoreError};
 
 async fn state_of(store: &dyn Store, number: u32) -> DeliveryState {
     let row = store.delivery(delivery_id_of(number, 0)).await.expect("read").expect("there");
@@ -72,6 +72,13 @@ pub(super) async fn only_queued_deliveries_are_cancelled(store: &dyn Store) {
     assert_eq!(state_of(store, 1).await, DeliveryState::Cancelled { at: now });
     assert!(claim_all(store, START.plus_ms(1000)).await.is_empty());
     assert_eq!(audited(store).await, ["ledger.cancel"]);
+    let first = AuditFilter { since: Some(START), ..AuditFilter::default() };
+    let told = store.audit(first, first_page()).await.expect("read").rows;
+    let detail: serde_json::Value = serde_json::from_str(&told[0].entry.detail).expect("JSON");
+    let refused: Vec<_> = (2..=5).map(|number| delivery_id_of(number, 0).to_string()).collect();
+    assert_eq!(detail["refused"], serde_json::json!(refused), "what was not done is told");
+    let later = AuditFilter { since: Some(told[0].entry.at.plus_ms(1)), ..Default::default() };
+    assert!(store.audit(later, first_page()).await.expect("read").rows.is_empty());
 }
 
 pub(super) async fn a_notification_is_added_to_a_planned_event(store: &dyn Store) {

@@ -66,7 +66,8 @@ pub(super) async fn audit_filters_find_what_they_say(store: &dyn Store) {
         ("anna", "", "%", &[]),
     ] {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let filter = AuditFilter { author: some(author), action: some(action), text: some(text) };
+        let (author, action, text) = (some(author), some(action), some(text));
+        let filter = AuditFilter { author, action, text, since: None };
         let mut found = Vec::new();
         let mut page = Page { after: None, count_max: 1 };
         loop {

@@ -5,15 +5,18 @@
 //! even none, and still name the next one.
 
 use annunciator_core::{EventUid, Notification, NotificationId, Timestamp};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::fault::store_error;
 use super::rows::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, NOTIFICATION_COLUMNS, event_of, from_json, keys_of,
-    notification_of, severity_of,
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, NOTIFICATION_COLUMNS, channel_of, event_of, from_json,
+    keys_of, notification_of, severity_of, state_word,
 };
 use super::search::{Budget, Conditions, Found, Needle, Search};
-use crate::{EventFilter, EventRow, EventState, EventTypeRow, Page, Paged, Result, StoreError};
+use crate::{
+    DeliveryCount, EventFilter, EventRow, EventState, EventTypeRow, Page, Paged, Result, StoreError,
+};
 
 /// Most rows of one page.
 const ROWS_MAX: usize = 1_000;
@@ -22,7 +25,7 @@ const ROWS_MAX: usize = 1_000;
 const DISORDER_MS: i64 = 3 * 24 * 3600 * 1000;
 
 /// What hangs on an event row, after [`EVENT_COLUMNS`].
-const STATE_COLUMNS: &str = "i.tries, p.reason, coalesce(s.body, pl.decisions)";
+const STATE_COLUMNS: &str = "i.tries, p.reason, coalesce(s.body, pl.decisions), pl.notifications";
 const STATE_JOINS: &str = "LEFT JOIN inbox i ON i.event = e.key
      LEFT JOIN parked p ON p.event = e.key
      LEFT JOIN plans pl ON pl.event = e.key
@@ -79,7 +82,8 @@ pub(super) fn events(
         let mut rows = Vec::with_capacity(found.keys.len());
         for key in &found.keys {
             // One that was removed meanwhile is not listed.
-            rows.extend(select.query_row([key], event_row).optional()?);
+            let row = select.query_row([key], |row| event_row(connection, row)).optional()?;
+            rows.extend(row);
         }
         let next = found.next.map(to_cursor);
         Ok(Paged { rows, next, searched_until: found.searched_until })
@@ -156,7 +160,7 @@ fn conditions_of(filter: &EventFilter) -> Conditions {
     all
 }
 
-fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+fn event_row(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<EventRow> {
     let at = EVENT_COLUMN_COUNT;
     let tries: Option<u32> = row.get(at)?;
     let reason: Option<String> = row.get(at + 1)?;
@@ -170,7 +174,38 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         .map(|text| from_json(&text, "list of decisions"))
         .transpose()?
         .unwrap_or_default();
-    Ok(EventRow { event: event_of(row)?, state, decisions })
+    let is_planned = !matches!(row.get_ref(at + 3)?, ValueRef::Null);
+    let notifications = if is_planned { keys_of(row, at + 3)? } else { Vec::new() };
+    let deliveries = count_deliveries(connection, &notifications)?;
+    Ok(EventRow { event: event_of(row)?, state, decisions, deliveries })
+}
+
+/// How the deliveries of these notifications stand.
+fn count_deliveries(
+    connection: &Connection,
+    notifications: &[i64],
+) -> rusqlite::Result<Vec<DeliveryCount>> {
+    let mut of_notification = connection
+        .prepare_cached("SELECT channel, deliveries FROM notifications WHERE key = ?1")?;
+    let mut of_delivery =
+        connection.prepare_cached("SELECT state FROM deliveries WHERE key = ?1")?;
+    let mut counts: Vec<DeliveryCount> = Vec::new();
+    for notification in notifications {
+        let read = |row: &Row<'_>| Ok((channel_of(row, 0)?, keys_of(row, 1)?));
+        let found = of_notification.query_row([notification], read).optional()?;
+        let Some((channel, deliveries)) = found else { continue };
+        for delivery in deliveries {
+            let number: Option<i64> =
+                of_delivery.query_row([delivery], |row| row.get(0)).optional()?;
+            let Some(state) = number.map(state_word).transpose()? else { continue };
+            let same = counts.iter_mut().find(|one| one.channel == channel && one.state == state);
+            match same {
+                Some(known) => known.count += 1,
+                None => counts.push(DeliveryCount { channel: channel.clone(), state, count: 1 }),
+            }
+        }
+    }
+    Ok(counts)
 }
 
 /// One event.
@@ -179,7 +214,7 @@ pub(super) fn event(connection: &Connection, uid: EventUid) -> rusqlite::Result<
         "SELECT {EVENT_COLUMNS}, {STATE_COLUMNS} FROM events e {STATE_JOINS} WHERE e.uid = ?1"
     );
     let mut select = connection.prepare_cached(&text)?;
-    select.query_row([uid.0.as_bytes()], event_row).optional()
+    select.query_row([uid.0.as_bytes()], |row| event_row(connection, row)).optional()
 }
 
 /// Events of a source's id; one made here is no column, and is found by the uid.
@@ -198,7 +233,7 @@ pub(super) fn events_by_source_id(
     );
     let mut select = connection.prepare_cached(&text)?;
     let uid = made_here.as_ref().map(|uid| uid.as_bytes());
-    let rows = select.query_map((id, uid, application), event_row)?;
+    let rows = select.query_map((id, uid, application), |row| event_row(connection, row))?;
     rows.collect()
 }
 

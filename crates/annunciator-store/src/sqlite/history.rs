@@ -74,7 +74,7 @@ pub(super) fn audit(
         text: &text,
         values: conditions.values_with([after]),
         needle,
-        ends_before: Timestamp(i64::MIN),
+        ends_before: filter.since.unwrap_or(Timestamp(i64::MIN)),
         count_max: count_of(page),
     };
     let listed = search.run(connection, Budget::PAGE).and_then(|found| {

@@ -3,6 +3,7 @@
 
 use annunciator_core::{DeliveryId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Result, Row};
+use serde_json::Value;
 
 use super::fault::{Trouble, unreadable};
 use super::key::{SPAN, key_of};
@@ -48,7 +49,7 @@ pub(super) fn requeue(
         }
         Ok(true)
     })?;
-    insert_audit(connection, audit)?;
+    insert_audit(connection, &with_refused(audit, &operated))?;
     Ok(operated)
 }
 
@@ -69,7 +70,7 @@ pub(super) fn cancel(
             .execute((key, now.0))?;
         Ok(true)
     })?;
-    insert_audit(connection, audit)?;
+    insert_audit(connection, &with_refused(audit, &operated))?;
     Ok(operated)
 }
 
@@ -88,6 +89,20 @@ fn operate(
         operated.push((*id, answer));
     }
     Ok(operated)
+}
+
+/// The line of an operation also names those it was not done to.
+fn with_refused(audit: &NewAudit, operated: &[(DeliveryId, Operated)]) -> NewAudit {
+    let mut audit = audit.clone();
+    let refused = operated.iter().filter(|(_, answer)| *answer != Operated::Done);
+    let refused: Vec<String> = refused.map(|(id, _)| id.to_string()).collect();
+    if !refused.is_empty()
+        && let Ok(Value::Object(mut detail)) = serde_json::from_str(&audit.detail)
+    {
+        detail.insert("refused".to_owned(), refused.into());
+        audit.detail = Value::Object(detail).to_string();
+    }
+    audit
 }
 
 /// Writes a line of the audit log.

@@ -60,7 +60,7 @@ pub(crate) fn of_delivery(
     now: Timestamp,
     detail: &DeliveryDetail,
 ) -> String {
-    let DeliveryDetail { delivery, attempts } = detail;
+    let DeliveryDetail { delivery, attempts, .. } = detail;
     let state = paint.paint(tone_of_state(&delivery.state), &delivery.state);
     let mut text = format!("{} {}  {state}\n", paint.strong("Delivery"), delivery.id);
     let mut facts = Facts::new(paint);

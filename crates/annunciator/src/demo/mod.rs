@@ -272,7 +272,7 @@ struct DeliveryLine<'d> {
 
 /// A delivery for programs.
 fn json_line(detail: &DeliveryDetail) -> String {
-    let DeliveryDetail { delivery, attempts } = detail;
+    let DeliveryDetail { delivery, attempts, .. } = detail;
     let reply = attempts.last().map_or("", |attempt| attempt.reply.as_str());
     let line = DeliveryLine {
         delivery: &delivery.id,

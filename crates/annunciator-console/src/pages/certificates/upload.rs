@@ -22,6 +22,17 @@ pub(super) fn known_kind(kind: &str) -> &'static str {
     KINDS.into_iter().find(|known| *known == kind).unwrap_or(KINDS[0])
 }
 
+/// A key among trusted authorities, locked or open, is of the wrong kind: a password does not help.
+fn tell_of_keys(kind: &str, errors: &mut Errors, words: &str) {
+    let is_key = |code: &str| code == "unexpected_key" || code.starts_with("password_");
+    for error in errors.fields.iter_mut().filter(|error| is_key(&error.code)) {
+        if kind == KINDS[0] {
+            "/files".clone_into(&mut error.pointer);
+            words.clone_into(&mut error.detail);
+        }
+    }
+}
+
 /// What was uploaded.
 #[derive(Default)]
 pub(super) struct Upload {
@@ -95,7 +106,34 @@ impl Upload {
                 let saved = reply.json::<CertificateSaved>(path);
                 saved.map(Ok).map_err(|refusal| visitor.stop(refusal))
             }
-            Err(refusal) => Ok(Err(Errors::of(&visitor.guest, refusal)?)),
+            Err(refusal) => {
+                let mut errors = Errors::of(&visitor.guest, refusal)?;
+                let words = visitor.guest.language.say("certificates-key-among-authorities");
+                tell_of_keys(&self.kind, &mut errors, &words);
+                Ok(Err(errors))
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use annunciator_api_types::FieldError;
+
+    use super::*;
+
+    #[test]
+    fn a_key_among_authorities_is_of_another_kind() {
+        let check = |kind: &str, code: &str, pointer: &str, expected: &str| {
+            let fields = vec![FieldError::new(pointer, code, "as the API says")];
+            let mut errors = Errors { summary: String::new(), fields };
+            tell_of_keys(kind, &mut errors, "another kind");
+            let found = &errors.fields[0];
+            assert_eq!(format!("{} {}", found.pointer, found.detail), expected, "{kind} {code}");
+        };
+        check("authorities", "unexpected_key", "/files/0", "/files another kind");
+        check("authorities", "password_required", "/password", "/files another kind");
+        check("authorities", "expired", "/files/0", "/files/0 as the API says");
+        check("client", "password_required", "/password", "/password as the API says");
     }
 }

@@ -16,7 +16,7 @@ use hyper::StatusCode;
 
 use super::standing::{origin_words, term_words};
 use super::{SECTION, query};
-use crate::api::Question;
+use crate::api::{Question, with_query};
 use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
 use crate::refusal::{Errors, Stop};
@@ -30,6 +30,7 @@ const PARAMETERS_MAX: usize = 256;
 
 /// A setting with its value in words.
 struct SettingRow {
+    key: String,
     label: String,
     value: String,
     origin: String,
@@ -59,7 +60,35 @@ struct WhyPage {
     errors: Errors,
 }
 
+impl ChannelPart {
+    /// The setting that a recipient comes from.
+    fn source(&self, role: &str) -> Option<&SettingRow> {
+        let keys = match role {
+            "cc" => &["recipients_cc"][..],
+            "bcc" => &["recipients_bcc"],
+            _ => &["phone_numbers", "recipients"],
+        };
+        let mut rows = self.settings.iter().filter(|row| row.is_set);
+        rows.find(|row| keys.contains(&row.key.as_str()))
+    }
+}
+
 impl WhyPage {
+    /// Where a layer is edited; the server's own is below the event configuration.
+    fn layer_path(&self, view: &ExplainView, layer: &ConsultedLayerView) -> String {
+        let name = layer.origin.name.as_deref().unwrap_or_default();
+        let event = &view.event;
+        match layer.origin.layer.as_str() {
+            "policy" => with_query("/event-configuration", &[("policy", name)]),
+            "application" => {
+                let (application, device) = (&event.application.name, &event.device.name);
+                let pairs = [("application", application.as_str()), ("device", device)];
+                with_query("/event-configuration", &pairs)
+            }
+            _ => "/event-configuration".to_owned(),
+        }
+    }
+
     /// Whose a layer is.
     fn layer_origin(&self, layer: &ConsultedLayerView) -> String {
         origin_words(&self.page, &layer.origin)
@@ -211,6 +240,7 @@ async fn parts(visitor: &Visitor, page: &Page, view: &ExplainView) -> Vec<Channe
             let known = definitions.as_ref().map(|all| all.group(&view.channel));
             let known = known.and_then(|all| all.iter().find(|setting| setting.key == one.key));
             SettingRow {
+                key: one.key.clone(),
                 label: known.map_or_else(|| one.key.clone(), |s| label(page.language, s)),
                 value: match known {
                     Some(setting) => shown_value(page.language, setting, &one.value),

@@ -5,7 +5,7 @@
 
 use annunciator_api_types::{
     AttemptView, DecisionView, DeliveryDetail, DeliveryView, EventDetail, FailureView,
-    NotificationView,
+    NotificationView, OperationView,
 };
 use annunciator_core::Timestamp;
 
@@ -43,8 +43,19 @@ pub(super) enum Kind {
     Planned(Box<NotificationView>),
     /// An attempt ended.
     Tried(Box<Try>),
+    /// Somebody did something by hand.
+    Operated(Box<Operation>),
     /// A delivery waits for its next attempt.
     Waits(Box<DeliveryView>),
+}
+
+/// What somebody did, and to which deliveries.
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    /// What, by whom.
+    pub(super) view: OperationView,
+    /// Ids and addresses.
+    pub(super) deliveries: Vec<(String, String)>,
 }
 
 /// An attempt with all whom it was for.
@@ -84,16 +95,22 @@ impl Moment {
         }
         all.extend(event.decisions.iter().map(|one| {
             let id = format!("m-decided-{}", one.channel);
-            new(id, None, tone::decision(&one.decision), Kind::Decided(one.clone()))
+            // Who was to be notified is not yet told anything: what follows says what came of it.
+            let tone = match one.decision.as_str() {
+                "notified" => "",
+                other => tone::decision(other),
+            };
+            new(id, None, tone, Kind::Decided(one.clone()))
         }));
         let mut later: Vec<_> = detail
             .notifications
             .iter()
             .map(|one| {
                 let id = format!("m-{}", one.id);
-                new(id, Some(one.created_at), "good", Kind::Planned(Box::new(one.clone())))
+                new(id, Some(one.created_at), "", Kind::Planned(Box::new(one.clone())))
             })
             .chain(tries(told))
+            .chain(operations(told))
             .collect();
         later.sort_by_key(|moment| moment.at);
         all.extend(later);
@@ -108,7 +125,7 @@ impl Moment {
 /// Attempts of several deliveries; those of one transaction become one.
 fn tries(told: &[DeliveryDetail]) -> Vec<Moment> {
     let mut moments: Vec<(String, Try)> = Vec::new();
-    for DeliveryDetail { delivery, attempts } in told {
+    for DeliveryDetail { delivery, attempts, .. } in told {
         for attempt in attempts {
             let got = Got {
                 delivery: delivery.id.clone(),
@@ -133,6 +150,29 @@ fn tries(told: &[DeliveryDetail]) -> Vec<Moment> {
         at: Some(one.attempt.started_at),
         tone: one.tone(),
         kind: Kind::Tried(Box::new(one)),
+    });
+    moments.collect()
+}
+
+/// What was done by hand; what was done to several at once becomes one.
+fn operations(told: &[DeliveryDetail]) -> Vec<Moment> {
+    let mut done: Vec<Operation> = Vec::new();
+    for DeliveryDetail { delivery, operations, .. } in told {
+        for view in operations {
+            let one = (delivery.id.clone(), delivery.recipient.address.clone());
+            match done.iter_mut().find(|other| other.view == *view) {
+                // Sent again, it is the same recipient.
+                Some(known) if known.deliveries.iter().any(|(_, address)| *address == one.1) => {}
+                Some(known) => known.deliveries.push(one),
+                None => done.push(Operation { view: view.clone(), deliveries: vec![one] }),
+            }
+        }
+    }
+    let moments = done.into_iter().map(|one| Moment {
+        id: format!("m-{}-{}-{}", one.deliveries[0].0, one.view.operation, one.view.at.0),
+        at: Some(one.view.at),
+        tone: "",
+        kind: Kind::Operated(Box::new(one)),
     });
     moments.collect()
 }

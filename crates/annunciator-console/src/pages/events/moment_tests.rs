@@ -39,7 +39,8 @@ fn delivery(id: &str, notification: &str, state: &str) -> DeliveryView {
 }
 
 fn told(id: &str, notification: &str, attempts: Vec<AttemptView>) -> DeliveryDetail {
-    DeliveryDetail { delivery: delivery(id, notification, "delivered"), attempts }
+    let delivery = delivery(id, notification, "delivered");
+    DeliveryDetail { delivery, attempts, operations: vec![] }
 }
 
 #[test]
@@ -87,4 +88,30 @@ fn a_story_goes_from_intake_to_what_waits() {
         .map(|moment| moment.id)
         .collect();
     assert_eq!(ids, ["m-accepted", "m-decided-email", "m-n1", "m-a-1", "m-waits-b"]);
+}
+
+#[test]
+fn what_was_done_to_several_at_once_is_one_moment() {
+    let done = |operation: &str, at: i64| OperationView {
+        at: Timestamp(at),
+        author: "anna".to_owned(),
+        operation: operation.to_owned(),
+    };
+    let told = [
+        DeliveryDetail { operations: vec![done("cancel", 5)], ..told("a", "n1", vec![]) },
+        DeliveryDetail {
+            operations: vec![done("cancel", 5), done("resend", 9)],
+            ..told("b", "n1", vec![])
+        },
+    ];
+    let found = operations(&told).into_iter().map(|moment| {
+        let Kind::Operated(one) = moment.kind else { panic!("only operations") };
+        let whom: Vec<_> = one.deliveries.iter().map(|(id, _)| id.clone()).collect();
+        (one.view.operation, whom.join(" "), moment.at)
+    });
+    let expected = [
+        ("cancel".to_owned(), "a b".to_owned(), Some(Timestamp(5))),
+        ("resend".to_owned(), "b".to_owned(), Some(Timestamp(9))),
+    ];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
 }

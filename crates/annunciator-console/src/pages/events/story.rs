@@ -46,7 +46,7 @@ impl Story {
             remark(visitor, &mut detail.notifications).await;
         }
         let told = attempts_of(visitor, &detail.deliveries).await;
-        let begun = detail.deliveries.iter().filter(|delivery| delivery.attempts > 0).count();
+        let begun = detail.deliveries.iter().filter(|delivery| has_story(delivery)).count();
         let moments = Moment::all(&detail, &told);
         Ok(Self { is_cut: told.len() < begun, moments, detail })
     }
@@ -55,6 +55,21 @@ impl Story {
     fn is_settled(&self) -> bool {
         self.detail.event.state != "accepted"
             && self.detail.deliveries.iter().all(|delivery| delivery.finished_at.is_some())
+    }
+
+    /// The form of a silence for events like this.
+    fn silence_path(&self) -> String {
+        let event = &self.detail.event;
+        let application = match event.device.name.is_empty() {
+            true => event.application.name.as_str(),
+            false => "",
+        };
+        let pairs = [
+            ("device", event.device.name.as_str()),
+            ("application", application),
+            ("type", event.event_type.as_str()),
+        ];
+        with_query("/silences/new", &pairs)
     }
 
     fn listed(&self) -> &[DeliveryView] {
@@ -80,12 +95,17 @@ async fn remark(visitor: &Visitor, notifications: &mut [NotificationView]) {
     }
 }
 
+/// Whether more happened to a delivery than waiting.
+fn has_story(delivery: &DeliveryView) -> bool {
+    delivery.attempts > 0 || delivery.finished_at.is_some()
+}
+
 /// Attempts of the first deliveries; none where the visitor may not read the ledger.
 async fn attempts_of(visitor: &Visitor, deliveries: &[DeliveryView]) -> Vec<DeliveryDetail> {
     if !visitor.may("read_ledger") {
         return Vec::new();
     }
-    let begun = deliveries.iter().filter(|delivery| delivery.attempts > 0).take(TOLD_MAX);
+    let begun = deliveries.iter().filter(|delivery| has_story(delivery)).take(TOLD_MAX);
     let paths: Vec<_> = begun.map(|one| format!("/api/v1/deliveries/{}", one.id)).collect();
     let asked = paths.iter().map(|path| visitor.try_get::<DeliveryDetail>(path));
     join_all(asked).await.into_iter().flatten().collect()

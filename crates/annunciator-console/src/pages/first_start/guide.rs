@@ -13,15 +13,19 @@ use axum::routing::get;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::query_of;
 use crate::Console;
 use crate::form::Form;
-use crate::page::{Page, Visitor, lead_to, show, show_as};
+use crate::page::{Guest, Page, Visitor, lead_to, show, show_as};
 use crate::pages::people::handout::curl_line;
 use crate::refusal::{Errors, Stop};
+use crate::settings_form::split;
 use crate::test_stream;
 
 /// Severities, the gravest first.
 const SEVERITIES: [&str; 4] = ["critical", "failure", "warning", "info"];
+/// What a link ends with after a test message has arrived.
+const TESTED: &str = "?tested=1";
 
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new()
@@ -35,23 +39,35 @@ pub(super) struct Steps {
     pub(super) current: usize,
     has_relay: bool,
     has_recipients: bool,
+    /// Whether a test message arrived on the way here; links carry it from step to step.
+    is_tested: bool,
 }
 
 impl Steps {
     /// The steps, seen from one of them.
-    pub(super) fn of(current: usize, settings: &SettingsView) -> Self {
+    pub(super) fn of(current: usize, guest: &Guest, settings: &SettingsView) -> Self {
         let is_set = |key: &str| !text_of(&settings.values["email"][key]).is_empty();
-        Self { current, has_relay: is_set("servers"), has_recipients: is_set("recipients") }
+        Self {
+            current,
+            has_relay: is_set("servers"),
+            has_recipients: is_set("recipients"),
+            is_tested: query_of(guest).text("tested") == "1",
+        }
     }
 
     /// Name, path, whether it is done.
     pub(super) fn all(&self) -> [(&'static str, &'static str, bool); 4] {
         [
             ("relay", "/welcome/relay", self.has_relay),
-            ("test", "/welcome/test", false),
+            ("test", "/welcome/test", self.is_tested),
             ("recipients", "/welcome/recipients", self.has_recipients),
             ("done", "/welcome/done", false),
         ]
+    }
+
+    /// What a link to another step ends with.
+    pub(super) fn mark(&self) -> &'static str {
+        if self.is_tested { TESTED } else { "" }
     }
 }
 
@@ -63,6 +79,16 @@ pub(super) fn text_of(value: &Value) -> String {
         Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     }
+}
+
+/// Servers, each with the port.
+fn with_port(servers: &str, port: &str) -> String {
+    let one = |server: &str| {
+        let is_bare_ipv6 = server.contains(':') && !server.starts_with('[');
+        if is_bare_ipv6 { format!("[{server}]:{port}") } else { format!("{server}:{port}") }
+    };
+    let all: Vec<String> = servers.split("; ").filter(|it| !it.is_empty()).map(one).collect();
+    all.join("; ")
 }
 
 async fn settings_of(visitor: &Visitor) -> Result<SettingsView, Stop> {
@@ -86,7 +112,7 @@ impl Test {
         let own = visitor.session.email.clone();
         Self {
             page: visitor.page("guide-test-title", ""),
-            steps: Steps::of(1, settings),
+            steps: Steps::of(1, &visitor.guest, settings),
             to: if own.is_empty() { first } else { own },
             course: String::new(),
         }
@@ -136,7 +162,7 @@ impl Recipients {
         };
         Self {
             page: visitor.page("guide-recipients-title", ""),
-            steps: Steps::of(2, settings),
+            steps: Steps::of(2, &visitor.guest, settings),
             recipients: if recipients.is_empty() {
                 visitor.session.email.clone()
             } else {
@@ -153,20 +179,38 @@ async fn recipients_form(visitor: Visitor) -> Result<Response, Stop> {
     Ok(show(&Recipients::of(&visitor, &settings_of(&visitor).await?)))
 }
 
+/// Says with each error which of the addresses it is about.
+fn name_items(errors: &mut Errors, recipients: &[&str]) {
+    for error in &mut errors.fields {
+        let at = error.pointer.strip_prefix("/email/recipients/");
+        let item = at.and_then(|at| recipients.get(at.parse::<usize>().ok()?));
+        if let Some(item) = item {
+            let item = annunciator_core::one_line(item, 80);
+            error.detail = format!("{item}: {}", error.detail);
+        }
+    }
+}
+
 async fn save_recipients(visitor: Visitor, form: Form) -> Result<Response, Stop> {
     let mut about = form.all("about");
     about.retain(|severity| SEVERITIES.contains(severity));
     let chosen = if about.len() == SEVERITIES.len() { json!("all") } else { json!(about) };
     let saved = settings_of(&visitor).await?;
-    let mut patch = json!({ "email": { "recipients": form.trimmed("recipients") } });
+    let typed = form.text("recipients").replace("\r\n", "\n");
+    let recipients = split(&typed);
+    let mut patch = json!({ "email": { "recipients": recipients } });
     // No severity ticked leaves it to the event configuration, where that decides already.
     if !(about.is_empty() && saved.values["email"]["notify_about"] == "configured") {
         patch["email"]["notify_about"] = chosen;
     }
     match visitor.try_send(Method::PATCH, "/api/v1/settings", &patch).await {
-        Ok(_) => Ok(lead_to(&visitor.guest, "/welcome/done")),
+        Ok(_) => {
+            let mark = Steps::of(2, &visitor.guest, &saved).mark();
+            Ok(lead_to(&visitor.guest, &format!("/welcome/done{mark}")))
+        }
         Err(refusal) => {
-            let errors = Errors::of(&visitor.guest, refusal)?;
+            let mut errors = Errors::of(&visitor.guest, refusal)?;
+            name_items(&mut errors, &recipients);
             let mut page = Recipients::of(&visitor, &saved);
             form.trimmed("recipients").clone_into(&mut page.recipients);
             page.severities = SEVERITIES.map(|severity| (severity, about.contains(&severity)));
@@ -182,7 +226,10 @@ struct Done {
     page: Page,
     steps: Steps,
     recipients: String,
+    /// With their port.
     servers: String,
+    tls: String,
+    sender: String,
     /// Severities that mail is sent about, in words.
     about: String,
     token_name: String,
@@ -205,9 +252,11 @@ impl Done {
             other => page.word("guide-about", text_of(other)),
         };
         Self {
-            steps: Steps::of(3, settings),
+            steps: Steps::of(3, &visitor.guest, settings),
             recipients: text_of(&email["recipients"]),
-            servers: text_of(&email["servers"]),
+            servers: with_port(&text_of(&email["servers"]), &text_of(&email["port"])),
+            tls: page.word("guide-tls", text_of(&email["tls"])),
+            sender: text_of(&email["sender"]),
             about,
             token_name: page.t("guide-token-name"),
             page,
@@ -242,6 +291,16 @@ async fn make_token(visitor: Visitor, form: Form) -> Result<Response, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_stand_with_their_port() {
+        let check = |servers: &str, expected: &str| {
+            assert_eq!(with_port(servers, "587"), expected);
+        };
+        check("", "");
+        check("mail.example.org", "mail.example.org:587");
+        check("::1; [::2]; b", "[::1]:587; [::2]:587; b:587");
+    }
 
     #[test]
     fn values_stand_in_fields_as_people_type_them() {

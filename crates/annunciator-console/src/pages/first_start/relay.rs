@@ -18,6 +18,7 @@ use crate::Console;
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
 use crate::refusal::{Errors, Stop};
+use crate::settings_form::{Definitions, problem_words};
 
 /// Questions that have a field of their own in every form.
 const COMMON: [&str; 3] = ["servers", "username", "password"];
@@ -72,7 +73,7 @@ impl Relay {
         let own = questions.filter(|question| !COMMON.contains(&question.name.as_str()));
         Ok(Self {
             page,
-            steps: Steps::of(0, &settings),
+            steps: Steps::of(0, &visitor.guest, &settings),
             answers: own.map(|question| (question.clone(), String::new())).collect(),
             presets,
             preset,
@@ -175,11 +176,27 @@ async fn save(visitor: Visitor, form: Form) -> Result<Response, Stop> {
     match visitor.try_send(Method::PATCH, "/api/v1/settings", &patch).await {
         Ok(_) => Ok(lead_to(&visitor.guest, "/welcome/test")),
         Err(refusal) => {
-            page.errors = Errors::of(&visitor.guest, refusal)?;
+            page.errors = in_words(&visitor, Errors::of(&visitor.guest, refusal)?).await?;
             page.fill(&form);
             Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
     }
+}
+
+/// Errors in the words that the pages of the settings have for them; a password that is kept cannot
+/// be removed here, so it is asked for in words of our own.
+async fn in_words(visitor: &Visitor, mut errors: Errors) -> Result<Errors, Stop> {
+    let definitions = Definitions::of(visitor).await?;
+    let language = visitor.guest.language;
+    for error in &mut errors.fields {
+        let is_password = error.code == "retype" && error.pointer == "/email/password";
+        error.detail = if is_password {
+            language.say("guide-password-again")
+        } else {
+            problem_words(language, definitions.group("email"), error)
+        };
+    }
+    Ok(errors)
 }
 
 /// What a form changes in the settings of e-mail; what it leaves as it is saved is no change.

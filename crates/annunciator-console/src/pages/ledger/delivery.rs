@@ -81,10 +81,13 @@ pub(in crate::pages) fn again(is_settled: bool) -> StatusCode {
 
 async fn operate(visitor: Visitor, path: Path<(String, String)>) -> Result<Response, Stop> {
     let Path((id, operation)) = path;
-    let done = operation::operate(&visitor, &operation, &[&id]).await?;
+    let mut done = operation::operate(&visitor, &operation, &[&id]).await?;
+    done.look_at_relay(&visitor, &[&id]).await;
     let shown = done.made.as_deref().unwrap_or(&id);
     if done.count == 1 {
-        let notice = format!("/ledger/{}?notice=ledger-{}", escape(shown), done.operation);
+        let waits = if done.waits { "-waits" } else { "" };
+        let operation = done.operation;
+        let notice = format!("/ledger/{}?notice=ledger-{operation}{waits}", escape(shown));
         return Ok(lead_to(&visitor.guest, &notice));
     }
     let (page, detail) = read(&visitor, &id).await?;

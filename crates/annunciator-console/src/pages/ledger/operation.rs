@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use annunciator_api_types::{OperationResults, OperationTargets, ResendResult};
+use annunciator_api_types::{DeliveryDetail, OperationResults, OperationTargets, ResendResult};
+use annunciator_core::Timestamp;
 use hyper::Method;
 
 use crate::api::{Refusal, escape};
 use crate::page::Visitor;
+use crate::pages::ledger::next_try;
 use crate::refusal::Stop;
 
 /// Most deliveries that are sent again by one click: each is a call.
 const RESEND_MAX: usize = 100;
+
+/// Most deliveries that are looked at for a relay in trouble.
+const LOOKED_AT_MAX: usize = 10;
 
 /// What came of an operation.
 #[derive(Debug, Default)]
@@ -23,6 +28,10 @@ pub(crate) struct Done {
     pub(crate) refused: Vec<(String, usize)>,
     /// The delivery that was made, when one was sent again.
     pub(crate) made: Option<String>,
+    /// Whether what is to be tried again waits for a relay in trouble.
+    pub(crate) waits: bool,
+    /// When that relay is tried next.
+    pub(crate) next_at: Option<Timestamp>,
 }
 
 impl Done {
@@ -40,9 +49,26 @@ impl Done {
         done
     }
 
+    /// Looks whether the relay of those that are to be tried again answers.
+    pub(super) async fn look_at_relay(&mut self, visitor: &Visitor, ids: &[&str]) {
+        if self.operation != "retry" || self.count == 0 {
+            return;
+        }
+        for id in ids.iter().take(LOOKED_AT_MAX) {
+            let path = format!("/api/v1/deliveries/{}", escape(id));
+            let Ok(found) = visitor.try_get::<DeliveryDetail>(&path).await else { continue };
+            if let Some(waiting) = &found.delivery.waiting_for {
+                self.waits = true;
+                self.next_at = next_try(waiting);
+                return;
+            }
+        }
+    }
+
     /// Key of the words for what was done.
     pub(crate) fn key(&self) -> String {
-        format!("ledger-done-{}", self.operation)
+        let waits = if self.waits { "-waits" } else { "" };
+        format!("ledger-done-{}{waits}", self.operation)
     }
 
     /// For how many it was not done.

@@ -38,6 +38,12 @@ impl Fields {
     fn has(&self, right: &str) -> bool {
         self.rights.iter().any(|one| one == right)
     }
+
+    /// What is wrong with a right; the API names it by its place in what was sent.
+    fn problem(&self, errors: &Errors, right: &str) -> String {
+        let at = self.rights.iter().position(|one| one == right);
+        at.map_or_else(String::new, |at| errors.at(&format!("/rights/{at}")))
+    }
 }
 
 #[derive(Template)]
@@ -66,7 +72,7 @@ fn may(role: &RoleView, right: &str) -> bool {
 }
 
 impl Roles {
-    const FIELDS: &[&str] = &["/name"];
+    const FIELDS: &[&str] = &["/name", "/rights"];
 
     async fn of(visitor: &Visitor, fields: Fields) -> Result<Self, Stop> {
         let page = visitor.page("people-roles-title", "users");
@@ -83,7 +89,7 @@ impl Roles {
 }
 
 impl Role {
-    const FIELDS: &[&str] = &[];
+    const FIELDS: &[&str] = &["/rights"];
 
     async fn of(visitor: &Visitor, name: &str) -> Result<Self, Stop> {
         let mut page = visitor.page("people-role", "users");

@@ -3,7 +3,7 @@
 //! Out: a list, newest first; one revision with its changes and the plan of bringing it back.
 
 use annunciator_api_types::{
-    RollbackRequest, SettingChange, SettingsHistory, SettingsPlan, SettingsRevisionDetail,
+    RollbackRequest, SettingChange, SettingsHistory, SettingsRevisionDetail,
 };
 use askama::Template;
 use axum::extract::Path;
@@ -130,13 +130,8 @@ async fn look(
     };
     let mut plan = None;
     if number != newest && visitor.may("change_settings") {
-        let ask = RollbackRequest { revision: number, comment: String::new(), dry_run: true };
-        match visitor.try_send(Method::POST, "/api/v1/settings/rollback", &ask).await {
-            Ok(reply) => {
-                let found: SettingsPlan =
-                    reply.json("rollback").map_err(|refusal| visitor.stop(refusal))?;
-                plan = Some(show(&found.changes));
-            }
+        match visitor.ask_rollback_plan(number).await {
+            Ok(found) => plan = Some(show(&found.changes)),
             Err(refusal) => {
                 let found = Errors::of(&visitor.guest, refusal)?;
                 errors = if errors.is_empty() { found } else { errors };

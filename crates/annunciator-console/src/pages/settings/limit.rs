@@ -72,7 +72,8 @@ fn typed(channel: &str, form: &Form) -> Option<Limit> {
 pub(super) fn words_of(desk: &Desk, form: &Form) -> String {
     let language = desk.visitor.guest.language;
     let Some(channel) = desk.tab.group else { return String::new() };
-    if !form.0.is_empty() {
+    // A form that came back need not hold it: what was not typed stands as it is saved.
+    if form.all("seen").contains(&format!("{channel}.limit").as_str()) {
         return sentence(language, typed(channel, form).as_ref());
     }
     let Some(sheet) = desk.sheet(channel) else { return String::new() };

@@ -21,7 +21,7 @@ use crate::refusal::{Errors, Stop};
 /// Events to choose from.
 const EVENTS_MAX: usize = 20;
 /// Longest name of an event in the list. Unit: characters.
-const NAME_CHARS_MAX: usize = 80;
+const NAME_CHARS_MAX: usize = 48;
 /// Settings that decide what a reader gets; all others of a tab are left out of the question.
 const KEYS: [&str; 14] = [
     "subject",

@@ -212,11 +212,15 @@ impl Desk {
 
     /// The page.
     pub(super) fn draw(self, given: Given) -> Response {
-        let page = self.visitor.page("settings-title", "delivery");
+        let mut page = self.visitor.page("settings-title", "delivery");
         let is_just_saved = page.notice.is_some();
         let warnings = if is_just_saved { self.view.warnings.as_slice() } else { &[] };
         let sections = self.sections(&page);
         let remarks = self.remarks(warnings, &page, false);
+        if !remarks.is_empty() {
+            // They begin with the same word.
+            page.notice = None;
+        }
         let wrong = self.remarks(&given.errors.fields, &page, true);
         let limit_words = limit::words_of(&self, &self.typed());
         let tab_page = TabPage {

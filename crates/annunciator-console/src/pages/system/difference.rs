@@ -30,6 +30,8 @@ pub(super) enum Shown {
     Secret,
     /// A time.
     At(Timestamp),
+    /// Words of these keys, each after its prefix.
+    Words(&'static str, Vec<String>),
     /// Its text, cut.
     Text(String),
     /// Its text, cut, and the whole.
@@ -52,8 +54,8 @@ pub(super) fn lines(detail: &Value) -> Vec<Line> {
             _ if name == "after" && fields.contains_key("before") => {}
             Value::Object(pair) if is_change(pair) => lines.push(Line {
                 name: name.clone(),
-                from: Some(shown(&pair["from"])),
-                to: shown(&pair["to"]),
+                from: Some(shown_of(name, &pair["from"])),
+                to: shown_of(name, &pair["to"]),
             }),
             // The API says of a secret only that it was changed.
             Value::String(text) if text == "changed" && name.contains('.') => {
@@ -61,6 +63,9 @@ pub(super) fn lines(detail: &Value) -> Vec<Line> {
             }
             _ if name == "further changes" => lines.push(fact("further_changes", value)),
             Value::Null => {}
+            // Left empty: nothing was said.
+            Value::String(text) if text.is_empty() => {}
+            Value::Array(values) if values.is_empty() => {}
             other => lines.push(fact(name, other)),
         }
     }
@@ -73,15 +78,17 @@ fn is_change(pair: &Map<String, Value>) -> bool {
 }
 
 fn fact(name: &str, value: &Value) -> Line {
-    Line { name: name.to_owned(), from: None, to: shown(value) }
+    Line { name: name.to_owned(), from: None, to: shown_of(name, value) }
 }
 
 /// Two states of one thing: what differs.
 fn compare(before: &Value, after: &Value, lines: &mut Vec<Line>) {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         if before != after {
-            let (from, to) = (Some(shown(before)), shown(after));
-            lines.push(Line { name: String::new(), from, to });
+            // Lists without a name are those of a role.
+            let name = if before.is_array() && after.is_array() { "rights" } else { "" };
+            let (from, to) = (Some(shown_of(name, before)), shown_of(name, after));
+            lines.push(Line { name: name.to_owned(), from, to });
         }
         return;
     };
@@ -90,8 +97,30 @@ fn compare(before: &Value, after: &Value, lines: &mut Vec<Line>) {
         let value = |of: &Map<String, Value>| of.get(name).cloned().unwrap_or_default();
         let (from, to) = (value(old), value(new));
         if from != to {
-            lines.push(Line { name: name.clone(), from: Some(shown(&from)), to: shown(&to) });
+            lines.push(Line {
+                name: name.clone(),
+                from: Some(shown_of(name, &from)),
+                to: shown_of(name, &to),
+            });
         }
+    }
+}
+
+/// The value of a field; rights, roles and channels have words of their own.
+fn shown_of(name: &str, value: &Value) -> Shown {
+    let prefix = match name {
+        "rights" => "people-right",
+        "role" => "role",
+        "channel" | "channels" => "channel",
+        _ => return shown(value),
+    };
+    match value {
+        Value::String(word) if !word.is_empty() => Shown::Words(prefix, vec![word.clone()]),
+        Value::Array(words) if !words.is_empty() && words.iter().all(Value::is_string) => {
+            let words = words.iter().filter_map(Value::as_str).map(str::to_owned);
+            Shown::Words(prefix, words.collect())
+        }
+        other => shown(other),
     }
 }
 
@@ -157,12 +186,19 @@ mod tests {
             ],
         );
         check(json!({"email.password": "changed"}), &[line("email.password", None, Shown::Secret)]);
+        let both = vec!["email".to_owned(), "sms".to_owned()];
         check(
             json!({"before": {"comment": "a", "channels": []},
                    "after": {"comment": "a", "channels": ["email", "sms"]}}),
-            &[line("channels", Some(text("[]")), text("email, sms"))],
+            &[line("channels", Some(text("[]")), Shown::Words("channel", both))],
         );
-        check(json!({"name": "ci", "expires_at": null}), &[line("name", None, text("ci"))]);
+        check(
+            json!({"name": "ci", "expires_at": null, "email": "", "role": "viewer"}),
+            &[
+                line("name", None, text("ci")),
+                line("role", None, Shown::Words("role", vec!["viewer".to_owned()])),
+            ],
+        );
         check(json!({"further changes": 7}), &[line("further_changes", None, text("7"))]);
         let at = "2026-11-30T05:21:07.000Z";
         check(json!({ "ends_at": at }), &[line("ends_at", None, Shown::At(at.parse().unwrap()))]);

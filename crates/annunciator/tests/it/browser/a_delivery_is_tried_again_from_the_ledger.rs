@@ -110,9 +110,13 @@ fn a_delivery_is_tried_again_from_the_ledger() {
     browser.wait_until("two rows are ticked", || browser.text("[data-selection-count]") == "2");
     picture(&browser, "ledger");
     browser.click(".actions-bar button[value=retry]");
-    browser.wait_for_text("1 delivery is tried again. 1 could not:");
+    browser.wait_for_text("1 delivery is tried when the relay answers.");
+    browser.wait_for_text("1 could not:");
     browser.wait_for_text("It is cancelled.");
 
+    browser.open(&format!("/ledger/{second}"));
+    browser.wait_for_text("Cancelled by");
+    assert!(!browser.page_text().contains("Tried again by"), "that was refused");
     // Up again, the relay gets what waited; nobody loads the page anew.
     browser.open(&format!("/ledger/{first}"));
     browser.wait_for_text("Queued");

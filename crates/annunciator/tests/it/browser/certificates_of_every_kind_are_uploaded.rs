@@ -65,6 +65,9 @@ fn certificates_of_every_kind_are_uploaded() {
     browser.wait_for_text("CN=robot");
 
     let bundle = desk.file("robot.p12", &identity.pkcs12("open sesame"));
+    desk.upload("authorities", "Bundle", std::slice::from_ref(&bundle), "");
+    browser.wait_for_text("upload it as a client certificate");
+    browser.wait_for_text("Choose the files again");
     desk.upload("client", "Bundle", &[bundle], "open sesame");
     browser.wait_for_text("Uploaded; settings can name it now.");
     picture(browser, "certificate");

@@ -45,15 +45,24 @@ fn each_role_sees_just_its_pages() {
     browser.click(".page-head .button.primary");
     browser.type_into("#name", "Auditor <b>x");
     browser.click("input[value=read_audit]");
+    browser.click("input[value=explain]");
+    browser.click("#add-role .button.primary");
+    browser.wait_for(".field.is-wrong #name");
+    // A right that needs another says so beside its box.
+    browser.set_value("#name", "Auditor x");
+    browser.click("#add-role .button.primary");
+    assert!(browser.text("#right-explain-error").contains("read_events"));
+    assert!(browser.find_all(".field.is-wrong").is_empty(), "the name is right now");
+    browser.click("input[value=explain]");
     browser.click("input[value=read_events]");
     picture(&browser, "role-new");
     browser.click("#add-role .button.primary");
     browser.wait_for_text("Created.");
-    browser.wait_for_text("Auditor <b>x");
+    browser.wait_for_text("Auditor x");
     picture(&browser, "roles");
     add_user(&site, "vera", "viewer");
     add_user(&site, "oleg", "operator");
-    add_user(&site, "audrey", "Auditor <b>x");
+    add_user(&site, "audrey", "Auditor x");
 
     let other = browser.new_session();
     other.tolerate("status of 403");

@@ -28,6 +28,7 @@ fn events_are_filtered_as_one_types() {
     site.wait_until_idle();
     browser.open("/events");
     browser.wait_until("four rows", || browser.find_all("#rows tr").len() == 4);
+    browser.wait_for_text("E-mail: delivered");
     picture(&browser, "events");
     browser.press("/");
     assert_eq!(browser.focused().attribute("name").as_deref(), Some("q"));

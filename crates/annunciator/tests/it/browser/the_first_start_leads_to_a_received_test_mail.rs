@@ -42,6 +42,25 @@ fn give_relay(browser: &Browser, port: u16) {
     browser.wait_for_text("Does a message arrive?");
 }
 
+/// Several recipients at once, one on a line, of which two are wrong; then the one who gets mail.
+fn give_recipients(browser: &Browser, port: u16) {
+    browser.set_value("#recipients", &format!("{RECIPIENT}\nnight shift\nno address"));
+    browser.click("form.form .button.primary");
+    browser.wait_for_text("no address: ");
+    browser.wait_for_text("night shift: ");
+    browser.set_value("#recipients", &format!("{RECIPIENT}\nnight@example.org"));
+    browser.click("form.form .button.primary");
+    browser.wait_for_text("What happens now");
+    browser.wait_for_text("night@example.org");
+    browser.wait_for_text(&format!("127.0.0.1:{port}"));
+    assert_eq!(browser.find_all(".guide-steps li.done").len(), 3);
+    // One reader is enough for what follows.
+    browser.open("/welcome/recipients?tested=1");
+    browser.set_value("#recipients", RECIPIENT);
+    browser.click("form.form .button.primary");
+    browser.wait_for_text("What happens now");
+}
+
 fn expect_no_secret(browser: &Browser, secrets: &[&str]) {
     let page = browser.script("return document.documentElement.outerHTML");
     let page = page.as_str().expect("a page");
@@ -91,15 +110,14 @@ fn the_first_start_leads_to_a_received_test_mail() {
     assert!(browser.find_all("#stages > li").len() >= 7, "the stages are told one by one");
     picture(&browser, "guide-test");
 
-    browser.click_text(".guide a.button", "Next step");
+    browser.click(".guide a.button.primary");
     browser.wait_for_text("Who is told, and about what?");
+    assert!(browser.url().ends_with("/welcome/recipients?tested=1"));
     picture(&browser, "guide-recipients");
     browser.type_into("#recipients", "nobody at all");
     browser.click("form.form .button.primary");
     browser.wait_for(".field.is-wrong #recipients");
-    browser.type_into("#recipients", RECIPIENT);
-    browser.click("form.form .button.primary");
-    browser.wait_for_text("What happens now");
+    give_recipients(&browser, relay.port());
     browser.click("#hand-in .button.primary");
     let line = browser.text("#line");
     picture(&browser, "guide-done");
@@ -126,6 +144,7 @@ fn a_test_message_that_fails_says_what_to_do() {
         .start();
     let site = Site::start();
     let Some(browser) = Browser::start(site.server.address()) else { return };
+    browser.tolerate("status of 422");
     drop(set_up(&site, &browser));
     give_relay(&browser, relay.port());
     browser.click("form .button.primary");
@@ -142,6 +161,20 @@ fn a_test_message_that_fails_says_what_to_do() {
     );
     browser.wait_for_text("sender <b>not</b> wanted");
     assert!(browser.find_all("#stages > li").len() >= 5, "all stages are there");
+
+    // A password that is kept does not go over another connection by itself.
+    browser.open("/welcome/relay");
+    browser.click("input[name=auth]");
+    browser.type_into("#username", "annunciator");
+    browser.type_into("#password", PASSWORD);
+    browser.click("form.form .button.primary");
+    browser.wait_for_text("Does a message arrive?");
+    browser.open("/welcome/relay");
+    browser.wait_for_text("A password is saved.");
+    browser.select("#tls", "required");
+    browser.click("form.form .button.primary");
+    browser.wait_for_text("The connection changes: type the password again.");
+    assert!(!browser.page_text().contains("A password is saved."));
 
     browser.open("/welcome/relay?preset=amazon_ses");
     browser.wait_for_text("SES");

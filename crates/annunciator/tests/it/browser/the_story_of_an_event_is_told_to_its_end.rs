@@ -108,7 +108,7 @@ fn the_story_of_an_event_is_told_to_its_end() {
     let (client, server) = (browser.text(".dialogue .client"), browser.text(".dialogue .server"));
     assert!(client.contains("EHLO sender.test"), "{client}");
     assert!(server.contains("220 relay.test"), "{server}");
-    let why = browser.attribute(".page-head .actions a", "href").unwrap_or_default();
+    let why = browser.attribute(".page-head .actions a:last-child", "href").unwrap_or_default();
     assert_eq!(why, format!("/event-configuration/explain?event={uid}"));
 
     browser.click_text(".notification summary", "Source of the message");
