@@ -28,6 +28,7 @@ pub mod silences;
 pub mod statistics;
 pub mod status;
 pub mod templates;
+mod test_record;
 pub mod tokens;
 mod user_record;
 pub mod users;
