@@ -92,7 +92,8 @@ impl Right {
     pub fn needs(self) -> Option<Self> {
         match self {
             Self::OperateDeliveries => Some(Self::ReadLedger),
-            Self::Explain => Some(Self::ReadEvents),
+            Self::Explain | Self::ChangeIncidents => Some(Self::ReadEvents),
+            Self::PauseSubscriptions => Some(Self::ReadSubscriptions),
             Self::ChangeSettings | Self::SendTestMessage => Some(Self::ReadSettings),
             Self::ManageSilences => Some(Self::ReadSilences),
             Self::ManageBackups => Some(Self::ReadStatus),

@@ -31,6 +31,7 @@ pub mod status;
 pub mod subscriptions;
 pub mod templates;
 mod test_incident;
+mod test_record;
 pub mod tokens;
 mod user_record;
 pub mod users;

@@ -1,7 +1,7 @@
 //! *Send test message*: the production path with the settings in the request (spec 8).
 //!
 //! In: settings as they stand in a form, laid over the saved ones. Out: every stage with its time,
-//! told as it happens, and the result.
+//! told as it happens, and the result; a line of the audit log, when it was broken off too.
 //! It is the same walk as for an event: the same snapshot compiler, planner and channel; only the
 //! store is left out.
 
@@ -19,7 +19,9 @@ use annunciator_core::{
 use annunciator_planner::{ChannelProfile, Circumstances, IncidentFrame, NotificationIds, Switch};
 use annunciator_settings::NotifyAbout;
 use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::admin::test_record::TestRecord;
 use crate::admin::{AdminError, settings, test_incident};
 use crate::api::views;
 use crate::configuration::Configuration;
@@ -33,8 +35,14 @@ const DEFAULT_CHANNEL: &str = "email";
 /// Longest test; then what was seen so far is answered.
 const TEST_MAX: Duration = Duration::from_secs(120);
 
+/// Most tests at a time: each one holds a connection to a relay, or a process.
+const TESTS_MAX: usize = 4;
+static TESTS: Semaphore = Semaphore::const_new(TESTS_MAX);
+
 /// A test that can be run: its settings are sound.
 pub struct Prepared {
+    _permit: SemaphorePermit<'static>,
+    record: TestRecord,
     /// What is told first.
     opening: StageView,
     work: Work,
@@ -54,9 +62,18 @@ pub type Listener = Box<dyn Fn(&StageView) + Send + Sync>;
 /// Makes a test of a request.
 ///
 /// # Errors
-/// [`AdminError::Invalid`] for settings that cannot be saved either.
-pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Prepared, AdminError> {
+/// [`AdminError::Invalid`] for settings that cannot be saved either, [`AdminError::Unavailable`]
+/// while other tests run.
+pub async fn prepare(
+    shared: &Arc<Shared>,
+    request: TestMessageRequest,
+    author: &str,
+) -> Result<Prepared, AdminError> {
     let began = Instant::now();
+    let permit = TESTS.try_acquire().map_err(|_| {
+        let words = "Other test messages are under way: try again when one has ended.";
+        AdminError::Unavailable(words.to_owned())
+    })?;
     let (is_dry_run, is_traced) = (request.dry_run, request.trace);
     let wanted = request.channel.clone().unwrap_or_else(|| DEFAULT_CHANNEL.to_owned());
     let (to, language) = (request.to.clone(), request.language.clone());
@@ -94,10 +111,12 @@ pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Pre
         channel.map(|channel| channel.remark(&planned.notification.content)).unwrap_or_default()
     });
     let opening = settings_stage(&plan.decisions[0], &remark.unwrap_or_default(), began);
+    let mut record = TestRecord::new(shared, author, &wanted, is_dry_run);
     let Some(content) = plan.notifications.into_iter().next() else {
         let work = Work::Nothing(plan.decisions[0].reason.clone());
-        return Ok(Prepared { opening, work, is_dry_run });
+        return Ok(Prepared { _permit: permit, record, opening, work, is_dry_run });
     };
+    record.recipients = content.recipients().len();
     let order = Order {
         tag: 0,
         recipients: content.recipients().to_vec(),
@@ -111,7 +130,16 @@ pub async fn prepare(shared: &Shared, request: TestMessageRequest) -> Result<Pre
     let transport = snapshot
         .transport(&profile.channel, &scope)
         .expect("a channel with a profile has a transport");
-    Ok(Prepared { opening, work: Work::Attempt { transport, order }, is_dry_run })
+    let work = Work::Attempt { transport, order };
+    Ok(Prepared { _permit: permit, record, opening, work, is_dry_run })
+}
+
+/// Whether a request brings settings of its own.
+#[must_use]
+pub fn brings_settings(request: &TestMessageRequest) -> bool {
+    let TestMessageRequest { email, sms, executable, mail_notifier, names, .. } = request;
+    let groups = [email, sms, executable, mail_notifier, names];
+    groups.into_iter().flatten().any(|group| !group.is_empty())
 }
 
 /// The saved settings with those of the request over them.
@@ -140,14 +168,17 @@ impl Prepared {
     /// when it ends. A failed test is a result. Dropping the future ends the test.
     pub async fn run(self, listener: Listener) -> TestMessageResult {
         listener(&self.opening);
-        let (transport, order) = match self.work {
-            Work::Nothing(reason) => return incomplete(self.opening, &reason),
-            Work::Attempt { transport, order } => (transport, order),
+        let result = match self.work {
+            Work::Nothing(reason) => incomplete(self.opening, &reason),
+            Work::Attempt { transport, order } => {
+                let recipients = order.recipients.clone();
+                let watch = Watch { seen: Mutex::default(), listener };
+                let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
+                result(watch, self.opening, &recipients, self.is_dry_run)
+            }
         };
-        let recipients = order.recipients.clone();
-        let watch = Watch { seen: Mutex::default(), listener };
-        let _ = tokio::time::timeout(TEST_MAX, transport.attempt(order, &watch)).await;
-        result(watch, self.opening, &recipients, self.is_dry_run)
+        self.record.finish(&result).await;
+        result
     }
 }
 
@@ -325,5 +356,47 @@ struct Ids(NotificationId);
 impl NotificationIds for Ids {
     fn notification_id(&self) -> NotificationId {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use annunciator_store::{AuditEntry, AuditFilter, Page};
+
+    use super::*;
+    use crate::planner_task::tests::shared;
+
+    #[tokio::test]
+    async fn so_many_tests_run_at_a_time_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = shared(folder.path()).await;
+        let prepare = || prepare(&shared, TestMessageRequest::default(), "anna");
+        let mut tests = Vec::new();
+        for _ in 0..TESTS_MAX {
+            tests.push(prepare().await.expect("a test"));
+        }
+        let refused = prepare().await.err();
+        assert!(matches!(refused, Some(AdminError::Unavailable(_))), "{refused:?}");
+        drop(tests.pop());
+        let last = prepare().await.expect("one has ended");
+        assert!(!last.run(Box::new(|_| {})).await.ok, "nothing is set up");
+        drop(prepare().await.expect("one has ended"));
+
+        // Each one has its line, those that were broken off too.
+        drop(tests);
+        let entries = loop {
+            let page = Page { after: None, count_max: 100 };
+            let page = shared.store.audit(AuditFilter::default(), page).await.unwrap();
+            if page.rows.len() == TESTS_MAX + 2 {
+                break page.rows;
+            }
+            tokio::task::yield_now().await;
+        };
+        let count = |outcome: &str| {
+            let is_so = |row: &&AuditEntry| row.entry.detail.contains(outcome);
+            entries.iter().filter(is_so).count()
+        };
+        assert_eq!((count("broken off"), count("failed")), (TESTS_MAX + 1, 1));
+        assert!(entries.iter().all(|row| row.entry.author == "anna"));
     }
 }

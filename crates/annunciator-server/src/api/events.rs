@@ -20,9 +20,9 @@ use super::body::{EVENTS_BYTES_MAX, read};
 use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, ParamGroups, Params};
-use super::rights::{Peer, SUBMIT_EVENTS, authorize};
+use super::rights::{Peer, Right, SUBMIT_EVENTS, authorize};
 use super::settings::PageParams;
-use super::{Answer, views};
+use super::{Answer, Caller, views};
 use crate::admin::{effective, ledger};
 use crate::intake::{self, http as posted};
 use crate::shared::Shared;
@@ -214,7 +214,8 @@ pub(super) async fn list_events(
 
 /// Look at an event and what came of it.
 ///
-/// The id is the ledger's, or the source's.
+/// The id is the ledger's, or the source's. Who may not read the ledger gets the event alone:
+/// `notifications` and `deliveries` are empty.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}", tag = "events",
     params(("id" = String, Path, description = "The ledger's id, or the source's"), OneEventParams),
@@ -222,11 +223,16 @@ pub(super) async fn list_events(
 )]
 pub(super) async fn show_event(
     state: State<Arc<Shared>>,
+    caller: Caller,
     id: Path<String>,
     params: Params<OneEventParams>,
 ) -> Answer<EventDetail> {
     let application = params.0.application.as_deref();
-    let story = ledger::event(&state.0, &id.0, application).await?;
+    let mut story = ledger::event(&state.0, &id.0, application).await?;
+    if !caller.has(&state.0, Right::ReadLedger) {
+        story.notifications.clear();
+        story.deliveries.clear();
+    }
     let suspensions = views::Suspensions::among(state.0.dispatcher.lanes());
     let deliveries = story.deliveries.into_iter();
     Ok(Json(EventDetail {

@@ -123,6 +123,11 @@ impl Caller {
         shared.roles.rights_of(&self.0.role).have(right)
     }
 
+    /// Refuses whose role lacks a right that the operation needs for this request.
+    fn require(&self, shared: &Shared, right: Right) -> Result<(), ApiError> {
+        if self.has(shared, right) { Ok(()) } else { Err(rights::lacks(&self.0, right)) }
+    }
+
     /// Who it is.
     fn identity(&self) -> &Identity {
         &self.0

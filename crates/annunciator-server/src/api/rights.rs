@@ -258,9 +258,14 @@ pub async fn authorize(
     if shared.roles.rights_of(&identity.role).have(right) {
         Ok(Some(identity))
     } else {
-        let (role, words) = (&identity.role, right.words());
-        Err(ApiError::forbidden(format!("The role {role} may not {words}.")))
+        Err(lacks(&identity, right))
     }
+}
+
+/// The refusal for whose role lacks a right.
+pub(super) fn lacks(identity: &Identity, right: Right) -> ApiError {
+    let (role, words) = (&identity.role, right.words());
+    ApiError::forbidden(format!("The role {role} may not {words}."))
 }
 
 /// Who asks: the owner's socket goes first, then a token, then a session.

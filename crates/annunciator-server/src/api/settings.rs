@@ -21,6 +21,7 @@ use super::body::JsonBody;
 use super::document::Problems;
 use super::error::ApiError;
 use super::query::{Conversion, Params};
+use super::rights::Right;
 use super::{Answer, Caller, RequestHeaders};
 use crate::admin::overrides::Signature;
 use crate::admin::{AdminError, presets, preview, settings as admin, templates};
@@ -218,8 +219,12 @@ pub(super) async fn list_templates(params: Params<TemplateParams>) -> Answer<Tem
 )]
 pub(super) async fn preview_templates(
     state: State<Arc<Shared>>,
+    caller: Caller,
     body: JsonBody<PreviewRequest>,
 ) -> Answer<PreviewResult> {
+    if body.0.event.is_some() {
+        caller.require(&state.0, Right::ReadEvents)?;
+    }
     Ok(Json(preview::preview(&state.0, body.0).await?))
 }
 

@@ -25,7 +25,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::body::JsonBody;
 use super::document::Problems;
 use super::error::ApiError;
-use super::{NDJSON, RequestHeaders, accepts};
+use super::rights::Right;
+use super::{Caller, NDJSON, RequestHeaders, accepts};
 use crate::admin::send_test::{self, Prepared};
 use crate::shared::Shared;
 
@@ -37,6 +38,9 @@ const PULSE: Duration = Duration::from_secs(1);
 /// Answers 200 with the stages whether or not it went out. With `Accept: application/x-ndjson` each
 /// stage is a line `{"stage":{…}}` as it happens, and the last line is `{"result":{…}}`; the test
 /// ends when the client goes away.
+///
+/// Who may send a test message and not change settings tests the saved ones. At most four tests run
+/// at a time: 503 says when to ask again. Each one has a line in the audit log.
 #[utoipa::path(
     post, path = "/api/v1/test-message", tag = "settings", request_body = TestMessageRequest,
     responses(
@@ -49,10 +53,18 @@ const PULSE: Duration = Duration::from_secs(1);
 )]
 pub(super) async fn send_test_message(
     state: State<Arc<Shared>>,
+    caller: Caller,
     headers: RequestHeaders,
     body: JsonBody<TestMessageRequest>,
 ) -> Result<Response, ApiError> {
-    let test = send_test::prepare(&state.0, body.0).await?;
+    if send_test::brings_settings(&body.0) && !caller.has(&state.0, Right::ChangeSettings) {
+        let role = &caller.identity().role;
+        return Err(ApiError::forbidden(format!(
+            "The role {role} may not change settings, so it can test the saved ones alone: leave \
+             `email`, `sms`, `executable`, `mail_notifier` and `names` out."
+        )));
+    }
+    let test = send_test::prepare(&state.0, body.0, caller.author()).await?;
     if !accepts(&headers.0, NDJSON) {
         return Ok(Json(test.run(Box::new(|_| {})).await).into_response());
     }

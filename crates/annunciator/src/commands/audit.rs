@@ -17,6 +17,15 @@ use crate::output::{self, Cell, Paint};
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     connect: ConnectOptions,
+    /// Only lines whose author's name has this in it
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// Only lines about this, such as settings.save
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only lines with this text in author, action, target or detail
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
     #[command(flatten)]
     page: PageOptions,
 }
@@ -51,7 +60,10 @@ pub(crate) async fn run(args: AuditArgs) -> Result<ExitCode> {
         }
         Ok(())
     };
-    let query = Query::new("/api/v1/audit");
+    let query = Query::new("/api/v1/audit")
+        .with_some("author", args.author.as_ref())
+        .with_some("action", args.action.as_ref())
+        .with_some("q", args.search.as_ref());
     let end = for_each_page::<AuditList>(&client, &query, &args.page, show).await?;
     print_end(&args.page, end, "entries");
     Ok(ExitCode::SUCCESS)

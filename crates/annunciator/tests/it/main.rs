@@ -50,6 +50,7 @@ mod lists_are_saved_as_files_without_formulas;
 mod mail_is_in_the_readers_language_and_time;
 mod messages_are_signed_and_an_independent_verifier_agrees;
 mod nobody_gives_rights_that_they_do_not_have;
+mod one_right_gives_nothing_of_another;
 mod only_tokens_with_the_right_may;
 mod postfix_refuses_one_of_three_recipients_with_550;
 mod presets_set_up_a_relay;
