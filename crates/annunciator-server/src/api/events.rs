@@ -198,13 +198,17 @@ pub(super) async fn submit_events(state: State<Arc<Shared>>, request: Request) -
 )]
 pub(super) async fn list_events(
     state: State<Arc<Shared>>,
+    caller: Caller,
     params: ParamGroups<EventParams, PageParams>,
 ) -> Answer<EventList> {
     let mut conversion = Conversion::default();
     let filter = params.0.filter(&mut conversion);
     let page = conversion.page(params.1.after.as_ref(), params.1.limit.as_ref());
     conversion.finish()?;
-    let found = ledger::events(&state.0, filter, page).await?;
+    let mut found = ledger::events(&state.0, filter, page).await?;
+    if !caller.has(&state.0, Right::ReadLedger) {
+        found.rows.iter_mut().for_each(|row| row.deliveries.clear());
+    }
     Ok(Json(EventList {
         events: found.rows.into_iter().map(views::event).collect(),
         next: found.next,
@@ -232,6 +236,7 @@ pub(super) async fn show_event(
     if !caller.has(&state.0, Right::ReadLedger) {
         story.notifications.clear();
         story.deliveries.clear();
+        story.event.deliveries.clear();
     }
     let suspensions = views::Suspensions::among(state.0.dispatcher.lanes());
     let deliveries = story.deliveries.into_iter();

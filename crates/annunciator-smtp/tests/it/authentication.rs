@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use annunciator_smtp::{
-    Auth, AuthGuard, Client, Relay, SecretText, TlsPolicy, TlsVersionMin, Verify,
-};
+use annunciator_smtp::{Auth, AuthGuard, Client, Relay, SecretText, TlsPolicy, Verify};
 use annunciator_testkit::certificates::{Authority, self_signed};
 use annunciator_testkit::relay::{Action, RelayBuilder, Stage, TlsSetup, When, reply};
 

@@ -3,7 +3,7 @@
 
 use annunciator_certificates::{ClientCertificate, SecretOctets};
 use annunciator_smtp::{
-    Auth, AuthGuard, Client, PasswordMechanism, Relay, SecretText, TlsPolicy, TlsVersionMin, Verify,
+    Auth, AuthGuard, Client, PasswordMechanism, Relay, SecretText, TlsPolicy, Verify,
 };
 use annunciator_testkit::certificates::Authority;
 use annunciator_testkit::dovecot::Dovecot;

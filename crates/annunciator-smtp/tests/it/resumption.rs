@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annunciator_core::TlsFacts;
-use annunciator_smtp::{Client, Limits, Relay, Submission, TlsPolicy, TlsVersionMin, Verify};
+use annunciator_smtp::{Client, Limits, Relay, Submission, TlsPolicy, Verify};
 use annunciator_testkit::certificates::self_signed;
 use annunciator_testkit::relay::{TlsSetup, TlsVersion};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use annunciator_core::Stage as At;
 use annunciator_smtp::{
-    Auth, AuthGuard, Client, Relay, SecretText, StageReport, TlsPolicy, TlsVersionMin, Verify,
+    Auth, AuthGuard, Client, Relay, SecretText, StageReport, TlsPolicy, Verify,
 };
 use annunciator_testkit::certificates::self_signed;
 use annunciator_testkit::relay::{RelayBuilder, Stage, TlsSetup, TlsVersion, When, reply};

@@ -1,6 +1,6 @@
 //! The ledger keeps all that was agreed on and presented.
 
-use annunciator_smtp::{Client, Relay, TlsPolicy, TlsVersionMin, Verify};
+use annunciator_smtp::{Client, Relay, TlsPolicy, Verify};
 use annunciator_testkit::certificates::{Identity, KeyKind, Profile};
 use annunciator_testkit::relay::{TlsSetup, TlsVersion};
 use openssl::hash::MessageDigest;

@@ -50,8 +50,14 @@ fn one_right_gives_nothing_of_another() {
         (count(&story["notifications"]), count(&story["deliveries"]))
     };
     assert_eq!(story(&reader), (0, 0));
+    let counted = |browser: &Browser| {
+        let list = browser.send(&site, "GET", "/api/v1/events", &Value::Null).expect_status(200);
+        list.text().contains("\"deliveries\"")
+    };
+    assert!(!counted(&reader));
     let both = somebody(&site, "both", &["read_events", "read_ledger"]);
     assert_eq!(story(&both), (1, 1));
+    assert!(counted(&both));
 }
 
 #[test]

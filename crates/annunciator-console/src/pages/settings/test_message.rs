@@ -27,7 +27,10 @@ pub(super) async fn send(
     let Some(channel) = desk.tab.group else {
         return Err(Stop::not_found(&desk.visitor.guest));
     };
-    let request = request_of(channel, &changes(&desk, &form), &form);
+    // Who may not change settings tests those that are saved.
+    let may_change = desk.visitor.may("change_settings");
+    let changed = if may_change { changes(&desk, &form) } else { Map::new() };
+    let request = request_of(channel, &changed, &form);
     let page = desk.visitor.page("settings-title", "delivery");
     let told = |errors: &[FieldError]| -> Vec<Wrong> {
         let remarks = desk.remarks(errors, &page, true).into_iter();

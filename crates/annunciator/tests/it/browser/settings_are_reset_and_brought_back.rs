@@ -1,6 +1,7 @@
 //! Settings go back to their defaults one by one, and as a whole to an earlier revision, after the
 //! plan was seen; who may not change them may look.
 
+use annunciator_testkit::browser::Browser;
 use serde_json::json;
 
 use super::{add_user, click_in_the_middle, picture, sign_in, signed_in};
@@ -68,11 +69,14 @@ fn settings_are_reset_and_brought_back() {
          return leaving.defaultPrevented",
     );
     assert_eq!(asks, true);
+    expect_read_only(&site, &browser);
+}
 
-    // Who may only look sees everything, and no way to change it.
+/// Who may only look sees everything, and no way to change it.
+fn expect_read_only(site: &Site, browser: &Browser) {
     let names = json!({ "rights": ["read_settings", "read_status"] });
     drop(answer(site.server.client().put("/api/v1/roles/auditor", &names)));
-    add_user(&site, "vera", "auditor");
+    add_user(site, "vera", "auditor");
     let vera = browser.new_session();
     sign_in(&vera, "vera");
     vera.open("/settings/email");
