@@ -53,13 +53,14 @@ mod tests {
 
     #[test]
     fn types_show_what_holds_for_them() {
+        let origin = json!({"layer": "compiled_default", "words": "compiled default"});
         let types: Vec<EventTypeView> = serde_json::from_value(json!([{
             "application": "Guard", "type": "disk.full", "type_name": "Disk full",
             "severity": "critical", "first_seen_at": "2026-01-01T00:00:00.000Z",
             "storage_term_days": 180,
-            "storage_term_origin": {"layer": "compiled_default", "words": "compiled default"},
-            "channels": [{"channel": "a", "on": true, "reason": ""},
-                         {"channel": "b", "on": false, "reason": ""}],
+            "storage_term_origin": origin,
+            "channels": [{"channel": "a", "on": true, "reason": "", "origin": origin},
+                         {"channel": "b", "on": false, "reason": "", "origin": origin}],
             "override_count": 2,
         }]))
         .unwrap();
