@@ -150,7 +150,10 @@ fn every_operation_is_for_the_roles_of_this_table() {
 
 /// What a role with this right alone may call, beyond what is open or for everybody who is known.
 const BY_RIGHT: &[(Right, &[&str])] = &[
-    (Right::SubmitEvents, &["POST /api/v1/events"]),
+    (
+        Right::SubmitEvents,
+        &["POST /api/v1/events", "POST /api/v1/incidents", "POST /api/v1/incidents/mapped/{name}"],
+    ),
     (
         Right::ReadEvents,
         &[
@@ -158,6 +161,9 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
             "GET /api/v1/events/export",
             "GET /api/v1/events/{id}",
             "GET /api/v1/event-types",
+            "GET /api/v1/incidents",
+            "GET /api/v1/incidents/{id}",
+            "GET /api/v1/incident-groups",
         ],
     ),
     (
@@ -202,10 +208,12 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
             "GET /api/v1/settings/revisions/{revision}",
         ],
     ),
-    (Right::Explain, &["POST /api/v1/explain"]),
+    (Right::Explain, &["POST /api/v1/incidents/audience", "POST /api/v1/explain"]),
     (
         Right::ChangeSettings,
         &[
+            "PUT /api/v1/subscriptions/{name}",
+            "DELETE /api/v1/subscriptions/{name}",
             "PATCH /api/v1/settings",
             "PATCH /api/v1/overrides",
             "DELETE /api/v1/application-settings/{application}/{device}",
@@ -263,6 +271,9 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
         Right::ManageBackups,
         &["GET /api/v1/backups", "POST /api/v1/backups", "DELETE /api/v1/backups/{name}"],
     ),
+    (Right::ChangeIncidents, &["POST /api/v1/incidents/{id}/status"]),
+    (Right::ReadSubscriptions, &["GET /api/v1/subscriptions", "GET /api/v1/subscriptions/{name}"]),
+    (Right::PauseSubscriptions, &["PATCH /api/v1/subscriptions/{name}/pause"]),
 ];
 
 #[test]

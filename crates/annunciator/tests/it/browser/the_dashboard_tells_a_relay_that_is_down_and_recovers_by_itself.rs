@@ -52,7 +52,7 @@ fn browser_the_first_minute_leads_to_the_set_up_and_a_viewer_sees_what_is_theirs
     let Some(browser) = signed_in(&site) else { return };
     browser.open("/");
     browser.wait_for_text("Nobody is told of anything");
-    browser.wait_for_text("A relay shows up here with its first delivery");
+    browser.wait_for_text("A queue shows up here with its first delivery");
     assert_eq!(browser.attribute(".verdict a", "href").as_deref(), Some("/welcome/relay"));
     picture(&browser, "dashboard-empty");
 
