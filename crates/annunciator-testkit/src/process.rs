@@ -5,7 +5,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -113,12 +115,23 @@ impl Launch {
 
 /// A port of the loopback address that was free a moment ago.
 ///
+/// It lies below those that the system gives to connections and to whoever binds port 0: with
+/// browsers beside the tests, one of these is taken again before a server can bind it.
+///
 /// # Panics
 /// When there is none.
 #[must_use]
 pub fn free_address() -> SocketAddr {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
-    bound.expect("loopback has a free port")
+    let chance = || RandomState::new().hash_one(std::process::id());
+    let candidates =
+        (0..1_000).map(|_| 10_000 + u16::try_from(chance() % 22_000).unwrap_or_default());
+    let is_free = |port: &u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+            && TcpListener::bind((Ipv6Addr::LOCALHOST, *port))
+                .map_or_else(|error| error.kind() != ErrorKind::AddrInUse, |_| true)
+    };
+    let port = candidates.into_iter().find(|port| is_free(port));
+    (Ipv4Addr::LOCALHOST, port.expect("loopback has a free port")).into()
 }
 
 /// The environment of a server whose wall clock is moved by a file that holds an offset, such as

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::daemon::Daemon;
 use crate::http::Client;
+use crate::process::free_address;
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -111,7 +112,9 @@ impl Driver {
         let place = folder.path().display();
         let (home, temporary) = (format!("HOME={place}"), format!("TMPDIR={place}"));
         let apart = ["--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
-        let own = ["env", &home, &temporary, "TZ=UTC", "LANG=C.UTF-8", CHROMEDRIVER, "--port=0"];
+        // Asked to choose for itself, it looks for a port of IPv6 and then finds IPv4's taken.
+        let at = format!("--port={}", free_address().port());
+        let own = ["env", &home, &temporary, "TZ=UTC", "LANG=C.UTF-8", CHROMEDRIVER, &at];
         let mut daemon = Daemon::start(UNSHARE, &[apart.as_slice(), &own].concat(), folder.path());
         let output = daemon.output_file().to_owned();
         let read = || std::fs::read_to_string(&output).unwrap_or_default();
