@@ -8,6 +8,7 @@ settings-test-run-now = Run
 settings-test-lead-email = A test message goes the way of a real one, to the recipients of this form and with its settings, saved or not. Nothing is saved.
 settings-test-lead-sms = A test SMS goes the way of a real one, to the numbers of this form and with its settings, saved or not. Nothing is saved.
 settings-test-lead-executable = The executable of this form is started on the server with a sample event. Nothing is saved.
+settings-test-lead-mail-notifier = A made-up incident is mailed with the settings of this form, saved or not. Nothing is saved.
 settings-test-run-title = Test run
 settings-test-wrong = There is something to put right before it can be sent:
 settings-test-partly = Some recipients did not get it
@@ -17,6 +18,7 @@ settings-test-dry-run = Dry run
 settings-test-dry-run-help-email = Goes as far as the last recipient and sends nothing.
 settings-test-dry-run-help-sms = Goes as far as the last recipient and sends nothing.
 settings-test-dry-run-help-executable = Looks whether it may be started, and does not start it.
+settings-test-dry-run-help-mail-notifier = Goes as far as the last recipient and sends nothing.
 settings-test-trace = Show the SMTP dialogue
 settings-test-trace-help = Every line of both sides, without secrets.
 settings-test-server = Server:
@@ -121,3 +123,31 @@ settings-limit-days = { $number ->
         [one] { $number } day
        *[other] { $number } days
     }
+
+# The Mail Notifier.
+notifier-title = Mail Notifier
+notifier-parameters = System parameters
+notifier-lead = How subscribers are mailed about incidents. Until a server and a sender are set, subscriptions send nothing.
+notifier-certificate = SMTP server certificate
+notifier-key = Key of the certificate
+notifier-files-hint = Shown to a server that asks for it; the certificate is also trusted as an anchor for the server's. PEM, DER or PKCS #12; recommended are RSA keys from 4096 bits and EC keys from P-384.
+notifier-browse-certificate = Browse for a certificate
+notifier-browse-key = Browse for a key
+notifier-none = None
+notifier-until = until { $time }
+notifier-download-certificate = Download the certificate
+notifier-download-key = Download the key
+notifier-clear-certificate = Clear the certificate and its key
+notifier-clear-key = Clear the key and its certificate
+notifier-password = Password of the key, when it is encrypted
+notifier-missing-key = Choose the key as well.
+notifier-missing-certificate = Choose the certificate as well.
+notifier-uploaded = Uploaded. It is used once you save.
+notifier-cleared = Cleared. It is gone from the settings once you save.
+notifier-lost = Its key was sealed with another key file and cannot be used: choose both files again.
+notifier-not-yours = It is changed by those with the right to manage certificates.
+notifier-object-name = Mail Notifier, { $time }
+notifier-test-to = To
+settings-section-mail-server = SMTP server
+settings-section-mail-tls = TLS
+    .lead = TLS is recommended: version 1.2 or 1.3, with suites that authenticate what they encrypt and keep it secret even when a key is lost later (RFC 9325).

@@ -8,6 +8,7 @@ settings-test-run-now = Запустить
 settings-test-lead-email = Тестовое сообщение идёт тем же путём, что и настоящее: получателям из этой формы и с её настройками, даже если они не сохранены. Ничего не сохраняется.
 settings-test-lead-sms = Тестовое SMS идёт тем же путём, что и настоящее: на номера из этой формы и с её настройками, даже если они не сохранены. Ничего не сохраняется.
 settings-test-lead-executable = Исполняемый файл из этой формы запускается на сервере с событием-образцом. Ничего не сохраняется.
+settings-test-lead-mail-notifier = Письмо о вымышленном инциденте отправляется с настройками этой формы, даже если они не сохранены. Ничего не сохраняется.
 settings-test-run-title = Пробный запуск
 settings-test-wrong = Перед отправкой нужно кое-что исправить:
 settings-test-partly = Его получат не все
@@ -17,6 +18,7 @@ settings-test-dry-run = Без отправки
 settings-test-dry-run-help-email = Доходит до последнего получателя и ничего не отправляет.
 settings-test-dry-run-help-sms = Доходит до последнего получателя и ничего не отправляет.
 settings-test-dry-run-help-executable = Проверяет, можно ли запустить файл, и не запускает его.
+settings-test-dry-run-help-mail-notifier = Доходит до последнего получателя и ничего не отправляет.
 settings-test-trace = Показать диалог SMTP
 settings-test-trace-help = Каждая строка обеих сторон, без секретов.
 settings-test-server = Сервер:
@@ -127,3 +129,31 @@ settings-limit-days = { $number ->
         [few] любые { $number } дня
        *[many] любые { $number } дней
     }
+
+# Почтовые уведомления.
+notifier-title = Почтовые уведомления
+notifier-parameters = Параметры системы
+notifier-lead = Как подписчикам отправляются письма об инцидентах. Пока не заданы сервер и отправитель, подписки ничего не отправляют.
+notifier-certificate = Сертификат SMTP-сервера
+notifier-key = Ключ сертификата
+notifier-files-hint = Предъявляется серверу, который его запросит; сертификат также служит доверенным корнем для сертификата сервера. PEM, DER или PKCS #12; рекомендуются ключи RSA от 4096 бит и EC от P-384.
+notifier-browse-certificate = Обзор: файл сертификата
+notifier-browse-key = Обзор: файл ключа
+notifier-none = Нет
+notifier-until = до { $time }
+notifier-download-certificate = Скачать сертификат
+notifier-download-key = Скачать ключ
+notifier-clear-certificate = Очистить сертификат и его ключ
+notifier-clear-key = Очистить ключ и его сертификат
+notifier-password = Пароль ключа, если он зашифрован
+notifier-missing-key = Выберите также файл ключа.
+notifier-missing-certificate = Выберите также файл сертификата.
+notifier-uploaded = Загружено. Будет использоваться после сохранения.
+notifier-cleared = Очищено. После сохранения в настройках его не будет.
+notifier-lost = Ключ запечатан другим файлом ключа и не может использоваться: выберите оба файла заново.
+notifier-not-yours = Изменять могут те, у кого есть право управлять сертификатами.
+notifier-object-name = Почтовые уведомления, { $time }
+notifier-test-to = Кому
+settings-section-mail-server = SMTP-сервер
+settings-section-mail-tls = TLS
+    .lead = Рекомендуется включить TLS версии 1.2 или 1.3 с наборами шифров, которые проверяют подлинность зашифрованного и сохраняют тайну, даже если ключ позже будет раскрыт (RFC 9325).

@@ -4,7 +4,7 @@
 //! download that asks for the password again.
 
 mod dialog;
-mod upload;
+pub(super) mod upload;
 
 use std::sync::Arc;
 

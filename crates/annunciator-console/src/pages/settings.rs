@@ -4,6 +4,7 @@
 //! name the revision they were made from, so that nobody undoes what somebody else saved.
 
 mod arrangement;
+mod certificate_files;
 pub(super) mod certificates;
 mod conditions;
 mod conflict;
@@ -36,6 +37,8 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/settings/export", get(export::download))
         .route("/settings/ready", get(ready::open))
         .route("/settings/ready/{name}/sample", get(ready::sample))
+        .route("/settings/{tab}/certificate", post(certificate_files::upload))
+        .route("/settings/{tab}/certificate/clear", post(certificate_files::clear))
         .route("/settings/{tab}/test", post(test_message::send))
         .route("/settings/{tab}/preview", post(preview::show_typed))
         .route("/settings/{tab}/preview/html", post(preview::show_html))

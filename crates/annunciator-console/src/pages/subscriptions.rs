@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new()
         .route("/subscriptions", get(list))
         .route("/subscriptions/new", get(new).post(create))
-        .route("/subscriptions/preview", get(audience::open))
+        .route("/subscriptions/preview", get(audience::open).post(audience::ask))
         .route("/subscriptions/statuses", get(statuses::open).post(statuses::save))
         .route("/subscriptions/statuses/row", get(statuses::row))
         .route("/subscriptions/named/{name}", get(edit).post(change))

@@ -35,13 +35,15 @@ fn tell_of_keys(kind: &str, errors: &mut Errors, words: &str) {
 
 /// What was uploaded.
 #[derive(Default)]
-pub(super) struct Upload {
-    pub(super) kind: String,
-    pub(super) name: String,
+pub(in crate::pages) struct Upload {
+    pub(in crate::pages) kind: String,
+    pub(in crate::pages) name: String,
     /// The setting that it is for, such as `email.client_certificate`; empty without one.
     pub(super) field: String,
     password: String,
-    files: Vec<CertificateFile>,
+    pub(in crate::pages) files: Vec<CertificateFile>,
+    /// In which field of the form each file was chosen.
+    pub(in crate::pages) slots: Vec<String>,
     is_broken: bool,
 }
 
@@ -63,12 +65,13 @@ impl Upload {
     async fn read(&mut self, mut parts: Multipart) -> Option<()> {
         while let Some(part) = parts.next_field().await.ok()? {
             let name = part.name().unwrap_or_default().to_owned();
-            if name == "files" {
+            if ["files", "certificate", "key"].contains(&name.as_str()) {
                 let file_name = part.file_name().unwrap_or_default().to_owned();
                 let content = part.bytes().await.ok()?;
                 if self.files.len() < FILES_MAX && !(file_name.is_empty() && content.is_empty()) {
                     let content_base64 = Base64::encode_string(&content);
                     self.files.push(CertificateFile { name: file_name, content_base64 });
+                    self.slots.push(name);
                 }
                 continue;
             }
@@ -85,7 +88,7 @@ impl Upload {
     }
 
     /// Uploads it as this visitor; what is wrong with it, otherwise.
-    pub(super) async fn send(
+    pub(in crate::pages) async fn send(
         &self,
         visitor: &Visitor,
         method: Method,

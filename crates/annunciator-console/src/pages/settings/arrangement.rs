@@ -96,13 +96,59 @@ pub(super) const TABS: &[Tab] = &[
     Tab { name: "server", group: None, sections: &[] },
 ];
 
+/// The Mail Notifier: a page of its own among the system parameters.
+pub(super) static NOTIFIER: Tab = Tab {
+    name: "mail-notifier",
+    group: Some("mail_notifier"),
+    sections: &[
+        section("mail-server", &["sender", "servers", "port"]),
+        section(
+            "authentication",
+            &[
+                "auth",
+                "username",
+                "password",
+                "auth_mechanism",
+                "oauth_flow",
+                "oauth_token_url",
+                "oauth_client_id",
+                "oauth_client_secret",
+                "oauth_secret_expires",
+                "oauth_refresh_token",
+                "oauth_scope",
+                "allow_auth_unverified",
+            ],
+        ),
+        section(
+            "mail-tls",
+            &[
+                "tls",
+                "allow_auth_without_tls",
+                "client_certificate",
+                "ca_certificates",
+                "tls_version_min",
+            ],
+        ),
+    ],
+};
+
 /// Groups of settings that stand on pages of their own.
 const OWN_PAGES: [&str; 2] = ["incidents", "mail_notifier"];
 
 impl Tab {
     /// The tab of that name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        TABS.iter().find(|tab| tab.name == name)
+        TABS.iter().chain([&NOTIFIER]).find(|tab| tab.name == name)
+    }
+
+    /// Whether it is a page of its own, and not one of the ways of delivery.
+    pub(super) fn is_apart(&self) -> bool {
+        self.name == NOTIFIER.name
+    }
+
+    /// The section of the menu that is marked.
+    pub(super) fn menu_section(&self) -> &'static str {
+        if self.is_apart() { "mail-notifier" } else { "delivery" }
     }
 
     /// The groups that stand on it.
@@ -200,9 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn the_mail_notifier_has_its_settings_on_its_page_once() {
+        let definitions = definitions();
+        let sections = NOTIFIER.sections(&definitions);
+        let mut found: Vec<_> =
+            sections.iter().flat_map(|(_, fields)| fields).map(|one| one.key.clone()).collect();
+        let mut all: Vec<_> =
+            here(definitions.group("mail_notifier")).map(|one| one.key.clone()).collect();
+        found.sort();
+        all.sort();
+        assert_eq!(found, all);
+        let names: Vec<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names[..3], ["mail-server", "authentication", "mail-tls"]);
+    }
+
+    #[test]
     fn what_is_arranged_exists() {
         let definitions = definitions();
-        for tab in TABS {
+        for tab in TABS.iter().chain([&NOTIFIER]) {
             let Some(group) = tab.group else { continue };
             for key in tab.sections.iter().flat_map(|section| section.fields) {
                 let is_there = definitions.group(group).iter().any(|one| one.key == *key);

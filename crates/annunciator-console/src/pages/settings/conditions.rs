@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::arrangement::NOTIFIER;
 use crate::settings_form::{Condition, Sheet};
 
 /// The conditions of a group's fields, which replace those of the definitions.
@@ -31,6 +32,10 @@ pub(super) fn of_group(group: &str, sheet: &Sheet) -> BTreeMap<String, Condition
     put("username", when("auth", &["password", "oauth2", "external"]));
     put("password", password());
     put("allow_auth_without_tls", when("tls", &["off", "if_supported"]).and(credentials()));
+    if group == NOTIFIER.group.unwrap_or_default() {
+        // It stands beside the toggle (spec 9.5).
+        put("allow_auth_without_tls", when("tls", &["off"]));
+    }
     put("allow_auth_unverified", when("tls", &["if_supported"]).and(credentials()));
     put("oauth_refresh_token", oauth().and(when("oauth_flow", &["refresh_token"])));
     conditions

@@ -87,6 +87,9 @@ pub(super) struct Preview {
 
 /// The preview of a tab as it stands; nothing on a tab without words.
 pub(super) async fn of(desk: &Desk) -> Option<Preview> {
+    if desk.tab.is_apart() {
+        return None;
+    }
     let (channel, form) = (desk.tab.group?, &desk.typed());
     let shown = shown(desk, channel, form, false).await;
     Some(Preview {

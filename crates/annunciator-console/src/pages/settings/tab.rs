@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annunciator_api_types::{FieldError, PresetView, SettingsView};
+use annunciator_api_types::{CertificateView, FieldError, PresetView, SettingsView};
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
@@ -10,6 +10,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::arrangement::{ADVANCED, TABS, Tab};
+use super::certificate_files::{self, CertificateFiles};
 use super::conflict::Meanwhile;
 use super::field_tools::{self, FieldTools};
 use super::preview::{self, Preview};
@@ -67,6 +68,8 @@ pub(super) struct TabPage {
     pub(super) may_test: bool,
     /// Language of what readers get.
     pub(super) reader: annunciator_template::Language,
+    /// Certificate and key, where they are chosen as files.
+    pub(super) files: Option<CertificateFiles>,
 }
 
 impl TabPage {
@@ -99,6 +102,8 @@ pub(super) struct Desk {
     pub(super) view: SettingsView,
     /// One for each group.
     pub(super) sheets: Vec<Sheet>,
+    /// Certificate objects, where a tab shows one.
+    pub(super) objects: Vec<CertificateView>,
 }
 
 /// How a setting stands in the server-wide layer.
@@ -120,7 +125,11 @@ impl Desk {
         let choices = certificates::choices(&visitor, &page).await;
         let is_read_only = !visitor.may("change_settings");
         let sheet = |group: String| {
-            let settings = definitions.group(&group).to_vec();
+            let mut settings = definitions.group(&group).to_vec();
+            if tab.is_apart() {
+                // TLS either proves the server or is not used.
+                settings.iter_mut().for_each(certificate_files::leave_out_half_tls);
+            }
             let standings = settings
                 .iter()
                 .filter_map(|one| Some((one.key.clone(), standing(&view, &group, &one.key)?)));
@@ -137,7 +146,11 @@ impl Desk {
             sheet
         };
         let sheets = tab.groups(&definitions).into_iter().map(sheet).collect();
-        Ok(Self { visitor, tab, definitions, view, sheets })
+        let objects = match tab.is_apart() {
+            true => certificate_files::objects(&visitor).await,
+            false => Vec::new(),
+        };
+        Ok(Self { visitor, tab, definitions, view, sheets, objects })
     }
 
     /// The form in place of what is saved; empty without one.
@@ -212,7 +225,9 @@ impl Desk {
 
     /// The page.
     pub(super) fn draw(self, given: Given) -> Response {
-        let mut page = self.visitor.page("settings-title", "delivery");
+        let section = self.tab.menu_section();
+        let key = if self.tab.is_apart() { "notifier-title" } else { "settings-title" };
+        let mut page = self.visitor.page(key, section);
         let is_just_saved = page.notice.is_some();
         let warnings = if is_just_saved { self.view.warnings.as_slice() } else { &[] };
         let sections = self.sections(&page);
@@ -242,6 +257,7 @@ impl Desk {
             limit_words,
             may_test: self.tab.group.is_some() && self.visitor.may("send_test_message"),
             reader: self.reader(),
+            files: certificate_files::of(&self),
             page,
         };
         show_as(given.status, &tab_page)

@@ -10,6 +10,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use super::arrangement::NOTIFIER;
 use super::save::{changes, draw};
 use super::tab::{Desk, Given};
 use crate::form::Form;
@@ -51,6 +52,11 @@ fn request_of(channel: &str, changes: &Map<String, Value>, form: &Form) -> Value
     request["channel"] = json!(channel);
     request["dry_run"] = json!(form.is_on("test.dry_run"));
     request["trace"] = json!(form.is_on("test.trace"));
+    if channel == NOTIFIER.group.unwrap_or_default() {
+        // It has no recipients of its own.
+        request["to"] = json!(form.trimmed("test.to"));
+        request["language"] = json!(form.trimmed("test.language"));
+    }
     request
 }
 

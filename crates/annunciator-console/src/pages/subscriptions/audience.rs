@@ -1,6 +1,6 @@
 //! Who would be told: a stored incident, or one that could come, becomes a list of addresses.
 //!
-//! In: the query. Out: addresses with when they are told, and who is left out and why. Nothing is
+//! In: the query, or a posted form. Out: addresses with when they are told, and who is left out and why. Nothing is
 //! sent.
 
 use annunciator_api_types::{AudienceView, IncidentList, IncidentView};
@@ -10,7 +10,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::form::Form;
-use crate::page::{Page, Visitor, show_as};
+use crate::page::{Page, Visitor, show, show_as};
 use crate::refusal::{Errors, Stop};
 
 /// Incidents that are offered.
@@ -25,6 +25,17 @@ struct Preview {
     statuses: Vec<annunciator_api_types::IncidentStatusView>,
     found: Option<AudienceView>,
     errors: Errors,
+    /// Whether the page asks by itself once it is shown.
+    is_to_ask: bool,
+}
+
+#[derive(Template)]
+#[template(path = "subscriptions/preview.html", block = "found")]
+struct Found {
+    page: Page,
+    found: Option<AudienceView>,
+    errors: Errors,
+    is_to_ask: bool,
 }
 
 impl Preview {
@@ -49,10 +60,17 @@ impl Preview {
     }
 }
 
-/// The question, and its answer once it was asked.
+/// The question, filled in from the query; a page that is opened may change nothing, so that the
+/// API is asked once it is shown.
 pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
     let here = &visitor.guest.here;
     let asked = Form::parse(here.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let is_to_ask = request_of(&asked).is_some();
+    Ok(show(&draw(&visitor, asked, None, Errors::default(), is_to_ask).await))
+}
+
+/// The answer.
+pub(super) async fn ask(visitor: Visitor, asked: Form) -> Result<Response, Stop> {
     let (mut found, mut errors) = (None, Errors::default());
     if let Some(request) = request_of(&asked) {
         let path = "/api/v1/incidents/audience";
@@ -64,14 +82,28 @@ pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
             Err(refusal) => errors = Errors::of(&visitor.guest, refusal)?,
         }
     }
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    if visitor.guest.is_partial {
+        let page = visitor.page("subscriptions-preview", "subscriptions");
+        return Ok(show_as(status, &Found { page, found, errors, is_to_ask: false }));
+    }
+    Ok(show_as(status, &draw(&visitor, asked, found, errors, false).await))
+}
+
+async fn draw(
+    visitor: &Visitor,
+    asked: Form,
+    found: Option<AudienceView>,
+    errors: Errors,
+    is_to_ask: bool,
+) -> Preview {
     let (incidents, statuses) = match visitor.try_get::<IncidentList>(OFFERED).await {
         Ok(list) => (list.incidents, list.statuses),
         // One that could come can still be asked about.
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = visitor.page("subscriptions-preview", "subscriptions");
-    Ok(show_as(status, &Preview { page, asked, incidents, statuses, found, errors }))
+    Preview { page, asked, incidents, statuses, found, errors, is_to_ask }
 }
 
 /// The question for the API; nothing before anything was asked.
