@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::Console;
 use crate::api::{Credentials, Question, Refusal, Reply, escape};
 use crate::assets::ASSETS;
+use crate::form::Form;
 use crate::language::{Language, Value};
 use crate::menu::{self, Group};
 use crate::moments;
@@ -131,6 +132,11 @@ impl Guest {
         body: &B,
     ) -> Result<Reply, Refusal> {
         self.console.api.send(&self.credentials, method, path, body).await
+    }
+
+    /// What stands behind the `?` of the address that was asked for.
+    pub(crate) fn query(&self) -> Form {
+        Form::parse(self.here.split_once('?').map_or("", |(_, query)| query).as_bytes())
     }
 
     /// What stands around a page of somebody who is not signed in.

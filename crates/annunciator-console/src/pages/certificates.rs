@@ -84,8 +84,7 @@ struct New {
 }
 
 async fn new(visitor: Visitor) -> Result<Response, Stop> {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query).to_owned();
-    let asked = Form::parse(query.as_bytes());
+    let asked = visitor.guest.query();
     let kind = upload::known_kind(asked.text("kind")).to_owned();
     let page = visitor.page("certificates-new-title", "certificates");
     let (name, errors) = (String::new(), Errors::default());

@@ -157,11 +157,6 @@ async fn told_to<T: DeserializeOwned>(
     if visitor.may(right) { told(visitor, path).await } else { Ok(None) }
 }
 
-fn query_of(visitor: &Visitor) -> Form {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query);
-    Form::parse(query.as_bytes())
-}
-
 async fn dashboard(visitor: Visitor) -> Result<Response, Stop> {
     let sees = ["read_status", "read_ledger"];
     let first = menu::first_path(|right| visitor.may(right));
@@ -169,14 +164,14 @@ async fn dashboard(visitor: Visitor) -> Result<Response, Stop> {
         return Ok(lead_to(&visitor.guest, first));
     }
     let page = visitor.page("nav-dashboard", "dashboard");
-    let view = View::of(&query_of(&visitor));
+    let view = View::of(&visitor.guest.query());
     let parts = parts(&visitor, &page, view).await?;
     Ok(show(&Dashboard { page, view, parts }))
 }
 
 /// The parts that are not as the browser shows them.
 async fn changes(visitor: Visitor) -> Result<Response, Stop> {
-    let (page, query) = (visitor.page("nav-dashboard", "dashboard"), query_of(&visitor));
+    let (page, query) = (visitor.page("nav-dashboard", "dashboard"), visitor.guest.query());
     let shown = query.all("mark");
     let mut parts = parts(&visitor, &page, View::of(&query)).await?;
     parts.retain(|part| !shown.contains(&part.mark.as_str()));

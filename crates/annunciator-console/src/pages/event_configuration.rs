@@ -27,7 +27,6 @@ use serde::Serialize;
 
 use crate::Console;
 use crate::api::{Refusal, Reply};
-use crate::form::Form;
 use crate::page::Visitor;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
@@ -47,12 +46,6 @@ pub(super) fn routes() -> Router<Arc<Console>> {
 
 /// The entry of the menu that is marked.
 const SECTION: &str = "event-configuration";
-
-/// What stands behind `?` of the page's address.
-fn query(visitor: &Visitor) -> Form {
-    let here = &visitor.guest.here;
-    Form::parse(here.split_once('?').map_or("", |(_, query)| query).as_bytes())
-}
 
 /// Changes something, unless somebody else has changed the settings since that revision.
 async fn send_at<B: Serialize + Sync>(

@@ -79,11 +79,6 @@ impl Welcome {
     const FIELDS: &[&str] = &["/password"];
 }
 
-/// What stands after the question mark.
-fn query_of(guest: &Guest) -> Form {
-    Form::parse(guest.here.split_once('?').map_or("", |(_, query)| query).as_bytes())
-}
-
 /// Whether the API says that a key does not hold.
 fn is_about_key(refusal: &Refusal) -> bool {
     match refusal {
@@ -94,7 +89,7 @@ fn is_about_key(refusal: &Refusal) -> bool {
 }
 
 async fn setup_form(guest: Guest) -> Response {
-    show(&Setup::of(&guest, &query_of(&guest)).await)
+    show(&Setup::of(&guest, &guest.query()).await)
 }
 
 async fn set_up(guest: Guest, form: Form) -> Result<Response, Stop> {
@@ -118,7 +113,7 @@ async fn set_up(guest: Guest, form: Form) -> Result<Response, Stop> {
 }
 
 async fn key_form(guest: Guest) -> Response {
-    let key = query_of(&guest).trimmed("key").to_owned();
+    let key = guest.query().trimmed("key").to_owned();
     let page = guest.page("welcome-title");
     let is_refused = key.is_empty();
     show(&Welcome { page, is_refused, key, errors: Errors::default() })

@@ -20,7 +20,6 @@ use super::listing::{List, Listing};
 use super::{listing, tone};
 use crate::Console;
 use crate::api::with_query;
-use crate::form::Form;
 use crate::language::Language;
 use crate::page::{Page, Visitor, show};
 use crate::refusal::Stop;
@@ -94,8 +93,7 @@ struct GroupsPage {
 
 async fn groups(visitor: Visitor) -> Result<Response, Stop> {
     let page = visitor.page("incidents-title", "incidents");
-    let query = page.here.split_once('?').map_or("", |(_, query)| query);
-    let after = Form::parse(query.as_bytes()).text("after").to_owned();
+    let after = visitor.guest.query().text("after").to_owned();
     let path = with_query("/api/v1/incident-groups", &[("limit", "50"), ("after", &after)]);
     let found: IncidentGroupList = visitor.get(&path).await?;
     Ok(show(&GroupsPage { page, found, is_first: after.is_empty() }))

@@ -53,7 +53,7 @@ pub(super) fn local(next: &str) -> &str {
 }
 
 async fn form(guest: Guest) -> Result<Response, Stop> {
-    let query = Form::parse(guest.here.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let query = guest.query();
     let next = local(query.text("next")).to_owned();
     if guest.try_get::<serde_json::Value>("/api/v1/session").await.is_ok() {
         return Ok(lead_to(&guest, &next));

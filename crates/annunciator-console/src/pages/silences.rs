@@ -50,7 +50,7 @@ struct List {
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Stop> {
-    let asked = query(&visitor);
+    let asked = visitor.guest.query();
     let shows_ended = asked.is_on("ended");
     let ended = if shows_ended { "" } else { "false" };
     let pairs = [("ended", ended), ("limit", ROWS), ("after", asked.text("after"))];
@@ -58,11 +58,6 @@ async fn list(visitor: Visitor) -> Result<Response, Stop> {
     let page = visitor.page("silences-title", "silences");
     let next = found.next.unwrap_or_default();
     Ok(show(&List { page, silences: found.silences, next, shows_ended }))
-}
-
-fn query(visitor: &Visitor) -> Form {
-    let here = &visitor.guest.here;
-    Form::parse(here.split_once('?').map_or("", |(_, query)| query).as_bytes())
 }
 
 #[derive(Template)]
@@ -94,7 +89,7 @@ impl FormPage {
 
 /// A new one, filled from the query: `?device=pc-17&type=disk.full` mutes what a page was about.
 async fn new(visitor: Visitor) -> Result<Response, Stop> {
-    let form = SilenceForm::of_query(&query(&visitor));
+    let form = SilenceForm::of_query(&visitor.guest.query());
     Ok(show(&FormPage::new(&visitor, form, Errors::default())))
 }
 
@@ -210,7 +205,7 @@ struct Row {
 
 /// One more row of matchers.
 async fn row(visitor: Visitor) -> Response {
-    let at = query(&visitor).text("at").parse().unwrap_or(0);
+    let at = visitor.guest.query().text("at").parse().unwrap_or(0);
     let page = visitor.page("silences-new", "silences");
     let row = silence_form::MatcherRow::default();
     let row_error = String::new();

@@ -9,7 +9,6 @@ use axum::response::Response;
 use hyper::{Method, StatusCode};
 
 use super::upload::{self, Upload};
-use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
 use crate::pages::settings::certificates::choices;
 use crate::refusal::{Errors, Stop};
@@ -54,8 +53,7 @@ impl Chosen {
 
 /// The dialog's content for a setting.
 pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query).to_owned();
-    let field = Form::parse(query.as_bytes()).text("field").to_owned();
+    let field = visitor.guest.query().text("field").to_owned();
     let page = visitor.page("certificates-specify", "certificates");
     let kind = kind_of(&field).to_owned();
     Ok(show(&Dialog { page, kind, field, name: String::new(), errors: Errors::default() }))

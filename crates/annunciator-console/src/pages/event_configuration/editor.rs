@@ -14,7 +14,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::owner::Owner;
-use super::{SECTION, change, query, send_at};
+use super::{SECTION, change, send_at};
 use crate::form::Form;
 use crate::page::{Visitor, lead_to, show, show_as};
 use crate::pages::settings::certificates;
@@ -28,7 +28,7 @@ const PATH: &str = "/api/v1/overrides";
 
 /// The editor as it stands.
 pub(super) async fn edit(visitor: Visitor) -> Result<Response, Stop> {
-    let asked = query(&visitor);
+    let asked = visitor.guest.query();
     let subject = match Subject::read(&visitor, &asked).await? {
         Ok(subject) => subject,
         Err(owner) => return Ok(several(&visitor, &owner)),

@@ -14,8 +14,8 @@ use askama::Template;
 use axum::response::Response;
 use hyper::StatusCode;
 
+use super::SECTION;
 use super::standing::{origin_words, term_words};
-use super::{SECTION, query};
 use crate::api::{Question, with_query};
 use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
@@ -112,7 +112,7 @@ impl WhyPage {
 
 /// The form of a hypothetical event, with the explanation once one was asked for.
 pub(super) async fn show_why(visitor: Visitor) -> Result<Response, Stop> {
-    let asked = query(&visitor);
+    let asked = visitor.guest.query();
     let stored = asked.trimmed("event");
     let request = match (stored.is_empty(), asked.trimmed("type").is_empty()) {
         (false, _) => {

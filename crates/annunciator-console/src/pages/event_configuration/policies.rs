@@ -8,7 +8,7 @@ use axum::response::Response;
 use hyper::{Method, StatusCode};
 
 use super::owner::Owner;
-use super::{SECTION, query, send_at};
+use super::{SECTION, send_at};
 use crate::api::{escape, with_query};
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
@@ -81,7 +81,7 @@ async fn known(visitor: &Visitor, form: &Form) -> Result<Option<PolicyView>, Sto
 
 /// The form; a new policy is for the group of the address.
 pub(super) async fn edit(visitor: Visitor) -> Result<Response, Stop> {
-    let asked = query(&visitor);
+    let asked = visitor.guest.query();
     let known = known(&visitor, &asked).await?;
     let new = || PolicyView {
         name: String::new(),

@@ -8,10 +8,10 @@ use annunciator_core::Severity;
 use askama::Template;
 use axum::response::Response;
 
+use super::SECTION;
 use super::owner::Owner;
 use super::standing::{EntryRow, entry_rows, origin_words, term_words};
 use super::tree::Tree;
-use super::{SECTION, query};
 use crate::api::with_query;
 use crate::form::Form;
 use crate::page::{Page, Visitor, show};
@@ -195,7 +195,7 @@ impl List {
 
 /// The page of an owner.
 pub(super) async fn list(visitor: Visitor) -> Result<Response, Stop> {
-    let asked = query(&visitor);
+    let asked = visitor.guest.query();
     let owner = Owner::read(&visitor, &asked).await?;
     let filter = Filter::read(&asked, &owner);
     let types = owner.types(&visitor).await?.event_types;

@@ -14,7 +14,6 @@ use futures_util::future::join_all;
 use super::moment::{Kind, Moment};
 use crate::Console;
 use crate::api::{escape, with_query};
-use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
 use crate::pages::ledger::again;
 use crate::pages::tone;
@@ -140,8 +139,7 @@ struct Notifications {
 }
 
 async fn whole(visitor: Visitor, id: Path<String>) -> Result<Response, Stop> {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query);
-    let application = Form::parse(query.as_bytes()).text("application").to_owned();
+    let application = visitor.guest.query().text("application").to_owned();
     let story = Story::read(&visitor, &id.0, &application).await?;
     let event = &story.detail.event;
     // It was named by its source's id.

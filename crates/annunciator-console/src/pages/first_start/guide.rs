@@ -13,7 +13,6 @@ use axum::routing::get;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::query_of;
 use crate::Console;
 use crate::form::Form;
 use crate::page::{Guest, Page, Visitor, lead_to, show, show_as};
@@ -51,7 +50,7 @@ impl Steps {
             current,
             has_relay: is_set("servers"),
             has_recipients: is_set("recipients"),
-            is_tested: query_of(guest).text("tested") == "1",
+            is_tested: guest.query().text("tested") == "1",
         }
     }
 

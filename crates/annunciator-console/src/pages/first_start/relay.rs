@@ -13,7 +13,6 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::guide::{Steps, text_of};
-use super::query_of;
 use crate::Console;
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
@@ -166,7 +165,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 async fn form(visitor: Visitor) -> Result<Response, Stop> {
-    let query = query_of(&visitor.guest);
+    let query = visitor.guest.query();
     Ok(show(&Relay::of(&visitor, query.text("preset")).await?))
 }
 

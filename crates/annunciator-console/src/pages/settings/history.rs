@@ -86,8 +86,7 @@ struct List {
 
 /// The saved revisions.
 pub(super) async fn list(visitor: Visitor) -> Result<Response, Stop> {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query);
-    let after = Form::parse(query.as_bytes()).text("after").to_owned();
+    let after = visitor.guest.query().text("after").to_owned();
     let path = with_query("/api/v1/settings/history", &[("limit", ROWS), ("after", &after)]);
     let history = visitor.get(&path).await?;
     let page = visitor.page("settings-history-title", "delivery");

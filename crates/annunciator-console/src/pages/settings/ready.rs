@@ -10,7 +10,6 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::api::with_query;
-use crate::form::Form;
 use crate::language::Language;
 use crate::page::{Page, Visitor, show};
 use crate::pages::ledger::framed;
@@ -44,11 +43,6 @@ impl Ready {
     }
 }
 
-fn query_of(visitor: &Visitor) -> Form {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query);
-    Form::parse(query.as_bytes())
-}
-
 async fn texts(visitor: &Visitor, language: Language) -> Result<Vec<TemplateView>, Stop> {
     let path = with_query("/api/v1/settings/templates", &[("language", language.tag())]);
     Ok(visitor.get::<TemplateList>(&path).await?.templates)
@@ -56,7 +50,7 @@ async fn texts(visitor: &Visitor, language: Language) -> Result<Vec<TemplateView
 
 /// The dialog for a setting.
 pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
-    let query = query_of(&visitor);
+    let query = visitor.guest.query();
     let field = query.text("field").to_owned();
     let kind = kind_of(&field).ok_or_else(|| Stop::not_found(&visitor.guest))?;
     // The language of the readers comes with the form.
@@ -72,7 +66,7 @@ pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
 
 /// A page of HTML with a sample event.
 pub(super) async fn sample(visitor: Visitor, name: Path<String>) -> Result<Response, Stop> {
-    let language = Language::of_tag(query_of(&visitor).text("language"));
+    let language = Language::of_tag(visitor.guest.query().text("language"));
     let texts = texts(&visitor, language.unwrap_or(Language::English)).await?;
     let found = texts.into_iter().find(|text| text.name == name.0 && text.kind == "html_message");
     found.map(|text| framed(text.sample)).ok_or_else(|| Stop::not_found(&visitor.guest))

@@ -297,8 +297,7 @@ impl Default for Given {
 pub(super) async fn show_tab(visitor: Visitor, name: Path<String>) -> Result<Response, Stop> {
     let mut desk = Desk::open(visitor, &name.0).await?;
     let presets = presets::list(&desk).await?;
-    let query = desk.visitor.guest.here.split_once('?').map_or("", |(_, query)| query).to_owned();
-    let asked = Form::parse(query.as_bytes());
+    let asked = desk.visitor.guest.query();
     let preset = presets.iter().find(|preset| preset.name == asked.text("preset")).cloned();
     if let Some(preset) = &preset {
         let form = presets::fill(&desk, preset, &asked);

@@ -63,8 +63,7 @@ impl Preview {
 /// The question, filled in from the query; a page that is opened may change nothing, so that the
 /// API is asked once it is shown.
 pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
-    let here = &visitor.guest.here;
-    let asked = Form::parse(here.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let asked = visitor.guest.query();
     let is_to_ask = request_of(&asked).is_some();
     Ok(show(&draw(&visitor, asked, None, Errors::default(), is_to_ask).await))
 }

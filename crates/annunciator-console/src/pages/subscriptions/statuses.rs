@@ -158,8 +158,7 @@ struct NewRow {
 
 /// One more row.
 pub(super) async fn row(visitor: Visitor) -> Response {
-    let here = &visitor.guest.here;
-    let asked = Form::parse(here.split_once('?').map_or("", |(_, query)| query).as_bytes());
+    let asked = visitor.guest.query();
     let at = asked.text("at").parse().unwrap_or(0);
     let page = visitor.page("statuses-title", "subscriptions");
     let row = Row { notify: true, ..Row::default() };

@@ -7,7 +7,6 @@ use axum::response::Response;
 
 use super::difference::{Line, Shown, lines};
 use crate::api::with_query;
-use crate::form::Form;
 use crate::page::{Page, Visitor, show};
 use crate::refusal::Stop;
 
@@ -90,8 +89,7 @@ impl AuditPage {
 }
 
 pub(super) async fn audit(visitor: Visitor) -> Result<Response, Stop> {
-    let query = visitor.guest.here.split_once('?').map_or("", |(_, query)| query);
-    let query = Form::parse(query.as_bytes());
+    let query = visitor.guest.query();
     let mut pairs: Vec<(&str, &str)> = FILTERS.map(|name| (name, query.trimmed(name))).to_vec();
     let after = query.text("after");
     let exports = ["csv", "json"].map(|format| {
