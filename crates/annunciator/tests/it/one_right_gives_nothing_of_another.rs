@@ -71,6 +71,8 @@ fn who_may_test_and_not_change_tests_what_is_saved() {
         json!({"channel": "executable", "executable": {"path": "/bin/sh"}}),
         json!({"sms": {"gateway_domain": "evil.example"}}),
         json!({"names": {"servers": ["192.0.2.1"]}}),
+        json!({"channel": "mail_notifier", "to": "a@b.example",
+               "mail_notifier": {"servers": ["evil.example"]}}),
     ] {
         let refused = tries(own.clone()).expect_status(403).text();
         assert!(refused.contains("may not change settings"), "{own}: {refused}");
