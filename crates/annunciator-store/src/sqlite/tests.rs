@@ -1,5 +1,6 @@
 //! What SQLite alone can break: files, locks, versions, failing disks, sizes.
 
+mod counts;
 mod disk;
 mod searches;
 
