@@ -7,6 +7,7 @@
 
 mod audience;
 mod incident;
+mod recheck;
 mod settings;
 mod subscribers;
 mod telling;
@@ -16,6 +17,7 @@ pub use audience::{
     Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience, find_left_out,
 };
 pub use incident::{INCIDENT_TYPE_PREFIX, Incident, STATUS_TYPE_PREFIX, Told};
+pub use recheck::{Recheck, Waiting, recheck, why_untold};
 pub use settings::{
     IncidentLayer, IncidentMapping, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm,
     SeverityMin, Subscription,

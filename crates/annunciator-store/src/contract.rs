@@ -113,6 +113,7 @@ pub const PROMISES: &[Promise] = promises![
     incidents::a_status_changes_once_with_its_event_and_audit_line,
     incidents::an_incident_goes_with_its_event,
     bundles::a_bundle_is_told_once_with_its_event,
+    bundles::what_a_bundle_does_not_tell_is_noted_and_may_wait_anew,
     bundles::a_pause_is_noted_once_with_its_audit_line,
     users::users_come_change_and_go_with_their_audit_lines,
     users::one_administrator_who_can_sign_in_remains,
