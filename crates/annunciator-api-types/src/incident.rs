@@ -196,6 +196,10 @@ pub struct IncidentList {
     /// Give it as `after` for the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Until when a search looked back before its time was up; absent when the page is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub searched_until: Option<Timestamp>,
     /// All statuses there are, for choosing.
     pub statuses: Vec<IncidentStatusView>,
 }

@@ -110,6 +110,7 @@ pub const PROMISES: &[Promise] = promises![
     incidents::an_incident_is_stored_with_its_event_once,
     incidents::incidents_alike_are_a_group,
     incidents::incidents_are_found_by_what_they_are,
+    incidents::incidents_are_listed_page_by_page,
     incidents::a_status_changes_once_with_its_event_and_audit_line,
     incidents::an_incident_goes_with_its_event,
     bundles::a_bundle_is_told_once_with_its_event,

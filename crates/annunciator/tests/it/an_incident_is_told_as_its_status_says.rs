@@ -86,6 +86,9 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
     assert_eq!(listed("kind=rule"), ["r-1"]);
     assert_eq!(listed("status=Cause%20unknown"), ["i-2"]);
     assert_eq!(listed("severity=critical&limit=1"), ["i-2"]);
+    assert_eq!(listed("q=ti-101"), ["i-2", "i-1"]);
+    assert_eq!(listed("q=R-1&kind=rule"), ["r-1"]);
+    assert_eq!(listed("q=nowhere"), [""; 0]);
     let groups = site.get("/api/v1/incident-groups");
     assert_eq!(groups["groups"].as_array().unwrap().len(), 1, "{groups}");
     assert_eq!(groups["groups"][0]["count"], 2);

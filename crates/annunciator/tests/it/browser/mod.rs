@@ -20,6 +20,7 @@ mod certificates_of_every_kind_are_uploaded;
 mod each_role_sees_just_its_pages;
 mod events_are_filtered_as_one_types;
 mod hostile_event_text_stays_text;
+mod incidents_are_searched_as_one_types;
 mod settings_are_reset_and_brought_back;
 mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
@@ -62,6 +63,16 @@ pub(crate) fn sign_in(browser: &Browser, name: &str) {
     browser.type_into("#password", PASSWORD);
     browser.click("form .button.primary");
     browser.wait_for(".menu-foot");
+}
+
+/// Whoever is signed in reads Russian from now on.
+pub(crate) fn speak_russian(browser: &Browser) {
+    browser.open("/account");
+    browser.select("#language", "ru");
+    browser.click("form.form .button.primary");
+    browser.wait_until("the page is Russian", || {
+        browser.attribute("html", "lang").as_deref() == Some("ru")
+    });
 }
 
 /// Clicks what may lie under a bar that stays at the bottom: in the middle of the window.
