@@ -1,4 +1,5 @@
-//! Incidents of detectors: list, groups of similar ones, one with its statuses and its course.
+//! Incidents of detectors: list, groups of similar ones, one with its statuses and its course;
+//! mappings of other detectors' documents.
 //!
 //! In: what the API says of incidents; a new status. Out: pages; what a change of status tells.
 //! Knows nothing of: who is told; the API says it.
@@ -6,6 +7,9 @@
 
 mod course;
 mod detail;
+mod mapping_form;
+mod mapping_trial;
+mod mappings;
 
 use std::sync::Arc;
 
@@ -14,7 +18,7 @@ use annunciator_core::Timestamp;
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::listing::{List, Listing};
 use super::saved_views::SavedViews;
@@ -42,6 +46,11 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/incidents", get(list))
         .route("/incidents/tail", get(tail))
         .route("/incidents/groups", get(groups))
+        .route("/incidents/mappings", get(mappings::list))
+        .route("/incidents/mappings/new", get(mappings::new).post(mappings::create))
+        .route("/incidents/mappings/try", post(mappings::attempt))
+        .route("/incidents/mappings/named/{name}", get(mappings::edit).post(mappings::change))
+        .route("/incidents/mappings/named/{name}/delete", post(mappings::delete))
         .route("/incidents/{uid}", get(detail::open).post(detail::change_status))
 }
 

@@ -44,6 +44,7 @@ const EXPECTED: &[(&str, Callers)] = &[
     ("GET /api/v1/incidents", VIEWER),
     ("POST /api/v1/incidents/mapped/{name}", INGEST),
     ("GET /api/v1/incidents/export", VIEWER),
+    ("POST /api/v1/incidents/mapping-preview", ADMINISTRATOR),
     ("GET /api/v1/incidents/{id}", VIEWER),
     ("POST /api/v1/incidents/{id}/status", OPERATOR),
     ("GET /api/v1/incident-groups", VIEWER),
@@ -193,6 +194,7 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
     (
         Right::ReadSettings,
         &[
+            "POST /api/v1/incidents/mapping-preview",
             "GET /api/v1/settings",
             "GET /api/v1/settings/definitions",
             "GET /api/v1/settings/presets",
