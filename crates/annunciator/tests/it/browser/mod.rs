@@ -22,6 +22,7 @@ mod each_role_sees_just_its_pages;
 mod events_are_filtered_as_one_types;
 mod hostile_event_text_stays_text;
 mod incidents_are_searched_as_one_types;
+mod own_subscriptions_are_paused_with_the_right;
 mod settings_are_reset_and_brought_back;
 mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
@@ -31,7 +32,9 @@ mod the_first_start_leads_to_a_received_test_mail;
 mod the_preview_follows_what_is_typed;
 mod the_story_of_an_event_is_told_to_its_end;
 mod two_administrators_change_settings_at_once;
+mod two_administrators_edit_statuses_at_once;
 mod who_signs_in_signs_out_and_leaves_nothing;
+mod who_would_be_told_follows_the_form;
 
 use annunciator_testkit::browser::Browser;
 use serde_json::json;
