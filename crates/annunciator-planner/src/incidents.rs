@@ -23,7 +23,7 @@ pub use settings::{
     SeverityMin, Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
-pub use telling::{BundleLetter, IncidentLetter, Postponed, reader_of};
+pub use telling::{BundleLetter, BundledIncident, IncidentLetter, Postponed, reader_of};
 pub(crate) use telling::{Telling, tell};
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use annunciator_core::{
     Recipient, RecipientRole, Scope, Severity, Timestamp,
 };
 use annunciator_planner::{
-    BundleLetter, ChannelProfile, Incident, Recheck, Told, Waiting, freeze, link_to, recheck,
-    why_untold,
+    BundleLetter, BundledIncident, ChannelProfile, Incident, Recheck, Told, Waiting, freeze,
+    link_to, recheck, why_untold,
 };
 use annunciator_store::{
     BundleCommit, BundleOutcome, DueBundle, PlannedNotification, PostponedRow, StoreError,
@@ -113,8 +113,8 @@ async fn tell(shared: &Shared, bundle: DueBundle) -> Result<bool, StoreError> {
     sorted.told = as_they_are_now(shared, sorted.told).await?;
     let mut outcomes = Vec::new();
     if !sorted.told.is_empty() {
-        let (channel, scope) = (profile, &holding.scope);
-        outcomes.push(compose(shared, &snapshot, (channel, scope), &sorted.told, &row));
+        let told = (sorted.told.as_slice(), &supply);
+        outcomes.push(compose(shared, &snapshot, (profile, &holding.scope), told, &row));
     }
     if !sorted.untold.is_empty() {
         outcomes.push(note_untold(shared, profile, &sorted, &row));
@@ -196,15 +196,17 @@ fn compose(
     shared: &Shared,
     snapshot: &Snapshot,
     (profile, scope): (&ChannelProfile, &Scope),
-    events: &[Event],
+    (events, supply): (&[Event], &IncidentSupply),
     row: &PostponedRow,
 ) -> BundleOutcome {
     let now = shared.clock.now();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
     let links: Vec<String> = events.iter().map(|event| link_to(&console, event)).collect();
-    let incidents = events.iter().zip(&links);
-    let incidents: Vec<_> =
-        incidents.filter_map(|(event, link)| Some((Incident::of(event)?, link.as_str()))).collect();
+    let bundled = |(event, link)| {
+        let samples = supply.samples_of(event);
+        Some(BundledIncident { incident: Incident::of(event)?, link, samples })
+    };
+    let incidents = events.iter().zip(links.iter().map(String::as_str)).filter_map(bundled);
     let reader = Reader {
         language: Language::with_code(&row.language).unwrap_or_default(),
         time_zone: TimeZone::named(&row.time_zone).unwrap_or(TimeZone::UTC),
@@ -215,7 +217,7 @@ fn compose(
         subscription: &row.subscription,
         rules: &snapshot.incident_rules,
         recipients: vec![recipient],
-        incidents,
+        incidents: incidents.collect(),
         reader,
     };
     let words = ("annunciator.incident_bundle", "Incidents were told in a bundle");

@@ -16,6 +16,7 @@ mod figures;
 mod incidents;
 mod ledger;
 mod limits;
+mod pictures;
 mod queue;
 mod records;
 mod roles;

@@ -31,8 +31,11 @@ fn incidents_that_wait_are_told_in_one_mail_once() {
         {"name": "Котлы", "addresses": "a@example.org; b@example.org", "delivery": "bundled",
          "bundle_minutes": 1440, "language": "ru"},
     ]}}));
-    for id in ["i-1", "i-2"] {
-        drop(site.post("/api/v1/incidents", &incident(id)).expect_status(202));
+    let mut with_samples = incident("i-1");
+    with_samples["samples"] = json!([{"at": "2026-11-22T21:00:00Z", "value": 540.5},
+        {"at": "2026-11-22T22:00:00Z", "value": 571.5}]);
+    for one in [with_samples, incident("i-2")] {
+        drop(site.post("/api/v1/incidents", &one).expect_status(202));
     }
     let mut critical = incident("i-3");
     critical["severity"] = json!("critical");
@@ -57,6 +60,7 @@ fn incidents_that_wait_are_told_in_one_mail_once() {
         assert!(text.contains(part) && html.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("i-3"), "it was told at once");
+    assert_eq!(mail.pictures.len(), 1, "the course of its top tag");
     site.wait_for_deliveries(4, "delivered");
 
     site.server.kill9();
