@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use annunciator_core::{Sample, Timestamp};
+use annunciator_planner::Incident;
 use annunciator_template::Reader;
 use tiny_skia::{Color, Paint, PathBuilder, Pixmap, Stroke, Transform};
 
@@ -126,6 +127,11 @@ fn line(picture: &mut Pixmap, points: &[(f32, f32)], (red, green, blue): (u8, u8
     paint.anti_alias = false;
     let stroke = Stroke { width, ..Stroke::default() };
     picture.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
+}
+
+/// How HTML names the picture of an incident.
+pub(super) fn content_id(incident: &Incident<'_>) -> String {
+    format!("{}.chart@annunciator.invalid", incident.event.uid)
 }
 
 /// The picture in HTML with its labels; `content_id` names it in the mail.

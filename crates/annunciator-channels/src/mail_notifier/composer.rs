@@ -36,14 +36,14 @@ impl Compose for IncidentComposer {
             sender: self.sender.clone(),
             recipients: letter.recipients.clone(),
             command: None,
-            picture: None,
+            pictures: written.pictures,
         }
     }
 
     fn compose_incident(&self, letter: &IncidentLetter<'_>) -> Composed {
         let IncidentLetter { incident, rules, reader, recipients, link, samples } = letter;
         let written = letter::write(incident, rules, reader, link);
-        let content_id = format!("{}.chart@annunciator.invalid", incident.event.uid);
+        let content_id = chart::content_id(incident);
         let tag = (incident.text("top_tag"), incident.text("top_tag_units"));
         let chart = chart::draw(samples, incident.time("start"));
         let shown = chart.as_ref().and_then(|_| chart::to_html(samples, &content_id, tag, reader));
@@ -54,7 +54,7 @@ impl Compose for IncidentComposer {
             sender: self.sender.clone(),
             recipients: recipients.clone(),
             command: None,
-            picture: chart.map(|png| Picture { content_id, png }),
+            pictures: chart.map(|png| Picture { content_id, png }).into_iter().collect(),
         }
     }
 }

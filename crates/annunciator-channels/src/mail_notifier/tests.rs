@@ -1,8 +1,11 @@
 //! Mails about incidents, as readers see them.
 
-use annunciator_core::{Device, Event, ParameterValue, Recipient, RecipientRole, Severity};
+use annunciator_core::{
+    Device, Event, EventUid, ParameterValue, Recipient, RecipientRole, Severity, Timestamp,
+};
 use annunciator_planner::{
-    Compose as _, Incident, IncidentLetter, IncidentRules, IncidentSettings,
+    BundleLetter, BundledIncident, Compose as _, Incident, IncidentLetter, IncidentRules,
+    IncidentSettings,
 };
 use annunciator_template::{Language, Reader, TimeFormat, TimeZone};
 
@@ -104,6 +107,44 @@ fn a_follow_up_says_what_has_changed() {
     for line in ["Under review\n", "user anna\n", "sensor replaced\n"] {
         assert!(mail.text.contains(line), "{line}: {}", mail.text);
     }
+}
+
+#[test]
+fn a_bundle_shows_the_first_courses_and_no_more() {
+    let sample = |at: i64, value: f64| annunciator_core::Sample { at: Timestamp(at), value };
+    let samples: Vec<_> =
+        (0..40_i32).map(|n| sample(i64::from(n) * 1_000, f64::from(n % 7))).collect();
+    let uid =
+        |n: u8| -> EventUid { format!("01a22c1b-b217-7000-8000-00000000000{n}").parse().unwrap() };
+    let events: Vec<_> = (0..8).map(|n| Event { uid: uid(n), ..event(&[]) }).collect();
+    let rules = IncidentRules::new(&IncidentSettings::default());
+    let bundled = |(at, event)| BundledIncident {
+        incident: Incident::of(event).unwrap(),
+        link: "",
+        // One without samples takes no place.
+        samples: if at == 1 { &[] } else { &samples },
+    };
+    let letter = BundleLetter {
+        subscription: "Boilers",
+        rules: &rules,
+        recipients: Vec::new(),
+        incidents: events.iter().enumerate().map(bundled).collect(),
+        reader: Reader {
+            language: Language::English,
+            time_zone: TimeZone::UTC,
+            time_format: TimeFormat::Local,
+        },
+    };
+    let mail = IncidentComposer::new("notifier@x.example".to_owned()).compose_bundle(&letter);
+    let ids: Vec<_> = mail.pictures.iter().map(|one| one.content_id.as_str()).collect();
+    let shown =
+        [0, 2, 3, 4, 5].map(|at: usize| format!("{}.chart@annunciator.invalid", events[at].uid));
+    assert_eq!(ids, shown.each_ref().map(String::as_str));
+    let html = mail.html.unwrap();
+    let places: Vec<_> = shown.iter().map(|id| html.find(&format!("cid:{id}"))).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+    assert_eq!(html.matches("<img ").count(), 5);
+    assert_eq!(html.matches("<h3 ").count(), 8, "all of them are told");
 }
 
 #[test]
