@@ -11,10 +11,10 @@
 use std::sync::Arc;
 
 use annunciator_core::{
-    Application, Delivery, DeliveryState, Device, Event, Lane, Notification, ParameterValue,
-    Recipient, RecipientRole, Severity, Timestamp,
+    Application, Content, Delivery, DeliveryState, Device, Event, Lane, Notification,
+    ParameterValue, Recipient, RecipientRole, Severity, Timestamp,
 };
-use annunciator_planner::{BundleLetter, ChannelProfile, Incident, freeze, link_to};
+use annunciator_planner::{BundleLetter, ChannelProfile, Incident, freeze, link_to_incident};
 use annunciator_store::{BundleCommit, DueBundle, PlannedNotification, StoreError, ToldBundle};
 use annunciator_template::{Language, Reader, TimeFormat, TimeZone};
 use tokio_util::sync::CancellationToken;
@@ -116,10 +116,10 @@ fn compose(
     let now = shared.clock.now();
     let row = &bundle.rows[0];
     let console = console_address::base(&snapshot.console.values, &shared.installation);
-    let links: Vec<String> = events.iter().map(|event| link_to(&console, event)).collect();
-    let incidents = events.iter().zip(&links);
-    let incidents: Vec<_> =
-        incidents.filter_map(|(event, link)| Some((Incident::of(event)?, link.as_str()))).collect();
+    let incidents: Vec<_> = events.iter().filter_map(Incident::of).collect();
+    let link = |incident: &Incident<'_>| link_to_incident(&console, incident);
+    let links: Vec<String> = incidents.iter().map(link).collect();
+    let incidents = incidents.into_iter().zip(links.iter().map(String::as_str)).collect();
     let reader = Reader {
         language: Language::with_code(&row.language).unwrap_or_default(),
         time_zone: TimeZone::named(&row.time_zone).unwrap_or(TimeZone::UTC),
@@ -141,12 +141,16 @@ fn compose(
         channel: profile.channel.clone(),
         created_at: now,
         scope: scope.clone(),
-        content: freeze(
-            profile.composer.compose_bundle(&letter),
-            &event,
-            id,
-            shared.settings.hello_name(),
-        ),
+        content: Content {
+            // One bundle has nothing to do with the one before.
+            thread_id: String::new(),
+            ..freeze(
+                profile.composer.compose_bundle(&letter),
+                &event,
+                id,
+                shared.settings.hello_name(),
+            )
+        },
     };
     let planned = bind(shared, notification, &profile.lane, snapshot.delivery.lifetime_ms(), now);
     let told = ToldBundle {

@@ -27,7 +27,7 @@ pub struct IncidentLetter<'a> {
     pub reader: Reader,
     /// Who gets it.
     pub recipients: Vec<Recipient>,
-    /// Address of the incident's event in the console, may be empty.
+    /// Address of the incident in the console, may be empty.
     pub link: &'a str,
     /// The course of its top tag, in the order of time; may be empty.
     pub samples: &'a [Sample],
@@ -42,7 +42,7 @@ pub struct BundleLetter<'a> {
     pub rules: &'a IncidentRules,
     /// Who gets it.
     pub recipients: Vec<Recipient>,
-    /// The incidents, oldest first, with the addresses of their events in the console.
+    /// The incidents, oldest first, with their addresses in the console.
     pub incidents: Vec<(Incident<'a>, &'a str)>,
     /// Who reads.
     pub reader: Reader,
