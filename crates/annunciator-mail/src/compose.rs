@@ -121,6 +121,9 @@ fn push_header(out: &mut Vec<u8>, content: &Content, created_at: Timestamp, head
     push_text(out, "Subject", &content.subject);
     push_id(out, "Message-ID", &content.message_id, heading.domain);
     if !content.thread_id.is_empty() && content.thread_id != content.message_id {
+        // RFC 5322 section 3.6.4. Nobody has the root itself: what names it as its parent is
+        // threaded all the same, and some mail readers look at one of the two fields alone.
+        push_id(out, "In-Reply-To", &content.thread_id, heading.domain);
         push_id(out, "References", &content.thread_id, heading.domain);
     }
     push_plain(out, "Auto-Submitted", "auto-generated");
@@ -259,12 +262,12 @@ mod tests {
                 prop_assert!(line.len() <= 998 && line.chars().all(printable), "{:?}", line);
             }
             let (header, _) = message.split_once("\r\n\r\n").unwrap();
-            let is_id = |l: &str| l.starts_with("Message-ID: ") || l.starts_with("References: ");
+            let is_id = |l: &str| ["Message-ID: ", "References: ", "In-Reply-To: "].iter().any(|name| l.starts_with(name));
             for line in header.split("\r\n") {
                 prop_assert!(line.len() <= 78 || is_id(line), "{:?}", line);
             }
             let fields = header.split("\r\n").filter(|l| !l.starts_with(' ')).count();
-            prop_assert_eq!(fields, if html.is_some() { 13 } else { 14 });
+            prop_assert_eq!(fields, if html.is_some() { 14 } else { 15 });
             let delimiters = message.matches("\r\n--=_annunciator").count();
             prop_assert_eq!(delimiters, if html.is_some() { 3 } else { 0 });
         }

@@ -131,6 +131,7 @@ pub fn plan(
         let told = if profile.composer.is_for_subscribers() {
             // Events that are no incidents are nothing to it.
             let Some(incident) = Incident::of(event) else { continue };
+            let link = link_to_incident(console, &incident);
             incidents::tell(profile, incidents_frame, incident, silent.as_deref(), (&link, now))
         } else {
             tell_recipients(profile, event, silent.as_deref(), &link)
@@ -192,6 +193,17 @@ fn tell_recipients(
 #[must_use]
 pub fn link_to(console: &str, event: &Event) -> String {
     if console.is_empty() { String::new() } else { format!("{console}/events/{}", event.uid) }
+}
+
+/// Address of an incident in the console; empty without a console.
+#[must_use]
+pub fn link_to_incident(console: &str, incident: &Incident<'_>) -> String {
+    // What tells of a change names the event that registered the incident.
+    match incident.text("incident_uid") {
+        _ if console.is_empty() => String::new(),
+        "" => link_to(console, incident.event),
+        uid => format!("{console}/incidents/{uid}"),
+    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use annunciator_core::{
-    Application, Delivery, DeliveryState, Device, Event, Lane, Notification, ParameterValue,
-    Recipient, RecipientRole, Scope, Severity, Timestamp,
+    Application, Content, Delivery, DeliveryState, Device, Event, Lane, Notification,
+    ParameterValue, Recipient, RecipientRole, Scope, Severity, Timestamp,
 };
 use annunciator_planner::{
     BundleLetter, BundledIncident, ChannelProfile, Incident, Recheck, Told, Waiting, freeze,
-    link_to, recheck, why_untold,
+    link_to_incident, recheck, why_untold,
 };
 use annunciator_store::{
     BundleCommit, BundleOutcome, DueBundle, PlannedNotification, PostponedRow, StoreError,
@@ -201,12 +201,14 @@ fn compose(
 ) -> BundleOutcome {
     let now = shared.clock.now();
     let console = console_address::base(&snapshot.console.values, &shared.installation);
-    let links: Vec<String> = events.iter().map(|event| link_to(&console, event)).collect();
-    let bundled = |(event, link)| {
-        let samples = supply.samples_of(event);
-        Some(BundledIncident { incident: Incident::of(event)?, link, samples })
-    };
-    let incidents = events.iter().zip(links.iter().map(String::as_str)).filter_map(bundled);
+    let incidents: Vec<_> = events.iter().filter_map(Incident::of).collect();
+    let link = |incident: &Incident<'_>| link_to_incident(&console, incident);
+    let links: Vec<String> = incidents.iter().map(link).collect();
+    let incidents = incidents.into_iter().zip(&links).map(|(incident, link)| BundledIncident {
+        samples: supply.samples_of(incident.event),
+        incident,
+        link,
+    });
     let reader = Reader {
         language: Language::with_code(&row.language).unwrap_or_default(),
         time_zone: TimeZone::named(&row.time_zone).unwrap_or(TimeZone::UTC),
@@ -230,12 +232,16 @@ fn compose(
         channel: profile.channel.clone(),
         created_at: now,
         scope: scope.clone(),
-        content: freeze(
-            profile.composer.compose_bundle(&letter),
-            &event,
-            id,
-            shared.settings.hello_name(),
-        ),
+        content: Content {
+            // One bundle has nothing to do with the one before.
+            thread_id: String::new(),
+            ..freeze(
+                profile.composer.compose_bundle(&letter),
+                &event,
+                id,
+                shared.settings.hello_name(),
+            )
+        },
     };
     let planned = bind(shared, notification, &profile.lane, snapshot.delivery.lifetime_ms(), now);
     BundleOutcome {

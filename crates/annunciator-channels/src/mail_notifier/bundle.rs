@@ -1,16 +1,20 @@
-//! Several incidents into one mail: how many in the subject, the rows of each below.
+//! Several incidents into one mail: how many and how bad in the subject, the rows of each below.
 //!
 //! In: incidents, oldest first, who reads. Out: subject, plain text and HTML with the same content,
 //! and the courses of the first top tags as pictures, bounded in number and size.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
-use annunciator_core::{Picture, Sample, one_line};
+use annunciator_core::{Picture, Sample, Severity, one_line};
 use annunciator_planner::{BundleLetter, BundledIncident, Incident};
 use annunciator_template::Reader;
 
-use super::letter::{self, FONT, escape};
-use super::{chart, words};
+use super::chart::{self, Chart};
+use super::letter::{self, Letter};
+use super::page::{BREAK, escape};
+use super::{page, plain, words};
 
 /// Longest name of a subscription in the subject. Unit: characters.
 const NAME_CHARS_MAX: usize = 100;
@@ -46,10 +50,11 @@ impl Album {
         if self.pictures.len() >= PICTURES_MAX {
             return None;
         }
-        let png = chart::draw(samples, incident.time("start"))?;
+        let chart = Chart::of(incident, samples, reader)?;
+        let png = chart.draw()?;
         let content_id = chart::content_id(incident);
         let tag = (incident.text("top_tag"), incident.text("top_tag_units"));
-        let html = chart::to_html(samples, &content_id, tag, reader)?;
+        let html = chart.to_html(&content_id, tag);
         if self.bytes + png.len() > PICTURES_BYTES_MAX {
             return None;
         }
@@ -64,27 +69,49 @@ pub(super) fn write(letter: &BundleLetter<'_>) -> Bundle {
     let BundleLetter { subscription, rules, incidents, reader, .. } = letter;
     let language = reader.language;
     let name = one_line(subscription, NAME_CHARS_MAX);
-    let count = incidents.len();
-    let subject = format!("{}: {count} ({name})", words::INCIDENTS.of(language));
+    let told = distinct(incidents, |one| &one.incident);
+    let count = words::incidents(told.len(), language);
+    let worst = told.iter().map(|one| one.incident.severity).max();
+    let worst = worst.unwrap_or(Severity::Info);
+    let subject = format!("{}: {count} ({name})", language.severity_word(worst));
     let label = words::SUBSCRIPTION.of(language);
-    let mut text = format!("{subject}\n{label}: {name}\n");
-    let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta http-equiv=\"Content-Type\" \
-         content=\"text/html; charset=utf-8\" />\n<title>{title}</title>\n</head>\n\
-         <body style=\"margin:0;padding:16px;{FONT};color:#1c2733\">\n\
-         <h2 style=\"margin:0 0 12px 0;font-size:20px\">{title}</h2>\n",
-        language.code(),
-        title = escape(&subject),
-    );
-    let mut album = Album::default();
-    for BundledIncident { incident, link, samples } in incidents {
+    let mut text = String::new();
+    plain::push_text(&mut text, &format!("{subject}\n{label}: {name}"));
+    let (mut html, mut album) = (String::new(), Album::default());
+    for BundledIncident { incident, link, samples } in told {
         let one = letter::write(incident, rules, reader, link);
-        let _ = write!(text, "\n----\n\n{}", one.to_text());
-        let heading = escape(&one.heading);
-        let _ = writeln!(html, "<h3 style=\"margin:20px 0 8px 0;font-size:16px\">{heading}</h3>");
+        let _ = write!(text, "\n{}\n\n{}", "-".repeat(plain::COLUMNS_MAX), one.to_text());
+        html.push_str(&heading(&one));
         html.push_str(&one.to_table());
         html.push_str(&album.add(incident, samples, reader).unwrap_or_default());
     }
-    html.push_str("</body>\n</html>\n");
+    let title = format!("{count}: {name}");
+    let html = page::write(language, &title, &page::bar(worst, language), &html);
     Bundle { subject, text, html, pictures: album.pictures }
+}
+
+/// The severity of one incident and which it is.
+fn heading(one: &Letter) -> String {
+    let (bar, title) = (page::bar(one.severity, one.language), escape(&one.title));
+    format!(
+        "<div style=\"margin-top:24px\">\n{bar}</div>\n\
+         <h3 style=\"margin:8px 0;font-size:16px;line-height:22px;{BREAK}\">{title}</h3>\n"
+    )
+}
+
+/// Each incident once, as the latest of its events tells it, where the first of them stood.
+fn distinct<'a, T>(told: &'a [T], incident: impl Fn(&T) -> &Incident<'_>) -> Vec<&'a T> {
+    let mut kept: Vec<&T> = Vec::with_capacity(told.len());
+    let mut places = HashMap::with_capacity(told.len());
+    for one in told {
+        let Incident { event, id, .. } = incident(one);
+        match places.entry((event.application.name.clone(), (*id).to_owned())) {
+            Entry::Occupied(place) => kept[*place.get()] = one,
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(one);
+            }
+        }
+    }
+    kept
 }

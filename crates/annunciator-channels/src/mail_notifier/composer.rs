@@ -3,7 +3,8 @@
 use annunciator_core::{Event, Picture};
 use annunciator_planner::{BundleLetter, Compose, Composed, IncidentLetter};
 
-use super::{bundle, chart, letter};
+use super::chart::{self, Chart};
+use super::{bundle, letter};
 
 /// What mails about incidents are made from.
 #[derive(Debug)]
@@ -45,16 +46,17 @@ impl Compose for IncidentComposer {
         let written = letter::write(incident, rules, reader, link);
         let content_id = chart::content_id(incident);
         let tag = (incident.text("top_tag"), incident.text("top_tag_units"));
-        let chart = chart::draw(samples, incident.time("start"));
-        let shown = chart.as_ref().and_then(|_| chart::to_html(samples, &content_id, tag, reader));
+        let chart = Chart::of(incident, samples, reader);
+        let drawn = chart.and_then(|chart| Some((chart.draw()?, chart.to_html(&content_id, tag))));
+        let (png, shown) = drawn.unzip();
         Composed {
             text: written.to_text(),
-            html: Some(written.to_html(reader.language.code(), &shown.unwrap_or_default())),
+            html: Some(written.to_html(&shown.unwrap_or_default())),
             subject: written.subject,
             sender: self.sender.clone(),
             recipients: recipients.clone(),
             command: None,
-            pictures: chart.map(|png| Picture { content_id, png }).into_iter().collect(),
+            pictures: png.map(|png| Picture { content_id, png }).into_iter().collect(),
         }
     }
 }

@@ -8,7 +8,8 @@ mod bundle;
 mod chart;
 mod composer;
 mod letter;
-mod numbers;
+mod page;
+mod plain;
 mod settings;
 mod words;
 

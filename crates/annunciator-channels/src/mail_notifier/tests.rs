@@ -54,7 +54,7 @@ fn composed(event: &Event, language: Language) -> annunciator_planner::Composed 
         rules: &rules,
         reader,
         recipients: vec![recipient],
-        link: "https://annunciator.example/events/1",
+        link: "https://annunciator.example/incidents/1",
         samples: &[],
     };
     IncidentComposer::new("notifier@x.example".to_owned()).compose_incident(&letter)
@@ -63,15 +63,18 @@ fn composed(event: &Event, language: Language) -> annunciator_planner::Composed 
 #[test]
 fn a_mail_says_what_the_incident_is_in_the_readers_language() {
     let russian = composed(&event(&[]), Language::Russian);
-    assert_eq!(russian.subject, "Отказ функционирования: Инцидент (TI-101, Котёл & 3)");
+    assert_eq!(russian.subject, "Отказ функционирования: Инцидент (boiler-3, TI-101)");
     for line in [
-        "Инцидент: TI-101, Котёл & 3\n",
-        "Зарегистрирован:                    23.11.2026 01:30:00 UTC+03:00\n",
-        "Статус:                             На рассмотрении\n",
-        "Значение:                           12\u{a0}571,5\u{a0}°C\n",
-        "Детектор:                           MLAD (forecaster)\n",
-        "MSE:                                0,25\n",
-        "История на момент начала инцидента: https://mlad.example/h?a=1&b=2\n",
+        "Отказ функционирования: Инцидент (boiler-3, TI-101)\n\n",
+        "Зарегистрирован: 23.11.2026 01:30:00 UTC+03:00\n",
+        "Статус:          На рассмотрении\n",
+        "Актив:           boiler-3\n",
+        "Ведущий тег:     TI-101\n",
+        "Значение:        12\u{a0}571,5\u{a0}°C\n",
+        "Детектор:        MLAD (прогнозирование)\n",
+        "MSE:             0,25\n",
+        "\nИстория на момент начала инцидента:\nhttps://mlad.example/h?a=1&b=2\n",
+        "\nВ консоли:\nhttps://annunciator.example/incidents/1\n",
         "\nIt <deviates>.\n",
     ] {
         assert!(russian.text.contains(line), "{line}\n{}", russian.text);
@@ -81,14 +84,19 @@ fn a_mail_says_what_the_incident_is_in_the_readers_language() {
     for part in [
         "<html lang=\"ru\">",
         "Котёл &amp; 3",
-        "<a href=\"https://mlad.example/h?a=1&amp;b=2\">",
+        "<a href=\"https://mlad.example/h?a=1&amp;b=2\"",
         "It &lt;deviates&gt;.",
-        "<a href=\"https://annunciator.example/events/1\">",
+        "<a href=\"https://annunciator.example/incidents/1\"",
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />",
+        ">Отказ функционирования</td>",
     ] {
         assert!(html.contains(part), "{part}\n{html}");
     }
     let english = composed(&event(&[]), Language::English);
-    assert_eq!(english.subject, "Functional failure: Incident (TI-101, Котёл & 3)");
+    assert_eq!(english.subject, "Functional failure: Incident (boiler-3, TI-101)");
+    assert!(english.text.contains("MLAD (forecaster)\n"), "{}", english.text);
+    let (history, console) = (html.find("mlad.example"), html.find("annunciator.example"));
+    assert!(history < console, "the source's link stays first");
     assert!(english.text.contains("12,571.5\u{a0}°C"), "{}", english.text);
 }
 
@@ -103,10 +111,86 @@ fn a_follow_up_says_what_has_changed() {
     ]);
     event.event_type = "incident_status.forecaster".into();
     let mail = composed(&event, Language::English);
-    assert_eq!(mail.subject, "New status of incident: Problem closed (TI-101, Котёл & 3)");
+    let first = composed(&self::event(&[]), Language::English);
+    // Whatever else changes, mail readers thread by the subject behind `Re:`.
+    assert_eq!(mail.subject, format!("Re: {}", first.subject));
+    assert!(mail.text.starts_with("New status of incident: Problem closed\n"), "{}", mail.text);
     for line in ["Under review\n", "user anna\n", "sensor replaced\n"] {
         assert!(mail.text.contains(line), "{line}: {}", mail.text);
     }
+    let russian = composed(&event, Language::Russian);
+    assert!(russian.text.contains("пользователь anna\n"), "{}", russian.text);
+    let html = russian.html.unwrap();
+    assert!(html.contains(">Новый статус инцидента: Проблема закрыта</h2>"), "{html}");
+    assert!(html.contains(">Инцидент: boiler-3, TI-101</p>"), "{html}");
+}
+
+#[test]
+fn a_subject_says_where_it_is_and_what() {
+    let check = |asset: &str, model: &str, tag: &str, expected: &str| {
+        let mut event = event(&[("model", model), ("top_tag", tag)]);
+        event.device.name = asset.to_owned();
+        let subject = composed(&event, Language::English).subject;
+        assert_eq!(subject, format!("Functional failure: Incident ({expected})"));
+    };
+    check("boiler-3", "Boiler", "TI-101", "boiler-3, TI-101");
+    check("boiler-3", "Boiler", "", "boiler-3, Boiler");
+    check("boiler-3", "", "", "boiler-3, MLAD (forecaster)");
+    check("", "Boiler", "TI-101", "Boiler, TI-101");
+    check("", "Boiler", "", "Boiler, MLAD (forecaster)");
+    check("", "", "TI-101", "TI-101");
+    check("", "", "", "MLAD (forecaster)");
+}
+
+#[test]
+fn a_text_stands_in_76_columns_where_words_allow_it() {
+    let long = "Давление пара перед турбиной выше обычного. ".repeat(5);
+    let event =
+        Event { description: long.clone(), ..event(&[("top_tag_description", long.trim())]) };
+    for language in [Language::English, Language::Russian] {
+        let text = composed(&event, language).text;
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 76).collect();
+        assert_eq!(long, [""; 0], "{text}");
+    }
+}
+
+fn bundled(events: &[Event], language: Language) -> annunciator_planner::Composed {
+    let rules = IncidentRules::new(&IncidentSettings::default());
+    let incidents = events.iter().map(|event| Incident::of(event).unwrap());
+    let link = "https://annunciator.example/incidents/1";
+    let bundled = |incident| BundledIncident { incident, link, samples: &[] };
+    let letter = BundleLetter {
+        subscription: "Котлы",
+        rules: &rules,
+        recipients: Vec::new(),
+        incidents: incidents.map(bundled).collect(),
+        reader: Reader { language, ..Reader::STANDARD.clone() },
+    };
+    IncidentComposer::new("notifier@x.example".to_owned()).compose_bundle(&letter)
+}
+
+#[test]
+fn a_bundle_names_each_incident_once_as_it_is_by_now() {
+    let mut closed = event(&[("told", "follow_up"), ("status", "problem_closed")]);
+    closed.event_type = "incident_status.forecaster".into();
+    let second = event(&[("incident_id", "i-2"), ("incident_severity", "critical")]);
+    let events = [event(&[]), second, closed];
+    let mail = bundled(&events, Language::Russian);
+    assert_eq!(mail.subject, "Критическое событие: 2 инцидента (Котлы)");
+    let html = mail.html.unwrap();
+    for (part, count) in [
+        ("Статус:          Проблема закрыта", 1),
+        ("На рассмотрении", 1),
+        ("i-1", 1),
+        ("i-2", 1),
+        ("В консоли:", 2),
+    ] {
+        assert_eq!(mail.text.matches(part).count(), count, "{part}: {}", mail.text);
+    }
+    assert_eq!(html.matches("<h3 ").count(), 2, "{html}");
+    assert_eq!(html.matches("href=\"https://annunciator.example/incidents/1\"").count(), 2);
+    let mail = bundled(&events[..1], Language::English);
+    assert_eq!(mail.subject, "Functional failure: 1 incident (Котлы)");
 }
 
 #[test]

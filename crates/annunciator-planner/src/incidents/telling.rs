@@ -29,7 +29,7 @@ pub struct IncidentLetter<'a> {
     pub reader: Reader,
     /// Who gets it.
     pub recipients: Vec<Recipient>,
-    /// Address of the incident's event in the console, may be empty.
+    /// Address of the incident in the console, may be empty.
     pub link: &'a str,
     /// The course of its top tag, in the order of time; may be empty.
     pub samples: &'a [Sample],

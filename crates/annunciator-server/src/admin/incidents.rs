@@ -248,8 +248,8 @@ fn event_of(
         id: uid.to_string(),
         event_type: format!("{STATUS_TYPE_PREFIX}{kind}"),
         type_name: format!("Status of an incident ({kind})"),
-        // What is told for the first time is as bad as the incident; the rest is news about it.
-        severity: if told == Told::Late { row.event.severity } else { Severity::Info },
+        // What is told is as bad as its incident; what nobody is told is a note.
+        severity: if told == Told::Silent { Severity::Info } else { row.event.severity },
         occurred_at: now,
         registered_at: now,
         parameters,

@@ -54,7 +54,10 @@ fn incidents_that_wait_are_told_in_one_mail_once() {
     assert_eq!(told, ["a@example.org", "b@example.org"], "one mail for each address");
     let mail = &parse_with_python(&[all[1].raw.clone()])[0];
     assert_eq!(mail.defects, [""; 0]);
-    assert_eq!(mail.header("Subject"), Some("Инциденты: 2 (Котлы)"));
+    assert_eq!(mail.header("Subject"), Some("Отказ функционирования: 2 инцидента (Котлы)"));
+    for name in ["References", "In-Reply-To"] {
+        assert_eq!(mail.header(name), None, "one bundle has nothing to do with another");
+    }
     let (text, html) = (mail.text.as_deref().unwrap(), mail.html.as_deref().unwrap());
     for part in ["i-1", "i-2", "12\u{a0}571,5\u{a0}°C"] {
         assert!(text.contains(part) && html.contains(part), "{part}: {text}");

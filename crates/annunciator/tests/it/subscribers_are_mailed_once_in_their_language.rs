@@ -114,17 +114,17 @@ fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
         let html = mail.html.as_deref().unwrap();
         let (subject, value, time) = match to[0].as_str() {
             "boris@example.org" => (
-                "Functional failure: Incident (TI-101, Котёл 3)",
+                "Functional failure: Incident (boiler-3, TI-101)",
                 "12,571.5\u{a0}°C",
                 "2026-11-23 01:00:00 +03:00",
             ),
             "shared@example.org" => (
-                "Отказ функционирования: Инцидент (TI-101, Котёл 3)",
+                "Отказ функционирования: Инцидент (boiler-3, TI-101)",
                 "12\u{a0}571,5\u{a0}°C",
                 "23.11.2026 01:00:00 UTC+03:00",
             ),
             _ => (
-                "Отказ функционирования: Инцидент (TI-101, Котёл 3)",
+                "Отказ функционирования: Инцидент (boiler-3, TI-101)",
                 "12\u{a0}571,5\u{a0}°C",
                 "22.11.2026 22:00:00 UTC",
             ),
@@ -142,11 +142,12 @@ fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
 fn a_follow_up_stays_in_the_thread_and_reaches_those_who_want_it() {
     let relay = Relay::builder().start();
     let site = Site::start();
-    site.save(&json!({"mail_notifier": notifier(relay.port()), "incidents": {"subscriptions": [
+    site.save(&json!({"console": {"url": "https://alerts.example.org"},
+        "mail_notifier": notifier(relay.port()), "incidents": {"subscriptions": [
         {"name": "A", "addresses": "a@example.org"},
         {"name": "B", "addresses": "b@example.org", "follow_ups": true, "language": "ru"},
     ]}}));
-    submit(&site, &incident("i-1"));
+    let uid = submit(&site, &incident("i-1"));
     relay.wait_for_messages(2, PATIENCE).unwrap();
     assert_eq!(parsed(&relay, 2)[0].1.pictures, [], "no samples, no picture");
     let change = |status: &str| {
@@ -158,11 +159,28 @@ fn a_follow_up_stays_in_the_thread_and_reaches_those_who_want_it() {
     let mails = parsed(&relay, 3);
     let (to, mail) = &mails[2];
     assert_eq!(to, &["b@example.org"]);
-    let subject = "Новый статус инцидента: Причина неизвестна (TI-101, Котёл 3)";
-    assert_eq!(mail.header("Subject"), Some(subject));
-    assert!(mail.text.as_deref().unwrap().contains("датчик заменён"));
-    let threads: Vec<_> = mails.iter().map(|(_, mail)| mail.header("References")).collect();
-    assert!(threads[0].is_some() && threads.iter().all(|one| *one == threads[0]), "{threads:?}");
+    let first = mails.iter().find(|(to, _)| to == &["b@example.org"]).unwrap();
+    // What differs in more than its prefix is another conversation to Gmail and Outlook.
+    let subject = format!("Re: {}", first.1.header("Subject").unwrap());
+    assert_eq!(mail.header("Subject"), Some(&*subject));
+    let text = mail.text.as_deref().unwrap();
+    assert!(text.starts_with("Новый статус инцидента: Причина неизвестна\n"), "{text}");
+    assert!(text.contains("датчик заменён"), "{text}");
+    for name in ["References", "In-Reply-To"] {
+        let threads: Vec<_> = mails.iter().map(|(_, mail)| mail.header(name)).collect();
+        assert!(
+            threads[0].is_some() && threads.iter().all(|one| *one == threads[0]),
+            "{threads:?}"
+        );
+    }
+    let told = site.get("/api/v1/events?limit=1");
+    assert_eq!(told["events"][0]["severity"], "failure", "as bad as the incident: {told}");
+    for (_, mail) in &mails {
+        let link = format!("https://alerts.example.org/incidents/{uid}");
+        let (text, html) = (mail.text.as_deref().unwrap(), mail.html.as_deref().unwrap());
+        assert!(text.contains(&link), "{text}");
+        assert!(html.contains(&format!("<a href=\"{link}\"")), "{html}");
+    }
     site.wait_for_deliveries(3, "delivered");
 }
 
@@ -181,10 +199,7 @@ fn the_mail_notifier_is_tested_without_a_subscription() {
     assert_eq!(result["ok"], true, "{result}");
     let (to, mail) = &parsed(&relay, 1)[0];
     assert_eq!(to, &["me@example.org"]);
-    assert_eq!(
-        mail.header("Subject"),
-        Some("Предупреждение: Инцидент (TI-101, Тестовое сообщение)")
-    );
+    assert_eq!(mail.header("Subject"), Some("Предупреждение: Инцидент (Котёл 3, TI-101)"));
     assert_eq!(mail.defects, [""; 0]);
     let [(content_id, kind, width, height)] = &mail.pictures[..] else {
         panic!("one picture: {:?}", mail.pictures)

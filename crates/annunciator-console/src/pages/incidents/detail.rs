@@ -14,7 +14,6 @@ use super::tone;
 use crate::api::escape;
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show_as};
-use crate::pages::events::parameter;
 use crate::refusal::{Errors, Stop};
 
 #[derive(Template)]
@@ -41,8 +40,28 @@ impl Detail {
 
     /// The value of the top tag with its units.
     fn value(&self, tag: &TopTagInput) -> String {
-        let value = tag.value.as_ref().map_or_else(String::new, parameter);
+        let value = tag.value.as_ref().map(|value| self.page.value(value)).unwrap_or_default();
         format!("{value} {}", tag.units).trim().to_owned()
+    }
+
+    /// Who gave a status: people and tokens in the reader's words.
+    fn author(&self, author: &str) -> String {
+        match author.split_once(' ') {
+            Some(("user", name)) => self.page.t1("incidents-by-user", "name", name),
+            Some(("token", name)) => self.page.t1("incidents-by-token", "name", name),
+            _ => author.to_owned(),
+        }
+    }
+
+    /// The marks beside the course, from the top.
+    fn marks(&self, course: &Course) -> Vec<String> {
+        let language = self.page.language.of_readers();
+        course.axis.marks.iter().rev().map(|mark| course.axis.write(*mark, language)).collect()
+    }
+
+    /// A value of the course, as fine as its picture is.
+    fn finer(&self, course: &Course, value: &f64) -> String {
+        course.axis.write_finer(*value, self.page.language.of_readers())
     }
 }
 
