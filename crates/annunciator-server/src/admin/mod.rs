@@ -32,6 +32,7 @@ pub mod subscriptions;
 pub mod templates;
 mod test_incident;
 mod test_record;
+pub mod test_addressees;
 pub mod tokens;
 mod user_record;
 pub mod users;
