@@ -22,7 +22,7 @@ mod user;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
-    CertificateView, ExpiryView, KeyDownloadRequest,
+    CertificateView, ExpiryView, KeptPart, KeyDownloadRequest,
 };
 pub use event::{
     AcceptedEvent, AcceptedEvents, ApplicationInput, DeviceInput, EventInput, ParameterInput,

@@ -151,7 +151,8 @@ pub struct TestMessageRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail_notifier: Option<serde_json::Map<String, serde_json::Value>>,
     /// Addresses that get the test message of the Mail Notifier, separated by `;` or `,`; it has no
-    /// recipients of its own.
+    /// recipients of its own. Who may not change settings names their own address, or one that
+    /// settings or subscriptions name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub to: String,
     /// Language of the test message of the Mail Notifier: `en` or `ru`; `en` when it is absent.

@@ -5,6 +5,8 @@
 pub mod audit;
 pub mod backups;
 mod beneath;
+pub mod certificate_cleanup;
+mod certificate_upload;
 pub mod certificates;
 pub mod deliveries;
 pub mod effective;
@@ -32,6 +34,7 @@ pub mod statistics;
 pub mod status;
 pub mod subscriptions;
 pub mod templates;
+pub mod test_addressees;
 mod test_incident;
 mod test_record;
 pub mod tokens;

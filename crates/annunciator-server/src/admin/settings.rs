@@ -16,7 +16,7 @@ use annunciator_settings::{Origin, Resolved, SettingsGroup};
 use annunciator_store::{NewAudit, Page, SavedSettings, SettingsChange, SettingsSave};
 use serde_json::{Map, Value, json};
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, certificate_cleanup};
 use crate::configuration::Configuration;
 use crate::settings_document as document;
 use crate::shared::Shared;
@@ -141,6 +141,7 @@ pub async fn change(
         SettingsSave::Saved(revision) => {
             shared.settings.swap(checked.as_revision(revision));
             shared.dispatcher.settings_changed();
+            certificate_cleanup::drop_unused(shared, &current.configuration, author).await;
             Ok(SettingsSaved { revision, warnings })
         }
     }

@@ -124,6 +124,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
             certificates::delete_certificate
         ))
         .routes(routes!(certificates::download_certificate))
+        .routes(routes!(certificates::download_certificate_file))
         .routes(routes!(certificates::download_key))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::arrangement::{ADVANCED, TABS, Tab};
-use super::certificate_files::{self, CertificateFiles};
+use super::certificate_files::{self, CertificateFiles, Told};
 use super::conflict::Meanwhile;
 use super::field_tools::{self, FieldTools};
 use super::preview::{self, Preview};
@@ -104,6 +104,8 @@ pub(super) struct Desk {
     pub(super) sheets: Vec<Sheet>,
     /// Certificate objects, where a tab shows one.
     pub(super) objects: Vec<CertificateView>,
+    /// What came of certificate and key, where they are chosen as files.
+    pub(super) told: Told,
 }
 
 /// How a setting stands in the server-wide layer.
@@ -150,7 +152,7 @@ impl Desk {
             true => certificate_files::objects(&visitor).await,
             false => Vec::new(),
         };
-        Ok(Self { visitor, tab, definitions, view, sheets, objects })
+        Ok(Self { visitor, tab, definitions, view, sheets, objects, told: Told::default() })
     }
 
     /// The form in place of what is saved; empty without one.
