@@ -254,6 +254,10 @@ pub struct IncidentStatusRequest {
     /// Why, at most 1,000 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// The code of the status that it is changed from: refused with 409 when it has another one by
+    /// now. Nothing: changed from whatever it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub from: String,
 }
 
 /// Answer to a change of status.

@@ -137,7 +137,9 @@ pub fn plan(
             tell_recipients(profile, event, silent.as_deref(), &link)
         };
         let Telling { mut decision, mut composed, postponed } = told;
-        if decision.kind == DecisionKind::Notified
+        // Who waits until a channel can send would be told by it, too.
+        let is_told = decision.kind == DecisionKind::Notified || !postponed.is_empty();
+        if is_told
             && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
         {
             decision.kind = DecisionKind::Silenced;

@@ -118,3 +118,9 @@ statuses-later-hint = An incident that was not notified because of its status is
 statuses-grouping = Group similar incidents within
 statuses-grouping-hint = Of one model and top tag; 0 for none.
 statuses-conflict = Somebody saved settings in the meantime. Nothing of yours was saved: look it over, then save again to replace theirs.
+subscriptions-others = { $count ->
+    [one] One more is told whom you may not see.
+   *[other] { $count } more are told whom you may not see.
+}
+subscriptions-conflict = Somebody else has changed this subscription meanwhile: { $fields }. What you typed still stands here; save again to put it in place of theirs, or open the page anew.
+subscriptions-gone = Somebody else has deleted this subscription meanwhile: nothing was saved. Make a new one, if it is still wanted.

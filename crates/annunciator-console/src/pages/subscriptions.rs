@@ -20,7 +20,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
 use hyper::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::Console;
 use crate::api::escape;
@@ -123,6 +123,12 @@ impl FormPage {
         self.view.as_ref().is_some_and(|view| view.paused.iter().any(|one| one.user == user))
     }
 
+    /// The settings that the form was made from, to see at the save whether they are others.
+    fn seen(&self) -> String {
+        let settings = self.view.as_ref().map(|view| &view.settings);
+        settings.and_then(|one| serde_json::to_string(one).ok()).unwrap_or_default()
+    }
+
     /// Whether this visitor may change it.
     fn may_change(&self) -> bool {
         self.page.may("change_settings")
@@ -175,11 +181,15 @@ async fn change(visitor: Visitor, name: Path<String>, posted: Form) -> Result<Re
 /// Saves what was posted: a new one, or in place of the stored one.
 async fn save(visitor: &Visitor, stored: &str, posted: &Form) -> Result<Response, Stop> {
     let form = SubscriptionForm::of_posted(posted);
-    let errors = match find_errors(visitor, stored, &form).await {
+    let list: SubscriptionList = visitor.get("/api/v1/subscriptions").await?;
+    let wrong = find_errors(visitor, stored, &form).await;
+    let errors = match wrong.or_else(|| find_conflict(visitor, &list, stored, posted)) {
         Some(errors) => errors,
         None => {
             let name = if stored.is_empty() { form.name.as_str() } else { stored };
-            match visitor.try_send(Method::PUT, &path_of(name), &form.settings()).await {
+            // Between that look and this save nobody else gets in.
+            let path = format!("{}?expected_revision={}", path_of(name), list.revision);
+            match visitor.try_send(Method::PUT, &path, &form.settings()).await {
                 Ok(reply) => {
                     let saved = reply.json::<SubscriptionSaved>("subscription");
                     return after_saving(visitor, saved.map_err(|one| visitor.stop(one))?).await;
@@ -191,6 +201,32 @@ async fn save(visitor: &Visitor, stored: &str, posted: &Form) -> Result<Response
     let mut page = FormPage::new(visitor, stored, form).await?;
     page.errors = errors;
     Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
+/// Somebody else has changed it since the form was opened: what they changed, by its labels.
+fn find_conflict(
+    visitor: &Visitor,
+    list: &SubscriptionList,
+    stored: &str,
+    posted: &Form,
+) -> Option<Errors> {
+    let language = visitor.guest.language;
+    let now = list.subscriptions.iter().find(|one| one.name == stored);
+    if now.is_none() && !stored.is_empty() {
+        let summary = language.say("subscriptions-gone");
+        return Some(Errors { summary, ..Errors::default() });
+    }
+    let now = now?;
+    let seen: Map<String, Value> = serde_json::from_str(posted.text("seen")).ok()?;
+    let seen = SubscriptionForm::of_settings(&seen);
+    let changed = SubscriptionForm::of_settings(&now.settings).find_changes(&seen);
+    if changed.is_empty() {
+        return None;
+    }
+    let labels: Vec<String> = changed.iter().map(|key| language.say(key)).collect();
+    let fields = labels.join(", ");
+    let summary = language.say_with("subscriptions-conflict", &[("fields", fields.into())]);
+    Some(Errors { summary, ..Errors::default() })
 }
 
 /// A new one must have a name, and not that of another: the API would change the other.

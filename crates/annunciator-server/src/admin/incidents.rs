@@ -169,6 +169,13 @@ pub async fn change_status(
     let Some(status) = status.filter(|_| errors.is_empty()) else {
         return Err(AdminError::Invalid(errors));
     };
+    if !request.from.is_empty() && request.from != row.status && status.code != row.status {
+        let name = rules.status_name(&row.status, annunciator_template::Language::English);
+        let words = format!(
+            "somebody else has changed the incident to `{name}` meanwhile: look at it again"
+        );
+        return Err(AdminError::Conflict(words));
+    }
     if status.code == row.status {
         let incident = view(row, rules);
         return Ok(IncidentStatusResult { incident, changed: false, told: None });

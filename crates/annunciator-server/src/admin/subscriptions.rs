@@ -12,7 +12,7 @@ use annunciator_api_types::{
 };
 use annunciator_core::{Event, Timestamp};
 use annunciator_planner::{
-    Directory, Incident, IncidentRules, LeftOut, Subscription, find_audience, find_left_out,
+    Directory, Incident, IncidentRules, LeftOut, Subscription, find_audience, find_left_out, silenced_by,
 };
 use annunciator_settings::SettingValue as _;
 use annunciator_store::NewAudit;
@@ -52,6 +52,10 @@ impl Asker<'_> {
         self.user().is_some_and(|user| names(subscription, user))
     }
 
+    fn is(&self, user: &str) -> bool {
+        self.user().is_some_and(|own| own.eq_ignore_ascii_case(user))
+    }
+
     fn sees(&self, subscription: &Subscription) -> bool {
         self.sees_all || self.is_own(subscription)
     }
@@ -80,16 +84,24 @@ impl Known {
     }
 
     fn view(&self, subscription: &Subscription, asker: Asker<'_>) -> SubscriptionView {
-        let settings = match subscription.to_json() {
+        let mut settings = match subscription.to_json() {
             Value::Object(settings) => settings,
             _ => Map::new(),
         };
+        let is_seen = |user: &str| asker.sees_all || asker.is(user);
+        if !asker.sees_all {
+            // Who else subscribes is nobody else's business.
+            let own: Vec<&str> = subscription.users.iter().filter(|user| asker.is(user)).collect();
+            settings.insert("users".to_owned(), own.into());
+            settings.insert("addresses".to_owned(), Value::Array(Vec::new()));
+        }
         let of_this = |(name, ..): &&(String, String, Timestamp)| is_named(subscription, name);
         let paused = self.paused.iter().filter(of_this);
-        let paused = paused.filter(|(_, user, _)| names(subscription, user));
+        let paused = paused.filter(|(_, user, _)| names(subscription, user) && is_seen(user));
         let paused =
             paused.map(|(_, user, since)| PausedView { user: user.clone(), since: *since });
-        let left_out = find_left_out(subscription, &self.directory);
+        let mut left_out = find_left_out(subscription, &self.directory);
+        left_out.retain(|one| is_seen(&one.who));
         SubscriptionView {
             name: subscription.name.clone(),
             enabled: subscription.enabled,
@@ -314,7 +326,24 @@ pub async fn preview(
     let mut profiles = holding.profiles.iter();
     let profile = profiles.find(|profile| profile.composer.is_for_subscribers());
     let missing = profile.map(|profile| profile.missing.clone()).unwrap_or_default();
-    let addressees = audience.addressees.into_iter().map(|one| AddresseeView {
+    let own = asker.user().and_then(|user| directory.user(user));
+    let own = own.map(|user| user.address.as_str()).unwrap_or_default();
+    let is_seen = |address: &str| asker.sees_all || address.eq_ignore_ascii_case(own);
+    let is_subscription_seen =
+        |at: usize| asker.sees(&rules.subscribers()[at].subscription);
+    let all = audience.addressees.len();
+    let mut seen = audience.addressees;
+    seen.retain(|one| is_seen(&one.address));
+    let others = u64::try_from(all - seen.len()).unwrap_or(u64::MAX);
+    let mut left_out = audience.left_out;
+    left_out.retain(|one| asker.sees_all || asker.is(&one.who));
+    let silence = profile.and_then(|profile| {
+        let silences = shared.silences.current();
+        let silence = silenced_by(&event, &profile.channel, &silences, now)?;
+        Some(silence.reason())
+    });
+    let silent = rules.why_silent(&incident).or(silence).unwrap_or(missing);
+    let addressees = seen.into_iter().map(|one| AddresseeView {
         subscription: name(one.subscriber),
         language: one.language.code().to_owned(),
         time_zone: one.time_zone.name().to_owned(),
@@ -322,10 +351,11 @@ pub async fn preview(
         due_at: one.due_at,
     });
     Ok(AudienceView {
-        silent: rules.why_silent(&incident).unwrap_or(missing),
-        subscriptions: audience.matched.iter().map(|at| name(*at)).collect(),
+        silent,
+        subscriptions: audience.matched.iter().filter(|at| is_subscription_seen(**at)).map(|at| name(*at)).collect(),
         addressees: addressees.collect(),
-        left_out: audience.left_out.into_iter().map(left_out_view).collect(),
+        others,
+        left_out: left_out.into_iter().map(left_out_view).collect(),
     })
 }
 

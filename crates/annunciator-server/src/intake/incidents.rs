@@ -107,7 +107,7 @@ impl Document for IncidentInputs {
 impl Document for IncidentStatusRequest {
     const REQUIRED: &'static [&'static str] = &["status"];
     fn fields(path: &[&str]) -> &'static [&'static str] {
-        if path.is_empty() { &["status", "comment"] } else { &[] }
+        if path.is_empty() { &["status", "comment", "from"] } else { &[] }
     }
 }
 

@@ -121,7 +121,7 @@ pub(crate) async fn run(args: IncidentArgs) -> Result<ExitCode> {
         IncidentCommand::List(args) => list(&client, *args).await,
         IncidentCommand::Show { which, json } => show(&client, &which, json).await,
         IncidentCommand::Status { which, status, comment } => {
-            change(&client, &which, IncidentStatusRequest { status, comment }).await
+            change(&client, &which, IncidentStatusRequest { status, comment, from: String::new() }).await
         }
     }
 }

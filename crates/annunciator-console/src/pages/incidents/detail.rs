@@ -108,11 +108,18 @@ pub(super) async fn change_status(
     form: Form,
 ) -> Result<Response, Stop> {
     let path = format!("{}/status", path_of(&uid.0));
-    let request = json!({ "status": form.trimmed("status"), "comment": form.trimmed("comment") });
+    let request = json!({ "status": form.trimmed("status"), "comment": form.trimmed("comment"),
+        "from": form.trimmed("from") });
     match visitor.try_send(Method::POST, &path, &request).await {
         Ok(reply) => {
             let result = reply.json::<IncidentStatusResult>(&path);
             let result = result.map_err(|refusal| visitor.stop(refusal))?;
+            if !result.changed && !form.trimmed("comment").is_empty() {
+                // What was typed is not lost.
+                let summary = visitor.guest.language.say("notice-status-unchanged");
+                let errors = Errors { summary, ..Errors::default() };
+                return draw(&visitor, &uid.0, errors, &form).await;
+            }
             let notice = match result.told.as_deref() {
                 _ if !result.changed => "status-unchanged",
                 Some("late") => "status-late",

@@ -147,6 +147,30 @@ impl SubscriptionForm {
         settings
     }
 
+    /// The keys of the labels of what differs from another one.
+    pub(super) fn find_changes(&self, other: &Self) -> Vec<&'static str> {
+        let all = [
+            ("subscriptions-name", self.name == other.name),
+            ("subscriptions-on", self.enabled == other.enabled),
+            ("subscriptions-users", self.users == other.users),
+            ("subscriptions-addresses", self.addresses == other.addresses),
+            ("subscriptions-language", self.language == other.language),
+            ("subscriptions-time-zone", self.time_zone == other.time_zone),
+            ("subscriptions-detectors", self.detectors == other.detectors),
+            ("subscriptions-models", self.models == other.models),
+            ("subscriptions-assets", self.assets == other.assets),
+            ("subscriptions-groups", self.groups == other.groups),
+            ("incidents-severity-min", self.severity == other.severity),
+            ("subscriptions-when", self.delivery == other.delivery),
+            ("subscriptions-bundle", self.bundle_minutes == other.bundle_minutes),
+            ("subscriptions-daily", self.daily_at == other.daily_at),
+            ("subscriptions-quiet-from", self.quiet_from == other.quiet_from),
+            ("subscriptions-quiet-until", self.quiet_until == other.quiet_until),
+            ("subscriptions-follow-ups", self.follow_ups == other.follow_ups),
+        ];
+        all.into_iter().filter(|(_, is_same)| !is_same).map(|(key, _)| key).collect()
+    }
+
     /// Whether a user is one of its own; case does not count.
     pub(super) fn has_user(&self, name: &str) -> bool {
         self.users.iter().any(|user| user.eq_ignore_ascii_case(name))
