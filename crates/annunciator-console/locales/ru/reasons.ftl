@@ -38,8 +38,8 @@ problem-no-group = Группы устройств `{ $name }` нет.
 problem-no-device = Настроек этого приложения на этом устройстве нет.
 
 reason-no-user = такого пользователя нет
-reason-blocked = заблокирован
-reason-paused = приостановил подписку
+reason-blocked = учётная запись заблокирована
+reason-paused = подписка приостановлена
 reason-no-address = нет адреса
 reason-blocked-address = адрес заблокированного пользователя
 reason-status-untold = Об инцидентах со статусом `{ $status }` не уведомляют
