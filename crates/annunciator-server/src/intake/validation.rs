@@ -176,7 +176,7 @@ pub(super) fn device(given: DeviceInput, findings: &mut Findings) -> Device {
 }
 
 pub(super) fn time(pointer: &str, text: &str, findings: &mut Findings) -> Option<Timestamp> {
-    let parsed = if has_form_of_rfc_3339(text) { text.parse::<Timestamp>().ok() } else { None };
+    let parsed = if has_form_of_rfc_3339(text) { parse_time(text) } else { None };
     match parsed {
         Some(at) if at >= Timestamp(0) => Some(at),
         Some(_) => {
@@ -192,6 +192,16 @@ pub(super) fn time(pointer: &str, text: &str, findings: &mut Findings) -> Option
 }
 
 /// The calendar library takes more forms than RFC 3339 has; this takes those and no others.
+/// The last hours of the year 9999, which people write for "never", are the latest time there is.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let parsed = text.parse::<Timestamp>().ok();
+    parsed.or_else(|| {
+        let in_last_days = text.strip_prefix("9999").filter(|rest| rest.starts_with("-12-3"))?;
+        // Another year tells whether day, hour and offset are such.
+        format!("2000{in_last_days}").parse::<Timestamp>().ok().map(|_| Timestamp::MAX)
+    })
+}
+
 fn has_form_of_rfc_3339(text: &str) -> bool {
     const TIME_BYTES_MAX: usize = 40;
     const DATE: &[u8] = b"dddd-dd-ddTdd:dd:dd";
