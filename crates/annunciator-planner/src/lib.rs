@@ -27,8 +27,10 @@ use incidents::Telling;
 pub use incidents::{
     Addressee, Audience, BundleLetter, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident,
     IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings,
-    IncidentStatus, LeftOut, Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
-    Subscriber, Subscription, Told, find_audience, find_left_out, reader_of,
+    IncidentStatus, KIND_CHARS_MAX, LeftOut, MappedField, MappedTimes, MappedValue, Postponed,
+    ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription,
+    TAG_DESCRIPTION_CHARS_MAX, Told, UNITS_CHARS_MAX, find_audience, find_left_out,
+    is_detector_kind, is_web_link, reader_of,
 };
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{

@@ -1,11 +1,9 @@
 //! Incidents as they are posted, as tables.
 
-use annunciator_planner::{Incident, IncidentMapping, IncidentSettings};
-use annunciator_settings::{Rules, SettingValue as _};
+use annunciator_planner::{Incident, IncidentSettings};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::mapping;
 
 const NOW: Timestamp = Timestamp(1_795_325_400_000);
 
@@ -129,37 +127,4 @@ fn what_is_wrong_is_told_with_its_place() {
     check_refused(&with("samples", many.into()), &[("/samples", "too_many")]);
     check_refused(&json!([whole(), {"detector": {}}]), &[("/1/detector/kind", "required")]);
     check_refused(&json!([whole(), {"modle": ""}]), &[("/1/modle", "unknown_field")]);
-}
-
-fn mapping() -> IncidentMapping {
-    let document = json!({"name": "scada", "items": "/data", "id": "/nr", "detector_kind": "Rule",
-        "model": "/m/name", "top_tag": "/tag", "top_tag_value": "/v", "mse": "/e",
-        "start": "/t", "status": "/state", "samples": "/course"});
-    IncidentMapping::parse(&document, &Rules::DEFAULT).expect("valid")
-}
-
-#[test]
-fn a_document_of_another_detector_is_read_by_its_mapping() {
-    let document = json!({"data": [{"nr": 17, "m": {"name": "Pump"}, "tag": "PI-1", "v": 3.5,
-        "e": "0.5", "t": "2026-11-22T05:00:00Z", "state": null, "course": []}]});
-    let batch = mapping::read(&mapping(), document.to_string().as_bytes()).unwrap();
-    assert!(batch.is_list);
-    let (event, new) = taken(batch).unwrap().remove(0);
-    assert_eq!((&*event.id, &*event.event_type), ("17", "incident.rule"));
-    assert_eq!((&*new.model, &*new.top_tag), ("Pump", "PI-1"));
-    let incident = Incident::of(&event).unwrap();
-    assert_eq!((incident.number("mse"), incident.number("top_tag_value")), (Some(0.5), Some(3.5)));
-}
-
-#[test]
-fn what_a_mapping_cannot_take_is_told_with_our_place() {
-    let check = |document: Value, expected: &[(&str, &str)]| {
-        let refusal = mapping::read(&mapping(), document.to_string().as_bytes()).unwrap_err();
-        let found = refusals(refusal);
-        let found: Vec<_> = found.iter().map(|(p, c)| (p.as_str(), c.as_str())).collect();
-        assert_eq!(found, expected, "{document}");
-    };
-    check(json!({"items": []}), &[("/data", "required")]);
-    check(json!({"data": {"nr": [1], "e": "high"}}), &[("/id", "type"), ("/mse", "type")]);
-    check(json!({"data": [{"nr": 1}, {"course": 5}]}), &[("/1/samples", "type")]);
 }

@@ -104,5 +104,19 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
     drop(site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(202));
     assert_eq!(listed("model=Pump"), ["5"]);
     drop(site.post(&format!("{PATH}/mapped/other"), &document).expect_status(404));
+    let refused = |document: Value, expected: &[(&str, &str)]| {
+        let problem =
+            site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(422).json();
+        let found = field_errors(&problem);
+        let found: Vec<_> = found.iter().map(|(p, c)| (p.as_str(), c.as_str())).collect();
+        assert_eq!(found, expected, "{problem}");
+        assert_eq!(problem["title"], "The incident is not valid");
+    };
+    refused(json!(null), &[("/alarms", "required")]);
+    refused(json!({"alarms": [null, {"nr": 1}]}), &[("/alarms/0", "type")]);
+    let long = "m".repeat(257);
+    refused(json!({"alarms": [{"nr": 1, "unit": long}]}), &[("/alarms/0/unit", "too_long")]);
+    let none = site.post(&format!("{PATH}/mapped/scada"), &json!({"alarms": null}));
+    assert_eq!(none.expect_status(202).json(), json!({"incidents": []}));
     site.wait_until_idle();
 }
