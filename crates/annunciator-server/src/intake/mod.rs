@@ -185,10 +185,17 @@ async fn accept_uncounted(
         return Err(Refusal::TooMany(batch.inputs.len()));
     }
     let now = shared.clock.now();
-    let events =
-        validation::validate(batch, now, || shared.ids.event(now)).map_err(Refusal::Invalid)?;
+    let mut errors = validation::find_reserved_types(&batch);
+    let events = match validation::validate(batch, now, || shared.ids.event(now)) {
+        Ok(events) if errors.is_empty() => events,
+        validated => {
+            errors.extend(validated.err().into_iter().flatten());
+            errors.truncate(validation::ERRORS_MAX);
+            return Err(Refusal::Invalid(errors));
+        }
+    };
     let (events, repeats) = without_repeats(events);
-    let commit = commit(Arc::clone(shared), events, Vec::new(), idempotency, now);
+    let commit = commit(Arc::clone(shared), events, Beside::default(), idempotency, now);
     let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
     Ok(match repeats {
         None => accepted,
