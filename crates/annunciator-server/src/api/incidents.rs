@@ -64,6 +64,11 @@ pub(super) struct OneIncidentParams {
 
 type Accepted = Result<(StatusCode, Json<AcceptedIncidents>), ApiError>;
 
+/// What is told to a detector whose incident is known and says something else now.
+const DIFFERS_ADVICE: &str = "The incident is kept as it was first handed in, and nobody is told of \
+                              what differs. Hand in what is new with an id of its own and the same \
+                              `group`; a status is changed by POST /api/v1/incidents/ID/status.";
+
 /// Hand in incidents.
 ///
 /// One incident, or an array of at most 1,000. Answers after the commit: each incident and its
@@ -143,10 +148,12 @@ async fn take(
             .await
             .map_err(|why| refuse(why, places.as_ref()))?,
     };
-    let view = |one: annunciator_store::Accepted| AcceptedIncident {
-        id: one.id,
-        uid: one.uid.to_string(),
-        duplicate: one.duplicate,
+    let view = |one: intake::TakenIncident| AcceptedIncident {
+        id: one.accepted.id,
+        uid: one.accepted.uid.to_string(),
+        duplicate: one.accepted.duplicate,
+        differs: one.differs,
+        advice: if one.differs { DIFFERS_ADVICE.to_owned() } else { String::new() },
     };
     let incidents = accepted.into_iter().map(view).collect();
     Ok((StatusCode::ACCEPTED, Json(AcceptedIncidents { incidents })))

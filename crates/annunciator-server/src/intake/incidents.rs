@@ -24,6 +24,8 @@ use super::json::{Document, Unreadable, has_list_deeper_than, parse};
 use super::validation::{self, Findings};
 use super::{EVENTS_MAX, Refusal};
 
+pub(super) mod repeats;
+
 /// Where incidents are posted.
 pub const PATH: &str = "/api/v1/incidents";
 /// Longest link. Unit: characters.

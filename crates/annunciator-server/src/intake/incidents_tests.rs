@@ -128,3 +128,38 @@ fn what_is_wrong_is_told_with_its_place() {
     check_refused(&json!([whole(), {"detector": {}}]), &[("/1/detector/kind", "required")]);
     check_refused(&json!([whole(), {"modle": ""}]), &[("/1/modle", "unknown_field")]);
 }
+
+#[test]
+fn an_incident_that_comes_again_differs_when_a_fact_does() {
+    let event = |changes: Value, at: i64| {
+        let mut body = whole();
+        for (key, value) in changes.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        let batch = read(body.to_string().as_bytes()).unwrap();
+        let rules = IncidentRules::new(&IncidentSettings::default());
+        let registration = Registration { now: NOW.plus_ms(at), author: "d", rules: &rules };
+        let uid = EventUid::from_parts(u64::try_from(at).unwrap(), [0; 10]);
+        validate(batch, registration, || uid).unwrap().remove(0).0
+    };
+    let check = |first: Value, again: Value, expected: bool| {
+        let differs = repeats::differs(&event(again.clone(), 9), &event(first.clone(), 1));
+        assert_eq!(differs, expected, "{first} {again}");
+    };
+    let no_start = json!({"start": null, "end": null});
+    check(json!({}), json!({}), false);
+    check(no_start.clone(), no_start.clone(), false);
+    check(json!({"end": null}), no_start.clone(), false);
+    check(no_start, json!({"end": null}), true);
+    for (key, value) in [
+        ("end", json!("2026-11-22T06:00:00Z")),
+        ("mse", json!(0.5)),
+        ("severity", json!("failure")),
+        ("description", json!("It deviates more.")),
+        ("asset", json!({"name": "boiler-4"})),
+        ("top_tag", json!({"name": "TI-102"})),
+        ("status", json!("ignore")),
+    ] {
+        check(json!({}), json!({key: value}), true);
+    }
+}

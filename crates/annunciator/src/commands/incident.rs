@@ -139,8 +139,15 @@ async fn send(client: &Client, file: &Path, mapping: Option<&str>) -> Result<Exi
     };
     let accepted: AcceptedIncidents = client.post(path, &read_document(file)?).await?;
     for one in accepted.incidents {
-        let said = if one.duplicate { "known already" } else { "accepted" };
+        let said = match (one.duplicate, one.differs) {
+            (false, _) => "accepted",
+            (true, false) => "known already",
+            (true, true) => "known already, and it differs",
+        };
         output::print_line(&format!("{}  {said}", one.id));
+        if !one.advice.is_empty() {
+            output::print_line(&format!("  {}", one.advice));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
