@@ -122,6 +122,12 @@ pub struct AcceptedIncident {
     pub uid: String,
     /// Whether the incident was known already, so that nothing more will happen.
     pub duplicate: bool,
+    /// Whether it was known already and says something else now; the first words are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub differs: bool,
+    /// What to do then.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
 
 /// An incident.

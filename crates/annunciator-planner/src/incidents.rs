@@ -7,6 +7,7 @@
 
 mod audience;
 mod incident;
+mod mapping;
 mod recheck;
 mod settings;
 mod subscribers;
@@ -17,10 +18,14 @@ pub use audience::{
     Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience, find_left_out,
 };
 pub use incident::{INCIDENT_TYPE_PREFIX, Incident, STATUS_TYPE_PREFIX, Told};
+pub use mapping::{
+    IncidentMapping, KIND_CHARS_MAX, MappedField, MappedTimes, MappedValue,
+    TAG_DESCRIPTION_CHARS_MAX, UNITS_CHARS_MAX, is_detector_kind, is_web_link,
+};
 pub use recheck::{Recheck, Waiting, recheck, why_untold};
 pub use settings::{
-    IncidentLayer, IncidentMapping, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm,
-    SeverityMin, Subscription,
+    IncidentLayer, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm, SeverityMin,
+    Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
 pub use telling::{BundleLetter, BundledIncident, IncidentLetter, Postponed, reader_of};

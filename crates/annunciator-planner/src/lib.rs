@@ -27,9 +27,10 @@ use incidents::Telling;
 pub use incidents::{
     Addressee, Audience, BundleLetter, BundledIncident, Directory, DirectoryUser,
     INCIDENT_TYPE_PREFIX, Incident, IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules,
-    IncidentSettings, IncidentStatus, LeftOut, Postponed, ReaderLanguage, Recheck, Rhythm,
-    STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription, Told, Waiting, find_audience,
-    find_left_out, reader_of, recheck, why_untold,
+    IncidentSettings, IncidentStatus, KIND_CHARS_MAX, LeftOut, MappedField, MappedTimes,
+    MappedValue, Postponed, ReaderLanguage, Recheck, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
+    Subscriber, Subscription, TAG_DESCRIPTION_CHARS_MAX, Told, UNITS_CHARS_MAX, Waiting,
+    find_audience, find_left_out, is_detector_kind, is_web_link, reader_of, recheck, why_untold,
 };
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{
@@ -139,9 +140,7 @@ pub fn plan(
         let Telling { mut decision, mut composed, postponed } = told;
         // Who waits until a channel can send would be told by it, too.
         let is_told = decision.kind == DecisionKind::Notified || !postponed.is_empty();
-        if is_told
-            && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
-        {
+        if is_told && let Some(silence) = silenced_by(event, &profile.channel, silences, now) {
             decision.kind = DecisionKind::Silenced;
             decision.reason = silence.reason();
             composed.clear();

@@ -108,6 +108,7 @@ pub const PROMISES: &[Promise] = promises![
     silences::ended_silences_are_forgotten_in_time,
     silences::the_oldest_ended_silences_go_beyond_the_bound,
     incidents::an_incident_is_stored_with_its_event_once,
+    incidents::no_event_swallows_an_incident,
     incidents::incidents_alike_are_a_group,
     incidents::incidents_are_found_by_what_they_are,
     incidents::incidents_are_listed_page_by_page,

@@ -151,7 +151,8 @@ pub enum StatusOutcome {
 #[async_trait]
 pub trait Incidents: Send + Sync + 'static {
     /// As [`crate::Store::accept`], with an incident for each event, in their order; one whose
-    /// event is a duplicate is not stored again.
+    /// event is a duplicate is not stored again. When the id is that of an event that is no
+    /// incident, nothing of the batch is stored.
     async fn accept_incidents(
         &self,
         accept: Accept,

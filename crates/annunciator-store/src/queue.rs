@@ -42,6 +42,9 @@ pub enum Acceptance {
     Replayed(Vec<Accepted>),
     /// The key was used with another body: nothing was stored.
     KeyReused,
+    /// These incidents, by their positions, have the id of an event that is no incident: nothing
+    /// was stored. Of [`Incidents::accept_incidents`](crate::Incidents::accept_incidents) only.
+    OtherEvents(Vec<usize>),
 }
 
 /// One accepted event.

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use annunciator_core::{ParameterValue, Severity, one_line};
-use annunciator_planner::{Incident, IncidentRules, Told};
+use annunciator_planner::{Incident, IncidentRules, Told, is_web_link};
 use annunciator_template::{Language, Localized, Reader};
 
 use super::page::{BREAK, FAINT, FONT, escape};
@@ -146,7 +146,11 @@ fn rows_of(
     let history = incident.text("history");
     rows.add(&words::START, &time("start"));
     rows.add(&words::END, &time("end"));
-    rows.add_link(&words::HISTORY, history, history);
+    // Intake admits no other; events that were stored before it looked may have one.
+    match is_web_link(history) {
+        true => rows.add_link(&words::HISTORY, history, history),
+        false => rows.add(&words::HISTORY, history),
+    }
     rows.add_link(&words::CONSOLE, link, link);
     rows.add(&words::ID, incident.id);
     rows.add(&words::DETECTOR, &detector_of(incident, language));

@@ -242,6 +242,14 @@ fn nothing_in_an_incident_breaks_out_of_its_place() {
 }
 
 #[test]
+fn a_history_that_is_no_web_page_is_no_link() {
+    let mail = composed(&event(&[("history", "javascript:alert(1)")]), Language::English);
+    assert!(mail.text.contains("javascript:alert(1)"), "{}", mail.text);
+    let html = mail.html.unwrap();
+    assert!(!html.contains("href=\"javascript"), "{html}");
+}
+
+#[test]
 fn keys_under_4096_or_384_bits_are_called_weak() {
     for (key, is_weak) in [
         ("RSA 2048", true),

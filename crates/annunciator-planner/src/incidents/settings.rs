@@ -1,4 +1,4 @@
-//! Settings about incidents: statuses, subscriptions, mappings of other detectors' documents.
+//! Settings about incidents: statuses and subscriptions; mappings are in `mapping.rs`.
 
 use std::collections::HashSet;
 
@@ -6,6 +6,7 @@ use annunciator_core::Severity;
 use annunciator_settings::{Format, Problem, TextList, choice, object, settings};
 use annunciator_template::{Language, TimeZone};
 
+use super::mapping::IncidentMapping;
 use super::timing::parse_minute;
 
 choice! {
@@ -100,58 +101,6 @@ object! {
     }
 }
 
-object! {
-    /// How another detector's document becomes an incident. A text that begins with `/` is a JSON
-    /// pointer into the document; any other text is taken as it stands.
-    pub struct IncidentMapping {
-        /// Its name, part of the address that the detector posts to.
-        name: String, chars_max(64), check(check_code);
-        /// Where the list of incidents stands in the document; empty = the document is one
-        /// incident, or a list of them.
-        items: String = String::new(), chars_max(1_000), check(check_pointer);
-        /// Incident id.
-        id: String, chars_max(1_000);
-        /// Kind of the detector.
-        detector_kind: String, chars_max(1_000);
-        /// Name of the detector.
-        detector_name: String = String::new(), chars_max(1_000);
-        /// Severity.
-        severity: String = String::new(), chars_max(1_000);
-        /// Model.
-        model: String = String::new(), chars_max(1_000);
-        /// Name of the asset.
-        asset: String = String::new(), chars_max(1_000);
-        /// Device group of the asset.
-        asset_group: String = String::new(), chars_max(1_000);
-        /// Name of the top tag.
-        top_tag: String = String::new(), chars_max(1_000);
-        /// Description of the top tag.
-        top_tag_description: String = String::new(), chars_max(1_000);
-        /// Value of the top tag.
-        top_tag_value: String = String::new(), chars_max(1_000);
-        /// Units of the top tag.
-        top_tag_units: String = String::new(), chars_max(1_000);
-        /// Mean squared error.
-        mse: String = String::new(), chars_max(1_000);
-        /// Threshold.
-        threshold: String = String::new(), chars_max(1_000);
-        /// Start, RFC 3339.
-        start: String = String::new(), chars_max(1_000);
-        /// End, RFC 3339.
-        end: String = String::new(), chars_max(1_000);
-        /// Status.
-        status: String = String::new(), chars_max(1_000);
-        /// Link to the history.
-        history: String = String::new(), chars_max(1_000);
-        /// What similar incidents share.
-        group: String = String::new(), chars_max(1_000);
-        /// Description.
-        description: String = String::new(), chars_max(1_000);
-        /// Samples of the top tag: a list of objects with `at` and `value`.
-        samples: String = String::new(), chars_max(1_000);
-    }
-}
-
 settings! {
     /// Incidents of detectors, and who is told of them.
     pub struct IncidentSettings / IncidentLayer {
@@ -191,7 +140,7 @@ fn standard_statuses() -> Vec<IncidentStatus> {
     ]
 }
 
-fn check_code(text: &str) -> Result<(), String> {
+pub(super) fn check_code(text: &str) -> Result<(), String> {
     let is_code = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
     match text.bytes().all(is_code) {
         true => Ok(()),
@@ -199,19 +148,12 @@ fn check_code(text: &str) -> Result<(), String> {
     }
 }
 
-fn check_time_zone(name: &str) -> Result<(), String> {
+pub(super) fn check_time_zone(name: &str) -> Result<(), String> {
     TimeZone::named(name).map(drop).map_err(|error| error.to_string())
 }
 
 fn check_minute(text: &str) -> Result<(), String> {
     parse_minute(text).map(drop).ok_or_else(|| "must be a time of day as HH:MM".to_owned())
-}
-
-fn check_pointer(text: &str) -> Result<(), String> {
-    match text.starts_with('/') {
-        true => Ok(()),
-        false => Err("must be a JSON pointer such as `/data/incidents`".to_owned()),
-    }
 }
 
 impl ReaderLanguage {
@@ -268,13 +210,8 @@ impl IncidentSettings {
         let names = self.mapping.iter().map(|one| one.name.as_str());
         check_names("mapping", "name", names, &mut found);
         for (at, mapping) in self.mapping.iter().enumerate() {
-            for (key, text) in [("id", &mapping.id), ("detector_kind", &mapping.detector_kind)] {
-                if text.is_empty() {
-                    let words = "must be given: a JSON pointer such as `/id`, or a text";
-                    let problem = Problem::new("required", words).under(key);
-                    found.push(problem.under(&at.to_string()).under("mapping"));
-                }
-            }
+            let problems = mapping.find_problems(&self.statuses).into_iter();
+            found.extend(problems.map(|one| one.under(&at.to_string()).under("mapping")));
         }
         found
     }

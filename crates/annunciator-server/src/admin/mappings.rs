@@ -74,14 +74,15 @@ fn errors_of(refusal: Refusal) -> Vec<FieldError> {
 
 /// Checks the incidents as those that are handed in.
 fn look(shared: &Shared, rules: &IncidentRules, found: Mapped) -> MappingPreview {
-    let Mapped { batch, mut errors, gaps } = found;
+    let Mapped { batch, places, mut errors, gaps } = found;
     let now = shared.clock.now();
     let mut incidents = batch.inputs.clone();
     let count = incidents.len();
     if errors.is_empty() {
         let registration = Registration { now, author: "preview", rules };
         let checked = validate(batch, registration, || shared.ids.event(now));
-        errors = checked.err().unwrap_or_default();
+        let found = checked.err().unwrap_or_default().into_iter();
+        errors = found.map(|error| places.locate(error)).collect();
     }
     incidents.truncate(SHOWN_MAX);
     errors.truncate(ERRORS_MAX);

@@ -12,7 +12,8 @@ use annunciator_api_types::{
 };
 use annunciator_core::{Event, Timestamp};
 use annunciator_planner::{
-    Directory, Incident, IncidentRules, LeftOut, Subscription, find_audience, find_left_out, silenced_by,
+    Directory, Incident, IncidentRules, LeftOut, Subscription, find_audience, find_left_out,
+    silenced_by,
 };
 use annunciator_settings::SettingValue as _;
 use annunciator_store::NewAudit;
@@ -329,8 +330,7 @@ pub async fn preview(
     let own = asker.user().and_then(|user| directory.user(user));
     let own = own.map(|user| user.address.as_str()).unwrap_or_default();
     let is_seen = |address: &str| asker.sees_all || address.eq_ignore_ascii_case(own);
-    let is_subscription_seen =
-        |at: usize| asker.sees(&rules.subscribers()[at].subscription);
+    let is_subscription_seen = |at: usize| asker.sees(&rules.subscribers()[at].subscription);
     let all = audience.addressees.len();
     let mut seen = audience.addressees;
     seen.retain(|one| is_seen(&one.address));
@@ -352,7 +352,12 @@ pub async fn preview(
     });
     Ok(AudienceView {
         silent,
-        subscriptions: audience.matched.iter().filter(|at| is_subscription_seen(**at)).map(|at| name(*at)).collect(),
+        subscriptions: audience
+            .matched
+            .iter()
+            .filter(|at| is_subscription_seen(**at))
+            .map(|at| name(*at))
+            .collect(),
         addressees: addressees.collect(),
         others,
         left_out: left_out.into_iter().map(left_out_view).collect(),

@@ -72,6 +72,25 @@ pub(super) async fn an_incident_is_stored_with_its_event_once(store: &dyn Store)
     assert_eq!(by_id, [expected]);
 }
 
+pub(super) async fn no_event_swallows_an_incident(store: &dyn Store) {
+    let accept = |events| Accept { events, idempotency: None, claimed: false, now: START };
+    let alone = store.accept(accept(vec![event(1)])).await.expect("accepted");
+    assert!(matches!(alone, Acceptance::Accepted(_)));
+    take(store, vec![(event(2), incident("TI-1", 0))]).await;
+    let copy = |uid: u32, of: u32| Event { uid: uid_of(uid), ..event(of) };
+    let made_here = Event { id: uid_of(4).to_string(), ..event(4) };
+    store.accept(accept(vec![made_here.clone()])).await.expect("accepted");
+    let same_made_here = Event { uid: uid_of(10), ..made_here };
+    let events = vec![event(3), copy(7, 1), copy(8, 2), same_made_here];
+    let incidents = vec![incident("TI-1", 0); events.len()];
+    let answer = store.accept_incidents(accept(events), incidents).await.expect("answered");
+    assert_eq!(answer, Acceptance::OtherEvents(vec![1, 3]));
+    for number in [1, 3, 4, 7, 8, 10] {
+        assert_eq!(store.incident(uid_of(number)).await.expect("read"), None, "{number}");
+    }
+    assert!(store.event(uid_of(3)).await.expect("read").is_none(), "a batch is whole or nothing");
+}
+
 pub(super) async fn incidents_alike_are_a_group(store: &dyn Store) {
     let given = NewIncident { group: "G".to_owned(), ..incident("TI-1", MINUTE_MS) };
     let alone = NewIncident { grouping_ms: 0, ..incident("TI-1", MINUTE_MS) };

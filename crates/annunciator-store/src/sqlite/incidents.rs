@@ -237,6 +237,10 @@ fn take(
     accept: &Accept,
     incidents: &[NewIncident],
 ) -> std::result::Result<Acceptance, Trouble> {
+    let others = find_other_events(&session.connection, &accept.events)?;
+    if !others.is_empty() {
+        return Ok(Acceptance::OtherEvents(others));
+    }
     let acceptance = inbox::accept(session, accept)?;
     if let Acceptance::Accepted(answers) = &acceptance {
         let both = accept.events.iter().zip(incidents).zip(answers);
@@ -245,6 +249,23 @@ fn take(
         }
     }
     Ok(acceptance)
+}
+
+/// Positions of those whose id an event has that is no incident.
+fn find_other_events(
+    connection: &Connection,
+    events: &[Event],
+) -> std::result::Result<Vec<usize>, Trouble> {
+    let mut is_incident = connection.prepare_cached("SELECT 1 FROM incidents WHERE uid = ?1")?;
+    let mut others = Vec::new();
+    for (position, event) in events.iter().enumerate() {
+        if let Some(uid) = inbox::find_known(connection, event)?
+            && !is_incident.exists([uid.0.as_bytes()])?
+        {
+            others.push(position);
+        }
+    }
+    Ok(others)
 }
 
 fn insert(

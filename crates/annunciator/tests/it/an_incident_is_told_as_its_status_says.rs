@@ -3,7 +3,7 @@
 use annunciator_testkit::relay::Relay;
 use serde_json::{Value, json};
 
-use crate::support::{Site, eventually, field_errors, text};
+use crate::support::{Site, answer, eventually, field_errors, text};
 
 const PATH: &str = "/api/v1/incidents";
 
@@ -107,6 +107,49 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
     drop(site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(202));
     assert_eq!(listed("model=Pump"), ["5"]);
     drop(site.post(&format!("{PATH}/mapped/other"), &document).expect_status(404));
+    let refused = |document: Value, expected: &[(&str, &str)]| {
+        let problem =
+            site.post(&format!("{PATH}/mapped/scada"), &document).expect_status(422).json();
+        let found = field_errors(&problem);
+        let found: Vec<_> = found.iter().map(|(p, c)| (p.as_str(), c.as_str())).collect();
+        assert_eq!(found, expected, "{problem}");
+        assert_eq!(problem["title"], "The incident is not valid");
+    };
+    refused(json!(null), &[("/alarms", "required")]);
+    refused(json!({"alarms": [null, {"nr": 1}]}), &[("/alarms/0", "type")]);
+    let long = "m".repeat(257);
+    refused(json!({"alarms": [{"nr": 1, "unit": long}]}), &[("/alarms/0/unit", "too_long")]);
+    let none = site.post(&format!("{PATH}/mapped/scada"), &json!({"alarms": null}));
+    assert_eq!(none.expect_status(202).json(), json!({"incidents": []}));
+    site.wait_until_idle();
+}
+
+#[test]
+fn an_id_that_was_used_before_is_answered_for_what_it_is() {
+    let site = Site::start();
+    drop(site.post(PATH, &incident("i-1", "")).expect_status(202));
+    let mut ended = incident("i-1", "");
+    let again = |body: &Value| site.post(PATH, body).expect_status(202).json()["incidents"].clone();
+    let same = again(&ended);
+    assert_eq!((&same[0]["duplicate"], &same[0]["differs"]), (&json!(true), &Value::Null));
+    ended["end"] = "2026-11-22T05:20:00Z".into();
+    let differs = again(&ended);
+    assert_eq!((&differs[0]["duplicate"], &differs[0]["differs"]), (&json!(true), &json!(true)));
+    assert!(text(&differs[0]["advice"]).contains("`group`"), "{differs}");
+    let mut worse = incident("i-3", "");
+    worse["mse"] = 2.into();
+    let both = again(&json!([incident("i-3", ""), worse]));
+    assert_eq!((&both[0]["duplicate"], &both[1]["differs"]), (&json!(false), &json!(true)));
+
+    let event =
+        json!({"id": "i-9", "type": "x", "severity": "info", "application": {"name": "MLAD"}});
+    drop(site.post("/api/v1/events", &event).expect_status(202));
+    let list = json!([incident("i-4", ""), incident("i-4", ""), incident("i-9", "")]);
+    let problem = site.post(PATH, &list).expect_status(422).json();
+    assert_eq!(field_errors(&problem), [("/2/id".to_owned(), "conflict".to_owned())], "{problem}");
+    for id in ["i-4", "i-9"] {
+        drop(answer(site.server.client().get(&format!("{PATH}/{id}"))).expect_status(404));
+    }
     site.wait_until_idle();
 }
 
