@@ -35,7 +35,8 @@ pub use explain::{
 pub use incident::{
     AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentDetail, IncidentGroupList,
     IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
-    IncidentStatusResult, IncidentStatusView, IncidentView, SampleInput, SampleView, TopTagInput,
+    IncidentStatusResult, IncidentStatusView, IncidentView, MappingGapView, MappingPreview,
+    MappingPreviewRequest, SampleInput, SampleView, TopTagInput,
 };
 pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,

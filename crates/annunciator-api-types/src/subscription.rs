@@ -78,7 +78,7 @@ pub struct PauseRequest {
     pub user: String,
 }
 
-/// Asks who would be told of an incident: give one of the two.
+/// Asks who would be told of an incident: give `incident_id` or `incident`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AudienceRequest {
@@ -91,6 +91,13 @@ pub struct AudienceRequest {
     /// An incident that could come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentInput>,
+    /// Settings of a subscription that is not saved, as in `incidents.subscriptions`: the answer is
+    /// as if it were. For those who may change settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Name of the subscription that the draft takes the place of; that of the draft when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft_of: Option<String>,
 }
 
 /// Who would be told of an incident now.

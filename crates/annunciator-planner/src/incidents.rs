@@ -7,6 +7,7 @@
 
 mod audience;
 mod incident;
+mod recheck;
 mod settings;
 mod subscribers;
 mod telling;
@@ -16,12 +17,13 @@ pub use audience::{
     Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience, find_left_out,
 };
 pub use incident::{INCIDENT_TYPE_PREFIX, Incident, STATUS_TYPE_PREFIX, Told};
+pub use recheck::{Recheck, Waiting, recheck, why_untold};
 pub use settings::{
     IncidentLayer, IncidentMapping, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm,
     SeverityMin, Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
-pub use telling::{BundleLetter, IncidentLetter, Postponed, reader_of};
+pub use telling::{BundleLetter, BundledIncident, IncidentLetter, Postponed, reader_of};
 pub(crate) use telling::{Telling, tell};
 
 #[cfg(test)]

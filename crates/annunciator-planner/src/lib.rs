@@ -25,10 +25,11 @@ use annunciator_core::{
 
 use incidents::Telling;
 pub use incidents::{
-    Addressee, Audience, BundleLetter, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident,
-    IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings,
-    IncidentStatus, LeftOut, Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
-    Subscriber, Subscription, Told, find_audience, find_left_out, reader_of,
+    Addressee, Audience, BundleLetter, BundledIncident, Directory, DirectoryUser,
+    INCIDENT_TYPE_PREFIX, Incident, IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules,
+    IncidentSettings, IncidentStatus, LeftOut, Postponed, ReaderLanguage, Recheck, Rhythm,
+    STATUS_TYPE_PREFIX, SeverityMin, Subscriber, Subscription, Told, Waiting, find_audience,
+    find_left_out, reader_of, recheck, why_untold,
 };
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{

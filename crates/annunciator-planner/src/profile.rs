@@ -64,8 +64,8 @@ pub struct Composed {
     pub recipients: Vec<Recipient>,
     /// What an executable gets besides.
     pub command: Option<Command>,
-    /// A picture within the message.
-    pub picture: Option<Picture>,
+    /// Pictures within the message.
+    pub pictures: Vec<Picture>,
 }
 
 /// Renders an event for a channel. It cannot fail: templates were parsed at save (spec 5.3).

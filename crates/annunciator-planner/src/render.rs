@@ -77,7 +77,7 @@ pub fn freeze(composed: Composed, event: &Event, id: NotificationId, domain: &st
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
         command: composed.command,
-        picture: composed.picture,
+        pictures: composed.pictures,
     }
 }
 

@@ -70,7 +70,8 @@ impl IncidentSupply {
 }
 
 /// The event that registered an incident.
-fn incident_uid(incident: &Incident<'_>) -> Option<EventUid> {
+#[must_use]
+pub fn incident_uid(incident: &Incident<'_>) -> Option<EventUid> {
     incident.text("incident_uid").parse().ok()
 }
 

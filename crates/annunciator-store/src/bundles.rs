@@ -41,17 +41,19 @@ pub struct DueBundle {
 pub struct BundleCommit {
     /// The rows.
     pub numbers: Vec<i64>,
-    /// The mail that tells them; none when nobody is left to tell.
-    pub told: Option<ToldBundle>,
+    /// What becomes of them, for the ledger; nothing when there is nothing left to say.
+    pub outcomes: Vec<BundleOutcome>,
+    /// Those that another subscription tells later.
+    pub postponed: Vec<PostponedRow>,
 }
 
-/// The mail of a bundle.
+/// What became of a bundle.
 #[derive(Debug, Clone)]
-pub struct ToldBundle {
+pub struct BundleOutcome {
     /// An event of our own about it, accepted and planned in the same commit.
     pub event: Event,
-    /// The mail.
-    pub planned: PlannedNotification,
+    /// The mail; none when nobody is told.
+    pub planned: Option<PlannedNotification>,
     /// Over which channel.
     pub channel: ChannelName,
     /// Why, for the ledger.
@@ -67,8 +69,8 @@ pub trait Bundles: Send + Sync + 'static {
     /// When the next is due.
     async fn next_bundle_at(&self) -> Result<Option<Timestamp>>;
 
-    /// Takes the rows off and queues their mail, in one commit; false when somebody took one of
-    /// them meanwhile: then nothing happens.
+    /// Takes the rows off, queues their mail and notes what waits anew, in one commit; false when
+    /// somebody took one of them meanwhile: then nothing happens.
     async fn commit_bundle(&self, bundle: BundleCommit) -> Result<bool>;
 
     /// Subscriptions that users have paused: names of both, and since when.

@@ -16,6 +16,7 @@ mod figures;
 mod incidents;
 mod ledger;
 mod limits;
+mod pictures;
 mod queue;
 mod records;
 mod roles;
@@ -32,7 +33,7 @@ use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
 pub use backups::{Backup, Backups, StoreFacts};
-pub use bundles::{BUNDLED_MAX, BundleCommit, Bundles, DueBundle, PostponedRow, ToldBundle};
+pub use bundles::{BUNDLED_MAX, BundleCommit, BundleOutcome, Bundles, DueBundle, PostponedRow};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use incidents::{

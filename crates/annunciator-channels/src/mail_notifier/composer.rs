@@ -37,7 +37,7 @@ impl Compose for IncidentComposer {
             sender: self.sender.clone(),
             recipients: letter.recipients.clone(),
             command: None,
-            picture: None,
+            pictures: written.pictures,
         }
     }
 
@@ -56,7 +56,7 @@ impl Compose for IncidentComposer {
             sender: self.sender.clone(),
             recipients: recipients.clone(),
             command: None,
-            picture: png.map(|png| Picture { content_id, png }),
+            pictures: png.map(|png| Picture { content_id, png }).into_iter().collect(),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Mails about incidents, as readers see them.
 
-use annunciator_core::{Device, Event, ParameterValue, Recipient, RecipientRole, Severity};
+use annunciator_core::{
+    Device, Event, EventUid, ParameterValue, Recipient, RecipientRole, Severity, Timestamp,
+};
 use annunciator_planner::{
-    BundleLetter, Compose as _, Incident, IncidentLetter, IncidentRules, IncidentSettings,
+    BundleLetter, BundledIncident, Compose as _, Incident, IncidentLetter, IncidentRules,
+    IncidentSettings,
 };
 use annunciator_template::{Language, Reader, TimeFormat, TimeZone};
 
@@ -151,14 +154,16 @@ fn a_text_stands_in_76_columns_where_words_allow_it() {
     }
 }
 
-fn bundled(events: &[Event], language: Language) -> annunciator_planner::Composed {
+fn bundle_of(events: &[Event], language: Language) -> annunciator_planner::Composed {
     let rules = IncidentRules::new(&IncidentSettings::default());
+    let link = "https://annunciator.example/incidents/1";
+    let bundled = |incident| BundledIncident { incident, link, samples: &[] };
     let incidents = events.iter().map(|event| Incident::of(event).unwrap());
     let letter = BundleLetter {
         subscription: "Котлы",
         rules: &rules,
         recipients: Vec::new(),
-        incidents: incidents.map(|one| (one, "https://annunciator.example/incidents/1")).collect(),
+        incidents: incidents.map(bundled).collect(),
         reader: Reader { language, ..Reader::STANDARD.clone() },
     };
     IncidentComposer::new("notifier@x.example".to_owned()).compose_bundle(&letter)
@@ -170,7 +175,7 @@ fn a_bundle_names_each_incident_once_as_it_is_by_now() {
     closed.event_type = "incident_status.forecaster".into();
     let second = event(&[("incident_id", "i-2"), ("incident_severity", "critical")]);
     let events = [event(&[]), second, closed];
-    let mail = bundled(&events, Language::Russian);
+    let mail = bundle_of(&events, Language::Russian);
     assert_eq!(mail.subject, "Критическое событие: 2 инцидента (Котлы)");
     let html = mail.html.unwrap();
     for (part, count) in [
@@ -184,8 +189,48 @@ fn a_bundle_names_each_incident_once_as_it_is_by_now() {
     }
     assert_eq!(html.matches("<h3 ").count(), 2, "{html}");
     assert_eq!(html.matches("href=\"https://annunciator.example/incidents/1\"").count(), 2);
-    let mail = bundled(&events[..1], Language::English);
+    let mail = bundle_of(&events[..1], Language::English);
     assert_eq!(mail.subject, "Functional failure: 1 incident (Котлы)");
+}
+
+#[test]
+fn a_bundle_shows_the_first_courses_and_no_more() {
+    let sample = |at: i64, value: f64| annunciator_core::Sample { at: Timestamp(at), value };
+    let samples: Vec<_> =
+        (0..40_i32).map(|n| sample(i64::from(n) * 1_000, f64::from(n % 7))).collect();
+    let uid =
+        |n: u8| -> EventUid { format!("01a22c1b-b217-7000-8000-00000000000{n}").parse().unwrap() };
+    let events: Vec<_> = (0..8)
+        .map(|n| Event { uid: uid(n), ..event(&[("incident_id", &n.to_string())]) })
+        .collect();
+    let rules = IncidentRules::new(&IncidentSettings::default());
+    let bundled = |(at, event)| BundledIncident {
+        incident: Incident::of(event).unwrap(),
+        link: "",
+        // One without samples takes no place.
+        samples: if at == 1 { &[] } else { &samples },
+    };
+    let letter = BundleLetter {
+        subscription: "Boilers",
+        rules: &rules,
+        recipients: Vec::new(),
+        incidents: events.iter().enumerate().map(bundled).collect(),
+        reader: Reader {
+            language: Language::English,
+            time_zone: TimeZone::UTC,
+            time_format: TimeFormat::Local,
+        },
+    };
+    let mail = IncidentComposer::new("notifier@x.example".to_owned()).compose_bundle(&letter);
+    let ids: Vec<_> = mail.pictures.iter().map(|one| one.content_id.as_str()).collect();
+    let shown =
+        [0, 2, 3, 4, 5].map(|at: usize| format!("{}.chart@annunciator.invalid", events[at].uid));
+    assert_eq!(ids, shown.each_ref().map(String::as_str));
+    let html = mail.html.unwrap();
+    let places: Vec<_> = shown.iter().map(|id| html.find(&format!("cid:{id}"))).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+    assert_eq!(html.matches("<img ").count(), 5);
+    assert_eq!(html.matches("<h3 ").count(), 8, "all of them are told");
 }
 
 #[test]

@@ -5,13 +5,14 @@
 //! Standard: spec 9.2, 9.3.
 
 mod audience;
+mod draft;
 mod statuses;
 mod subscription_form;
 
 use std::sync::Arc;
 
 use annunciator_api_types::{
-    FieldError, SubscriptionList, SubscriptionSaved, SubscriptionView, UserList,
+    AudienceView, FieldError, SubscriptionList, SubscriptionSaved, SubscriptionView, UserList,
 };
 use askama::Template;
 use axum::Router;
@@ -26,6 +27,7 @@ use crate::api::escape;
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
 use crate::refusal::{Errors, Stop};
+use audience::Question;
 use subscription_form::SubscriptionForm;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
@@ -33,6 +35,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/subscriptions", get(list))
         .route("/subscriptions/new", get(new).post(create))
         .route("/subscriptions/preview", get(audience::open).post(audience::ask))
+        .route("/subscriptions/try", post(draft::attempt))
         .route("/subscriptions/statuses", get(statuses::open).post(statuses::save))
         .route("/subscriptions/statuses/row", get(statuses::row))
         .route("/subscriptions/named/{name}", get(edit).post(change))
@@ -83,6 +86,12 @@ struct FormPage {
     cannot_send: String,
     errors: Errors,
     warnings: Vec<FieldError>,
+    /// The question who would be told; none for who may not ask it.
+    question: Option<Question>,
+    /// What is wrong with what was tried.
+    wrong: Vec<String>,
+    /// Who would be told.
+    tried: Option<AudienceView>,
 }
 
 impl FormPage {
@@ -103,6 +112,9 @@ impl FormPage {
             cannot_send: list.cannot_send,
             errors: Errors::default(),
             warnings: Vec::new(),
+            question: draft::question(visitor, &Form::default()).await,
+            wrong: Vec::new(),
+            tried: None,
         })
     }
 

@@ -75,7 +75,7 @@ impl Directory {
 }
 
 /// The form two spellings of one address share: for people, case means nothing.
-fn folded(address: &str) -> String {
+pub(super) fn folded(address: &str) -> String {
     address.trim().to_lowercase()
 }
 
@@ -139,6 +139,20 @@ pub fn find_audience(
 /// Who of a subscription is told nothing, whatever the incident.
 #[must_use]
 pub fn find_left_out(subscription: &Subscription, directory: &Directory) -> Vec<LeftOut> {
+    gather_all(subscription, directory).left_out
+}
+
+/// The addresses that a subscription leads to, folded.
+pub(super) fn find_addresses(
+    subscription: &Subscription,
+    directory: &Directory,
+) -> HashSet<String> {
+    let audience = gather_all(subscription, directory);
+    audience.addressees.iter().map(|one| folded(&one.address)).collect()
+}
+
+/// All of a subscription, whatever the incident.
+fn gather_all(subscription: &Subscription, directory: &Directory) -> Audience {
     let settings = IncidentSettings {
         subscriptions: vec![subscription.clone()],
         ..IncidentSettings::default()
@@ -147,7 +161,7 @@ pub fn find_left_out(subscription: &Subscription, directory: &Directory) -> Vec<
     let (mut audience, mut places) = (Audience::default(), HashMap::new());
     let mut gather = Gather { audience: &mut audience, places: &mut places, at: 0, due_at: None };
     gather.subscription(&rules.subscribers()[0], directory);
-    audience.left_out
+    audience
 }
 
 /// One subscription on its way into the audience.

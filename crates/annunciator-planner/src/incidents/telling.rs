@@ -42,10 +42,21 @@ pub struct BundleLetter<'a> {
     pub rules: &'a IncidentRules,
     /// Who gets it.
     pub recipients: Vec<Recipient>,
-    /// The incidents, oldest first, with their addresses in the console.
-    pub incidents: Vec<(Incident<'a>, &'a str)>,
+    /// The incidents, oldest first.
+    pub incidents: Vec<BundledIncident<'a>>,
     /// Who reads.
     pub reader: Reader,
+}
+
+/// An incident among others.
+#[derive(Clone, Copy, Debug)]
+pub struct BundledIncident<'a> {
+    /// The incident.
+    pub incident: Incident<'a>,
+    /// Its address in the console, may be empty.
+    pub link: &'a str,
+    /// The course of its top tag, in the order of time; may be empty.
+    pub samples: &'a [Sample],
 }
 
 /// Somebody who is told later, together with other incidents.

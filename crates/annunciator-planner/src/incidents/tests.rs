@@ -256,3 +256,39 @@ fn a_zone_of_the_user_goes_before_that_of_the_subscription() {
     let audience = find_audience(&rules, &Directory::new([anna], []), &incident, Timestamp(0));
     assert_eq!(audience.addressees[0].time_zone.name(), "Asia/Vladivostok");
 }
+
+#[test]
+fn what_waited_is_looked_at_once_more_when_its_time_has_come() {
+    let rules = rules(&json!([
+        {"name": "P", "users": ["anna", "boris", "dora"], "addresses": "old@x.example"},
+        {"name": "Off", "enabled": false, "users": ["anna"]},
+        {"name": "Daily", "addresses": "boris@x.example; carl@x.example", "delivery": "daily",
+            "models": ["Boiler*"]},
+    ]));
+    let directory = directory();
+    let why = |subscription: &str, address: &str| {
+        let why = why_untold(&rules, &directory, Waiting { subscription, address });
+        why.unwrap_or_default()
+    };
+    assert_eq!(why("p", "ANNA@x.example"), "");
+    assert_eq!(why("P", "old@x.example"), "");
+    assert_eq!(why("P", "carl@x.example"), "it is the address of a blocked user");
+    assert_eq!(why("P", "boris@x.example"), "user `boris` has paused it");
+    assert_eq!(why("Gone", "anna@x.example"), "there is no subscription `Gone` any more");
+    assert_eq!(why("Off", "anna@x.example"), "the subscription `Off` is turned off");
+    let elsewhere = "the subscription `P` does not lead to this address any more";
+    assert_eq!(why("P", "anna@old.example"), elsewhere);
+
+    let now: Timestamp = "2026-11-30T09:00:00Z".parse().unwrap();
+    let (boiler, pump) = (incident_event(&[]), incident_event(&[("model", "Pump")]));
+    let found = |event: &Event, address: &str| {
+        let waiting = Waiting { subscription: "P", address };
+        recheck(&rules, &directory, &Incident::of(event).unwrap(), waiting, now)
+    };
+    let Recheck::Later(later) = found(&boiler, "Boris@x.example") else { panic!("told later") };
+    assert_eq!(later.subscription, "Daily");
+    assert_eq!(later.due_at, "2026-12-01T08:00:00Z".parse().unwrap());
+    assert_eq!(found(&pump, "boris@x.example"), Recheck::Untold);
+    assert_eq!(found(&boiler, "carl@x.example"), Recheck::Untold);
+    assert_eq!(found(&boiler, "anna@x.example"), Recheck::Told);
+}

@@ -31,20 +31,39 @@ const COMMENT_CHARS_MAX: usize = 1_000;
 /// What the store answers.
 pub async fn list(
     shared: &Shared,
-    mut filter: IncidentFilter,
+    filter: IncidentFilter,
     page: Page,
 ) -> Result<IncidentList, AdminError> {
     let snapshot = shared.settings.current();
     let rules = &snapshot.incident_rules;
-    if let Some(meant) = filter.status.as_deref().and_then(|text| rules.meant_status(text)) {
-        filter.status = Some(meant.code.clone());
-    }
-    let found = shared.store.incidents(filter, page).await?;
+    let found = shared.store.incidents(meant(filter, rules), page).await?;
     Ok(IncidentList {
         incidents: found.rows.into_iter().map(|row| view(row, rules)).collect(),
         next: found.next,
+        searched_until: found.searched_until,
         statuses: rules.statuses().iter().map(|one| status_view(rules, &one.code)).collect(),
     })
+}
+
+/// Whether the list of incidents is longer than this.
+///
+/// # Errors
+/// What the store answers.
+pub async fn exceed(
+    shared: &Shared,
+    filter: IncidentFilter,
+    count: usize,
+) -> Result<bool, AdminError> {
+    let filter = meant(filter, &shared.settings.current().incident_rules);
+    shared.store.incidents_exceed(filter, count).await.map_err(AdminError::Store)
+}
+
+/// The filter with the code of the status that somebody means by a name.
+fn meant(mut filter: IncidentFilter, rules: &IncidentRules) -> IncidentFilter {
+    if let Some(status) = filter.status.as_deref().and_then(|text| rules.meant_status(text)) {
+        filter.status = Some(status.code.clone());
+    }
+    filter
 }
 
 /// Groups of several incidents, that of the newest incident first.

@@ -19,7 +19,7 @@ use annunciator_store::NewAudit;
 use serde_json::{Map, Value, json};
 
 use super::settings::change;
-use super::{AdminError, incidents};
+use super::{AdminError, incident_drafts, incidents};
 use crate::configuration::Configuration;
 use crate::identity::{Credential, Identity};
 use crate::incident_supply::IncidentSupply;
@@ -286,14 +286,25 @@ pub async fn pause(
 /// Who would be told of an incident now.
 ///
 /// # Errors
-/// None of that id; what no incident could be.
+/// None of that id; what no incident could be; a draft of somebody who may not change settings, or
+/// that a save would refuse.
 pub async fn preview(
     shared: &Shared,
     request: AudienceRequest,
+    asker: Asker<'_>,
 ) -> Result<AudienceView, AdminError> {
     let now = shared.clock.now();
     let snapshot = shared.settings.current();
-    let rules = &snapshot.incident_rules;
+    let tried = match &request.draft {
+        // A draft could name any user, and the answer tells addresses.
+        Some(_) if !asker.may_change => {
+            let words = "Trying a subscription takes the right to change settings.";
+            return Err(AdminError::Forbidden(words.to_owned()));
+        }
+        Some(draft) => Some(with_draft(&snapshot, draft, request.draft_of.as_deref())?),
+        None => None,
+    };
+    let rules = tried.as_ref().unwrap_or(&snapshot.incident_rules);
     let event = event_of(shared, request, rules, now).await?;
     let directory = IncidentSupply::directory(shared.store.as_ref(), now).await?;
     let incident = Incident::of(&event).ok_or_else(not_found)?;
@@ -316,6 +327,28 @@ pub async fn preview(
         addressees: addressees.collect(),
         left_out: audience.left_out.into_iter().map(left_out_view).collect(),
     })
+}
+
+/// The rules as if a draft were saved.
+fn with_draft(
+    snapshot: &Snapshot,
+    draft: &Map<String, Value>,
+    of: Option<&str>,
+) -> Result<IncidentRules, AdminError> {
+    let below = |mut error: FieldError| {
+        error.pointer.insert_str(0, "/draft");
+        error
+    };
+    let read = incident_drafts::subscription(draft);
+    let draft =
+        read.map_err(|errors| AdminError::Invalid(errors.into_iter().map(below).collect()))?;
+    let mut settings = snapshot.incidents.values.clone();
+    let of = of.unwrap_or(&draft.name);
+    match settings.subscriptions.iter().position(|one| is_named(one, of)) {
+        Some(at) => settings.subscriptions[at] = draft,
+        None => settings.subscriptions.push(draft),
+    }
+    Ok(IncidentRules::new(&settings))
 }
 
 async fn event_of(

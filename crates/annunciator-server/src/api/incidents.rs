@@ -31,6 +31,9 @@ use crate::shared::Shared;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct IncidentParams {
+    /// A text, looked for without case in ids, model, asset, detector, top tag, group and
+    /// description.
+    q: Option<String>,
     /// Kind of the detector.
     kind: Option<String>,
     /// Name of the detector.
@@ -51,6 +54,29 @@ pub(super) struct IncidentParams {
     since: Option<String>,
     /// Begun before, RFC 3339.
     until: Option<String>,
+}
+
+impl IncidentParams {
+    /// What the parameters mean; what is wrong with them is noted.
+    pub(super) fn filter(self, conversion: &mut Conversion) -> IncidentFilter {
+        const MUST: &str = "must be info, warning, failure or critical";
+        let severity =
+            conversion.value("severity", self.severity.as_ref(), MUST, |text| text.parse().ok());
+        let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        IncidentFilter {
+            text: self.q,
+            severity_min: severity,
+            since: conversion.time("since", self.since.as_ref()),
+            until: conversion.time("until", self.until.as_ref()),
+            kind: some_text(self.kind),
+            detector: some_text(self.detector),
+            model: some_text(self.model),
+            top_tag: some_text(self.top_tag),
+            device: some_text(self.asset),
+            status: some_text(self.status),
+            group: some_text(self.group),
+        }
+    }
 }
 
 /// Which detector's incident is meant.
@@ -141,6 +167,8 @@ async fn take(
 }
 
 /// List incidents, newest first.
+///
+/// A search looks back for a short while; `searched_until` then says how far, and `next` goes on.
 #[utoipa::path(
     get, path = "/api/v1/incidents", tag = "incidents", params(IncidentParams, PageParams),
     responses((status = 200, description = "A page", body = IncidentList), Problems)
@@ -151,22 +179,7 @@ pub(super) async fn list_incidents(
 ) -> Answer<IncidentList> {
     let ParamGroups(params, paging) = params;
     let mut conversion = Conversion::default();
-    const MUST: &str = "must be info, warning, failure or critical";
-    let severity =
-        conversion.value("severity", params.severity.as_ref(), MUST, |text| text.parse().ok());
-    let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let filter = IncidentFilter {
-        severity_min: severity,
-        since: conversion.time("since", params.since.as_ref()),
-        until: conversion.time("until", params.until.as_ref()),
-        kind: some_text(params.kind),
-        detector: some_text(params.detector),
-        model: some_text(params.model),
-        top_tag: some_text(params.top_tag),
-        device: some_text(params.asset),
-        status: some_text(params.status),
-        group: some_text(params.group),
-    };
+    let filter = params.filter(&mut conversion);
     let page = conversion.page(paging.after.as_ref(), paging.limit.as_ref());
     conversion.finish()?;
     Ok(Json(incidents::list(&state.0, filter, page).await?))

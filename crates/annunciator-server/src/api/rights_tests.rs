@@ -43,6 +43,8 @@ const EXPECTED: &[(&str, Callers)] = &[
     ("POST /api/v1/incidents", INGEST),
     ("GET /api/v1/incidents", VIEWER),
     ("POST /api/v1/incidents/mapped/{name}", INGEST),
+    ("GET /api/v1/incidents/export", VIEWER),
+    ("POST /api/v1/incidents/mapping-preview", ADMINISTRATOR),
     ("GET /api/v1/incidents/{id}", VIEWER),
     ("POST /api/v1/incidents/{id}/status", OPERATOR),
     ("GET /api/v1/incident-groups", VIEWER),
@@ -162,6 +164,7 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
             "GET /api/v1/events/{id}",
             "GET /api/v1/event-types",
             "GET /api/v1/incidents",
+            "GET /api/v1/incidents/export",
             "GET /api/v1/incidents/{id}",
             "GET /api/v1/incident-groups",
         ],
@@ -191,6 +194,7 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
     (
         Right::ReadSettings,
         &[
+            "POST /api/v1/incidents/mapping-preview",
             "GET /api/v1/settings",
             "GET /api/v1/settings/definitions",
             "GET /api/v1/settings/presets",

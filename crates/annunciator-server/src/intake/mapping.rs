@@ -14,6 +14,31 @@ use serde_json::Value;
 use super::Refusal;
 use super::incidents::IncidentBatch;
 
+/// Most places that are noted as finding nothing.
+pub const GAPS_MAX: usize = 100;
+
+/// What a mapping makes of a document.
+#[derive(Debug, Default)]
+pub struct Mapped {
+    /// The incidents; of no use when something is wrong.
+    pub batch: IncidentBatch,
+    /// What cannot be taken, with pointers to our fields.
+    pub errors: Vec<FieldError>,
+    /// Pointers of the mapping that find nothing, at most [`GAPS_MAX`].
+    pub gaps: Vec<Gap>,
+}
+
+/// A pointer of a mapping that finds nothing in an incident of the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Which incident, 0 for the first.
+    pub position: usize,
+    /// Our field.
+    pub field: &'static str,
+    /// Where the mapping looks.
+    pub from: String,
+}
+
 /// Reads the incidents of a document.
 ///
 /// # Errors
@@ -21,6 +46,19 @@ use super::incidents::IncidentBatch;
 pub fn read(mapping: &IncidentMapping, body: &[u8]) -> Result<IncidentBatch, Refusal> {
     let document: Value = serde_json::from_slice(body.trim_ascii())
         .map_err(|error| Refusal::Malformed(format!("The body is not JSON: {error}.")))?;
+    let mut mapped = map(mapping, &document)?;
+    mapped.errors.truncate(super::validation::ERRORS_MAX);
+    match mapped.errors.is_empty() {
+        true => Ok(mapped.batch),
+        false => Err(Refusal::Invalid(mapped.errors)),
+    }
+}
+
+/// Maps a document, whatever is wrong with its incidents.
+///
+/// # Errors
+/// Nothing stands where the mapping looks for incidents; too many.
+pub fn map(mapping: &IncidentMapping, document: &Value) -> Result<Mapped, Refusal> {
     let place = document.pointer(&mapping.items).ok_or_else(|| {
         let detail = format!("the mapping `{}` looks for incidents here", mapping.name);
         Refusal::Invalid(vec![FieldError::new(mapping.items.as_str(), "required", detail)])
@@ -32,24 +70,23 @@ pub fn read(mapping: &IncidentMapping, body: &[u8]) -> Result<IncidentBatch, Ref
     if items.len() > super::EVENTS_MAX {
         return Err(Refusal::TooMany(items.len()));
     }
-    let mut errors = Vec::new();
+    let (mut errors, mut gaps) = (Vec::new(), Vec::new());
     let mut inputs = Vec::with_capacity(items.len());
-    for (at, item) in items.iter().enumerate() {
-        let above = if is_list { format!("/{at}") } else { String::new() };
-        inputs.push(Item { item, above, errors: &mut errors }.incident(mapping));
+    for (position, item) in items.iter().enumerate() {
+        let above = if is_list { format!("/{position}") } else { String::new() };
+        let (errors, gaps) = (&mut errors, &mut gaps);
+        inputs.push(Item { item, position, above, errors, gaps }.incident(mapping));
     }
-    errors.truncate(super::validation::ERRORS_MAX);
-    match errors.is_empty() {
-        true => Ok(IncidentBatch { inputs, is_list }),
-        false => Err(Refusal::Invalid(errors)),
-    }
+    Ok(Mapped { batch: IncidentBatch { inputs, is_list }, errors, gaps })
 }
 
 /// One incident of the document.
 struct Item<'a> {
     item: &'a Value,
+    position: usize,
     above: String,
     errors: &'a mut Vec<FieldError>,
+    gaps: &'a mut Vec<Gap>,
 }
 
 impl Item<'_> {
@@ -95,11 +132,16 @@ impl Item<'_> {
     }
 
     /// What a field of the mapping stands for; nothing when it is empty or finds nothing.
-    fn find(&self, from: &str) -> Option<Value> {
+    fn find(&mut self, field: &'static str, from: &str) -> Option<Value> {
         match from {
             "" => None,
             pointer if pointer.starts_with('/') => {
-                self.item.pointer(pointer).filter(|value| !value.is_null()).cloned()
+                let found = self.item.pointer(pointer).filter(|value| !value.is_null());
+                if found.is_none() && self.gaps.len() < GAPS_MAX {
+                    let from = pointer.to_owned();
+                    self.gaps.push(Gap { position: self.position, field, from });
+                }
+                found.cloned()
             }
             constant => Some(constant.into()),
         }
@@ -110,12 +152,12 @@ impl Item<'_> {
         self.errors.push(FieldError::new(format!("{}{pointer}", self.above), "type", detail));
     }
 
-    fn text(&mut self, pointer: &str, from: &str) -> String {
+    fn text(&mut self, pointer: &'static str, from: &str) -> String {
         self.some_text(pointer, from).unwrap_or_default()
     }
 
-    fn some_text(&mut self, pointer: &str, from: &str) -> Option<String> {
-        match self.find(from)? {
+    fn some_text(&mut self, pointer: &'static str, from: &str) -> Option<String> {
+        match self.find(pointer, from)? {
             Value::String(text) => Some(text),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(value) => Some(value.to_string()),
@@ -126,8 +168,8 @@ impl Item<'_> {
         }
     }
 
-    fn number(&mut self, pointer: &str, from: &str) -> Option<f64> {
-        let value = self.find(from)?;
+    fn number(&mut self, pointer: &'static str, from: &str) -> Option<f64> {
+        let value = self.find(pointer, from)?;
         let number = match &value {
             Value::Number(number) => number.as_f64(),
             Value::String(text) => text.trim().parse().ok().filter(|value: &f64| value.is_finite()),
@@ -139,8 +181,8 @@ impl Item<'_> {
         number
     }
 
-    fn value(&mut self, pointer: &str, from: &str) -> Option<ParameterInput> {
-        match serde_json::from_value(self.find(from)?) {
+    fn value(&mut self, pointer: &'static str, from: &str) -> Option<ParameterInput> {
+        match serde_json::from_value(self.find(pointer, from)?) {
             Ok(value) => Some(value),
             Err(_) => {
                 self.refuse(pointer, "must be text, a number, true or false", from);
@@ -150,7 +192,7 @@ impl Item<'_> {
     }
 
     fn samples(&mut self, from: &str) -> Vec<SampleInput> {
-        let Some(value) = self.find(from) else { return Vec::new() };
+        let Some(value) = self.find("/samples", from) else { return Vec::new() };
         serde_json::from_value(value).unwrap_or_else(|_| {
             self.refuse("/samples", "must be a list of objects with `at` and `value`", from);
             Vec::new()

@@ -1,9 +1,9 @@
 //! Promises about bundles of incidents, and about pauses.
 
-use annunciator_core::{ChannelName, Lane, Timestamp};
+use annunciator_core::{ChannelName, DecisionKind, Lane, Timestamp};
 
 use super::samples::{START, accept, audit, event, first_page, planned, queued, uid_of};
-use crate::{BundleCommit, DueBundle, PlanCommit, PlanVerdict, PostponedRow, Store, ToldBundle};
+use crate::{BundleCommit, BundleOutcome, DueBundle, PlanCommit, PlanVerdict, PostponedRow, Store};
 
 fn row(number: u32, address: &str, after_ms: i64) -> PostponedRow {
     PostponedRow {
@@ -30,9 +30,10 @@ async fn due(store: &dyn Store, after_ms: i64) -> Vec<DueBundle> {
     store.due_bundles(START.plus_ms(after_ms), 10).await.expect("read")
 }
 
-fn told(number: u32) -> ToldBundle {
-    ToldBundle {
-        planned: planned(&event(number), number, "mail_notifier/server", 1, &queued(START)),
+fn told(number: u32) -> BundleOutcome {
+    let planned = planned(&event(number), number, "mail_notifier/server", 1, &queued(START));
+    BundleOutcome {
+        planned: Some(planned),
         event: event(number),
         channel: ChannelName::from_static("mail_notifier"),
         reason: "bundle".to_owned(),
@@ -48,8 +49,11 @@ pub(super) async fn a_bundle_is_told_once_with_its_event(store: &dyn Store) {
     let bundles = due(store, 5).await;
     assert_eq!(bundles.len(), 1);
     assert_eq!(bundles[0].rows, [row(1, "a@x", 5), row(2, "a@x", 5)]);
-    let commit =
-        |number| BundleCommit { numbers: bundles[0].numbers.clone(), told: Some(told(number)) };
+    let commit = |number| BundleCommit {
+        numbers: bundles[0].numbers.clone(),
+        outcomes: vec![told(number)],
+        postponed: Vec::new(),
+    };
     assert!(store.commit_bundle(commit(3)).await.expect("answered"));
     assert!(!store.commit_bundle(commit(4)).await.expect("answered"), "it was told");
     assert!(store.event(uid_of(4)).await.expect("read").is_none());
@@ -61,9 +65,35 @@ pub(super) async fn a_bundle_is_told_once_with_its_event(store: &dyn Store) {
     assert_eq!(due(store, 8).await, []);
     assert_eq!(store.next_bundle_at().await.expect("read"), Some(START.plus_ms(9)));
     let last = due(store, 9).await.remove(0);
-    let dropped = BundleCommit { numbers: last.numbers, told: None };
+    let dropped =
+        BundleCommit { numbers: last.numbers, outcomes: Vec::new(), postponed: Vec::new() };
     assert!(store.commit_bundle(dropped).await.expect("answered"));
     assert_eq!(store.next_bundle_at().await.expect("read"), None);
+}
+
+pub(super) async fn what_a_bundle_does_not_tell_is_noted_and_may_wait_anew(store: &dyn Store) {
+    postpone(store, 1, vec![row(1, "a@x", 5)]).await;
+    postpone(store, 2, vec![row(2, "a@x", 5)]).await;
+    let bundle = due(store, 5).await.remove(0);
+    let untold = BundleOutcome { planned: None, reason: "it is paused".to_owned(), ..told(4) };
+    let anew = PostponedRow { subscription: "Pumps".to_owned(), ..row(2, "a@x", 9) };
+    let commit = BundleCommit {
+        numbers: bundle.numbers,
+        outcomes: vec![told(3), untold],
+        postponed: vec![anew.clone()],
+    };
+    assert!(store.commit_bundle(commit.clone()).await.expect("answered"));
+    assert!(!store.commit_bundle(commit).await.expect("answered"), "it was done");
+    for (number, kind, reason) in
+        [(3, DecisionKind::Notified, "bundle"), (4, DecisionKind::Off, "it is paused")]
+    {
+        let stored = store.event(uid_of(number)).await.expect("read").expect("it is there");
+        assert_eq!((stored.decisions[0].kind, stored.decisions[0].reason.as_str()), (kind, reason));
+    }
+    let deliveries = store.deliveries(Default::default(), first_page()).await.expect("read");
+    assert_eq!(deliveries.rows.len(), 1, "what is not told has no mail");
+    assert_eq!(due(store, 8).await, []);
+    assert_eq!(due(store, 9).await[0].rows, [anew]);
 }
 
 pub(super) async fn a_pause_is_noted_once_with_its_audit_line(store: &dyn Store) {

@@ -4,7 +4,7 @@ use annunciator_core::{Event, EventUid, Sample, Severity, Timestamp};
 
 use super::samples::{START, audit, event, first_page, uid_of};
 use crate::{
-    Accept, Acceptance, Accepted, IncidentFilter, IncidentRow, NewIncident, RetentionRule,
+    Accept, Acceptance, Accepted, IncidentFilter, IncidentRow, NewIncident, Page, RetentionRule,
     StatusChange, StatusOutcome, Store,
 };
 
@@ -134,10 +134,41 @@ pub(super) async fn incidents_are_found_by_what_they_are(store: &dyn Store) {
         (IncidentFilter { severity_min: Some(Severity::Critical), ..none() }, vec![2]),
         (IncidentFilter { since: Some(START.plus_ms(5)), ..none() }, vec![2]),
         (IncidentFilter { until: Some(START.plus_ms(5)), ..none() }, vec![1]),
+        (IncidentFilter { text: text("pi-7"), ..none() }, vec![2]),
+        (IncidentFilter { text: text("BOILER"), ..none() }, vec![1]),
+        (IncidentFilter { text: Some(event(1).id), kind: text("forecaster"), ..none() }, vec![1]),
+        (IncidentFilter { text: Some(uid_of(2).to_string()), ..none() }, vec![2]),
+        (IncidentFilter { text: text("pi-7"), kind: text("forecaster"), ..none() }, vec![]),
+        (IncidentFilter { text: text("том d: HAS"), ..none() }, vec![2, 1]),
+        (IncidentFilter { text: text("100%"), ..none() }, vec![]),
     ] {
         let expected: Vec<EventUid> = expected.into_iter().map(uid_of).collect();
         assert_eq!(listed(store, filter.clone()).await, expected, "{filter:?}");
+        for count in 0..3 {
+            let exceeds = store.incidents_exceed(filter.clone(), count).await.expect("read");
+            assert_eq!(exceeds, expected.len() > count, "{filter:?} {count}");
+        }
     }
+}
+
+/// Pages go on where the one before ended, whatever is left out between.
+pub(super) async fn incidents_are_listed_page_by_page(store: &dyn Store) {
+    let kind = |number: u32| if number.is_multiple_of(2) { "rule" } else { "limit" };
+    let incident = |number| NewIncident { kind: kind(number).to_owned(), ..incident("TI-1", 0) };
+    take(store, (1..=7).map(|number| (event(number), incident(number))).collect()).await;
+    let filter = IncidentFilter { kind: Some("limit".to_owned()), ..IncidentFilter::default() };
+    let mut page = Page { after: None, count_max: 2 };
+    let mut pages = Vec::new();
+    loop {
+        let found = store.incidents(filter.clone(), page.clone()).await.expect("read");
+        pages.push(found.rows.iter().map(|row| row.event.uid).collect::<Vec<_>>());
+        assert_eq!(found.searched_until, None);
+        page.after = found.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![uid_of(7), uid_of(5)], vec![uid_of(3), uid_of(1)]]);
 }
 
 pub(super) async fn a_status_changes_once_with_its_event_and_audit_line(store: &dyn Store) {

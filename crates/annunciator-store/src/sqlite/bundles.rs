@@ -13,8 +13,8 @@ use super::records::insert_audit;
 use super::rows::uuid_of;
 use super::session::Session;
 use crate::{
-    BUNDLED_MAX, BundleCommit, Bundles, DueBundle, NewAudit, PlanCommit, PlanVerdict, PostponedRow,
-    Result,
+    BUNDLED_MAX, BundleCommit, BundleOutcome, Bundles, DueBundle, NewAudit, PlanCommit,
+    PlanVerdict, PostponedRow, Result,
 };
 
 /// Most pauses that are read.
@@ -161,19 +161,27 @@ fn commit_bundle(
             delete.execute([number])?;
         }
     }
-    let Some(told) = &bundle.told else { return Ok(true) };
-    Inbox::over(connection)?.insert(memory, &told.event, true)?;
-    let decision = Decision {
-        channel: told.channel.clone(),
-        kind: DecisionKind::Notified,
-        reason: told.reason.clone(),
+    postpone(connection, &bundle.postponed)?;
+    for outcome in &bundle.outcomes {
+        Inbox::over(connection)?.insert(memory, &outcome.event, true)?;
+    }
+    let plan = |outcome: &BundleOutcome| PlanCommit {
+        event: outcome.event.uid,
+        verdict: PlanVerdict::Planned {
+            notifications: outcome.planned.iter().cloned().collect(),
+            decisions: vec![Decision {
+                channel: outcome.channel.clone(),
+                kind: match outcome.planned {
+                    Some(_) => DecisionKind::Notified,
+                    None => DecisionKind::Off,
+                },
+                reason: outcome.reason.clone(),
+            }],
+            term_days: None,
+            postponed: Vec::new(),
+        },
     };
-    let verdict = PlanVerdict::Planned {
-        notifications: vec![told.planned.clone()],
-        decisions: vec![decision],
-        term_days: None,
-        postponed: Vec::new(),
-    };
-    plans::commit_plans(session, &[PlanCommit { event: told.event.uid, verdict }])?;
+    let plans: Vec<_> = bundle.outcomes.iter().map(plan).collect();
+    plans::commit_plans(session, &plans)?;
     Ok(true)
 }

@@ -375,6 +375,12 @@ fn what_must_be_fast_uses_its_index() {
             "SELECT key FROM deliveries WHERE put_off = 1 AND key > 1 ORDER BY key LIMIT 2",
             "INDEX deliveries_put_off",
         ),
+        (
+            "SELECT i.event, e.registered_at FROM incidents i
+             CROSS JOIN events e ON e.key = i.event
+             WHERE i.group_name = 'a' AND i.event < 9 ORDER BY i.event DESC",
+            "INDEX incidents_group",
+        ),
         ("SELECT uid FROM events WHERE id = 'a' AND application = 'b'", "INDEX events_id"),
         ("SELECT key FROM deliveries WHERE key BETWEEN 1 AND 64 AND id = x'00'", "PRIMARY KEY"),
         ("SELECT 1 FROM deliveries WHERE state = 1 AND key >= 7", "PRIMARY KEY"),

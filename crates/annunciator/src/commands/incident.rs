@@ -75,6 +75,9 @@ struct Which {
 
 #[derive(Args, Debug)]
 struct ListArgs {
+    /// Only with this text in id, model, asset, detector, top tag, group or description
+    #[arg(long)]
+    search: Option<String>,
     /// Only of this kind of detector
     #[arg(long)]
     kind: Option<String>,
@@ -172,6 +175,7 @@ async fn list(client: &Client, args: ListArgs) -> Result<ExitCode> {
         Ok(())
     };
     let query = Query::new(PATH)
+        .with_some("q", args.search)
         .with_some("kind", args.kind)
         .with_some("detector", args.detector)
         .with_some("model", args.model)

@@ -86,6 +86,9 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
     assert_eq!(listed("kind=rule"), ["r-1"]);
     assert_eq!(listed("status=Cause%20unknown"), ["i-2"]);
     assert_eq!(listed("severity=critical&limit=1"), ["i-2"]);
+    assert_eq!(listed("q=ti-101"), ["i-2", "i-1"]);
+    assert_eq!(listed("q=R-1&kind=rule"), ["r-1"]);
+    assert_eq!(listed("q=nowhere"), [""; 0]);
     let groups = site.get("/api/v1/incident-groups");
     assert_eq!(groups["groups"].as_array().unwrap().len(), 1, "{groups}");
     assert_eq!(groups["groups"][0]["count"], 2);
@@ -105,4 +108,45 @@ fn incidents_are_listed_grouped_and_refused_with_their_places() {
     assert_eq!(listed("model=Pump"), ["5"]);
     drop(site.post(&format!("{PATH}/mapped/other"), &document).expect_status(404));
     site.wait_until_idle();
+}
+
+#[test]
+fn a_mapping_is_tried_before_it_is_saved() {
+    let site = Site::start();
+    let tried = |body: Value| site.post(&format!("{PATH}/mapping-preview"), &body);
+    let mapping = json!({"name": "scada", "items": "/alarms", "id": "/nr", "detector_kind": "limit",
+        "model": "/unit/name", "mse": "/error", "top_tag": "/tag"});
+    let item = json!({"nr": 5, "unit": {"name": "Pump"}, "error": 0.5});
+    let found = tried(json!({"mapping": mapping, "document": {"alarms": [item]}}));
+    let found = found.expect_status(200).json();
+    assert_eq!((&found["count"], &found["errors"]), (&json!(1), &json!([])), "{found}");
+    let expected = json!({"id": "5", "detector": {"kind": "limit"}, "model": "Pump", "mse": 0.5});
+    assert_eq!(found["incidents"], json!([expected]));
+    let gap = json!({"incident": 0, "field": "/top_tag/name", "from": "/tag"});
+    assert_eq!(found["missing"], json!([gap]));
+
+    let wrong = json!([item, {"nr": 6, "error": "much", "tag": "TI"}]);
+    let found = tried(json!({"mapping": mapping, "document": {"alarms": wrong}}));
+    let found = found.expect_status(200).json();
+    let errors = found["errors"].as_array().unwrap().iter();
+    let errors: Vec<_> = errors.map(|one| text(&one["pointer"])).collect();
+    assert_eq!(errors, ["/1/mse"], "{found}");
+    let elsewhere = tried(json!({"mapping": mapping, "document": []})).expect_status(200).json();
+    assert_eq!(
+        (&elsewhere["count"], text(&elsewhere["errors"][0]["pointer"])),
+        (&json!(0), "/alarms")
+    );
+
+    let refused = tried(json!({"mapping": {"name": "A b", "id": "/nr"}, "document": 1}));
+    let errors = field_errors(&refused.expect_status(422).json());
+    let pointers: Vec<_> = errors.iter().map(|(pointer, _)| pointer.as_str()).collect();
+    assert_eq!(pointers, ["/mapping/name", "/mapping/detector_kind"]);
+    drop(tried(json!({"name": "scada", "document": 1})).expect_status(404));
+    drop(tried(json!({"document": 1})).expect_status(422));
+    site.save(&json!({"incidents": {"mapping": [mapping]}}));
+    let found = tried(json!({"name": "scada", "document": {"alarms": []}})).expect_status(200);
+    let found = found.json();
+    assert_eq!(found["count"], 0);
+    assert_eq!(text(&found["errors"][0]["code"]), "required", "intake refuses it: {found}");
+    assert_eq!(site.events().len(), 0, "nothing is stored");
 }

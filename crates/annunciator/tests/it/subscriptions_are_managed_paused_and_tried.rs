@@ -69,12 +69,51 @@ fn subscriptions_are_managed_paused_and_tried() {
     assert_eq!(field_errors(&problem)[0].0, "/incident/detector/kind");
     assert_eq!(site.events().len(), 0, "nothing is stored");
 
+    try_drafts(&site);
+
     drop(pause(&anna, json!({"paused": false})).expect_status(200));
     let path = format!("{PATH}/Others");
     drop(answer(site.server.client().send("DELETE", &path, &[], b"")).expect_status(200));
     assert_eq!(names(&site.get(PATH)), ["Boilers"]);
     let exported = site.run(&["settings", "export"]);
     assert!(exported.contains("[[incidents.subscriptions]]"), "{exported}");
+}
+
+/// A subscription is tried before it is saved: a new one, and one in place of another.
+fn try_drafts(site: &Site) {
+    let told = |draft: Value, of: Value| {
+        let mut body = json!({"incident": incident("i-1"), "draft": draft});
+        if !of.is_null() {
+            body["draft_of"] = of;
+        }
+        site.post("/api/v1/incidents/audience", &body)
+    };
+    let addresses = |found: Value| {
+        let found = found["addressees"].as_array().cloned().unwrap_or_default();
+        found.iter().map(|one| text(&one["address"]).to_owned()).collect::<Vec<_>>()
+    };
+    let night = json!({"name": "Night", "addresses": "night@example.org"});
+    let found = told(night.clone(), Value::Null).expect_status(200).json();
+    assert_eq!(found["subscriptions"], json!(["Boilers", "Others", "Night"]));
+    assert_eq!(addresses(found), ["boris@example.org", "x@example.org", "night@example.org"]);
+    let found = told(night.clone(), json!("others")).expect_status(200).json();
+    assert_eq!(addresses(found), ["boris@example.org", "night@example.org"]);
+    let wrong = told(json!({"name": "Night", "addresses": "no one"}), Value::Null);
+    let errors = field_errors(&wrong.expect_status(422).json());
+    assert_eq!(errors[0].0, "/draft/addresses/0");
+    assert_eq!(names(&site.get(PATH)), ["Boilers", "Others"], "nothing is saved");
+
+    // A draft may name anybody: it is for those who may change settings.
+    let role = json!({"rights": ["explain", "read_events", "read_settings", "read_subscriptions"]});
+    let path = "/api/v1/roles/asker";
+    drop(answer(site.server.client().put(path, &role)).expect_status(200));
+    crate::people::make_user(site, "asker", "asker");
+    let asker = Browser::of(site, "asker");
+    let body = json!({"incident": incident("i-1"), "draft": {"name": "A", "users": ["anna"]}});
+    let ask = |body: &Value| asker.send(site, "POST", "/api/v1/incidents/audience", body);
+    let refused = ask(&body).expect_status(403).text();
+    assert!(refused.contains("right to change settings"), "{refused}");
+    drop(ask(&json!({"incident": incident("i-1")})).expect_status(200));
 }
 
 #[test]
