@@ -182,9 +182,9 @@ impl<'a> Chart<'a> {
         let (values, times) = (self.value_labels(), self.time_labels());
         let _ = write!(
             html,
-            "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
-             border=\"0\" style=\"margin-top:16px;max-width:560px\">\n\
-             <tr><td colspan=\"2\" style=\"padding-bottom:4px;{FONT};{BREAK}\">{caption}</td></tr>\n\
+            "<div style=\"margin-top:16px;padding-bottom:4px;{FONT};{BREAK}\">{caption}</div>\n\
+             <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
+             border=\"0\" style=\"max-width:560px\">\n\
              <tr><td valign=\"top\" style=\"padding-right:6px\">{values}</td>\
              <td valign=\"top\" width=\"100%\"><img src=\"cid:{content_id}\" width=\"{width}\" \
              height=\"{height}\" alt=\"{alt}\" style=\"display:block;border:0;width:100%;\

@@ -43,7 +43,7 @@ pub(super) fn write(language: Language, title: &str, bar: &str, content: &str) -
          <body class=\"page\" style=\"margin:0;padding:0;background-color:#ffffff;color:#1c2733;\
          {FONT}\">\n\
          <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
-         border=\"0\">\n<tr><td style=\"padding:16px\">\n\
+         border=\"0\" style=\"table-layout:fixed\">\n<tr><td style=\"padding:16px\">\n\
          <div style=\"max-width:640px\">\n{bar}\
          <h2 style=\"margin:12px 0;font-size:20px;line-height:26px;{BREAK}\">{title}</h2>\n\
          {content}</div>\n</td></tr>\n</table>\n</body>\n</html>\n"
