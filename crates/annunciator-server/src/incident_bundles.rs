@@ -17,7 +17,7 @@ use annunciator_core::{
     ParameterValue, Recipient, RecipientRole, Scope, Severity, Timestamp,
 };
 use annunciator_planner::{
-    BundleLetter, BundledIncident, ChannelProfile, Incident, Recheck, Told, Waiting, freeze,
+    BundleLetter, BundledIncident, ChannelProfile, Incident, Recheck, Waiting, freeze,
     link_to_incident, recheck, why_untold,
 };
 use annunciator_store::{
@@ -165,23 +165,20 @@ fn sort(
     sorted
 }
 
-/// The incidents with their present statuses; of several changes of one incident, the last.
+/// Each incident once, as the last of its events tells it, with its present status.
 async fn as_they_are_now(shared: &Shared, events: Vec<Event>) -> Result<Vec<Event>, StoreError> {
-    let key_of = |event: &Event| {
-        let incident = Incident::of(event)?;
-        Some((incident_uid(&incident)?, incident.told == Told::FollowUp))
-    };
+    let key_of = |event: &Event| incident_uid(&Incident::of(event)?);
     let mut last = HashMap::new();
     for (at, event) in events.iter().enumerate() {
-        last.extend(key_of(event).filter(|(_, is_follow_up)| *is_follow_up).map(|key| (key, at)));
+        last.extend(key_of(event).map(|key| (key, at)));
     }
-    let mut present = Vec::with_capacity(events.len());
+    let mut present = Vec::with_capacity(last.len());
     for (at, mut event) in events.into_iter().enumerate() {
         if let Some(key) = key_of(&event) {
-            if key.1 && last[&key] != at {
+            if last[&key] != at {
                 continue;
             }
-            if let Some(row) = shared.store.incident(key.0).await? {
+            if let Some(row) = shared.store.incident(key).await? {
                 let status = ParameterValue::Text(row.status);
                 event.parameters.insert("status".to_owned(), status);
             }
@@ -204,10 +201,9 @@ fn compose(
     let incidents: Vec<_> = events.iter().filter_map(Incident::of).collect();
     let link = |incident: &Incident<'_>| link_to_incident(&console, incident);
     let links: Vec<String> = incidents.iter().map(link).collect();
-    let incidents = incidents.into_iter().zip(&links).map(|(incident, link)| BundledIncident {
-        samples: supply.samples_of(incident.event),
-        incident,
-        link,
+    let incidents = incidents.into_iter().zip(&links).map(|(incident, link)| {
+        let samples = supply.samples_of(incident.event);
+        BundledIncident { incident, link, samples }
     });
     let reader = Reader {
         language: Language::with_code(&row.language).unwrap_or_default(),

@@ -51,8 +51,7 @@ impl Album {
             return None;
         }
         let chart = Chart::of(incident, samples, reader)?;
-        let png = chart.draw()?;
-        let content_id = chart::content_id(incident);
+        let (png, content_id) = (chart.draw()?, chart::content_id(incident));
         let tag = (incident.text("top_tag"), incident.text("top_tag_units"));
         let html = chart.to_html(&content_id, tag);
         if self.bytes + png.len() > PICTURES_BYTES_MAX {
@@ -69,7 +68,7 @@ pub(super) fn write(letter: &BundleLetter<'_>) -> Bundle {
     let BundleLetter { subscription, rules, incidents, reader, .. } = letter;
     let language = reader.language;
     let name = one_line(subscription, NAME_CHARS_MAX);
-    let told = distinct(incidents, |one| &one.incident);
+    let told = distinct(incidents);
     let count = words::incidents(told.len(), language);
     let worst = told.iter().map(|one| one.incident.severity).max();
     let worst = worst.unwrap_or(Severity::Info);
@@ -77,7 +76,8 @@ pub(super) fn write(letter: &BundleLetter<'_>) -> Bundle {
     let label = words::SUBSCRIPTION.of(language);
     let mut text = String::new();
     plain::push_text(&mut text, &format!("{subject}\n{label}: {name}"));
-    let (mut html, mut album) = (String::new(), Album::default());
+    let mut html = String::new();
+    let mut album = Album::default();
     for BundledIncident { incident, link, samples } in told {
         let one = letter::write(incident, rules, reader, link);
         let _ = write!(text, "\n{}\n\n{}", "-".repeat(plain::COLUMNS_MAX), one.to_text());
@@ -100,12 +100,12 @@ fn heading(one: &Letter) -> String {
 }
 
 /// Each incident once, as the latest of its events tells it, where the first of them stood.
-fn distinct<'a, T>(told: &'a [T], incident: impl Fn(&T) -> &Incident<'_>) -> Vec<&'a T> {
-    let mut kept: Vec<&T> = Vec::with_capacity(told.len());
+fn distinct<'a, 'b>(told: &'a [BundledIncident<'b>]) -> Vec<&'a BundledIncident<'b>> {
+    let mut kept: Vec<&BundledIncident<'_>> = Vec::with_capacity(told.len());
     let mut places = HashMap::with_capacity(told.len());
     for one in told {
-        let Incident { event, id, .. } = incident(one);
-        match places.entry((event.application.name.clone(), (*id).to_owned())) {
+        let Incident { event, id, .. } = one.incident;
+        match places.entry((&event.application.name, id)) {
             Entry::Occupied(place) => kept[*place.get()] = one,
             Entry::Vacant(place) => {
                 place.insert(kept.len());

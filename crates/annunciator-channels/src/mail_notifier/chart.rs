@@ -22,7 +22,7 @@ const HEIGHT: u16 = 280;
 /// Ground, lines, marks and curve. Without smoothed edges there are no others.
 const COLOURS_MAX: usize = 4;
 const LINES: (u8, u8, u8) = (0xd9, 0xe0, 0xe7);
-const MARKS: (u8, u8, u8) = (0xd0, 0x6a, 0x14);
+const MARKS: (u8, u8, u8) = (0xb3, 0x54, 0x0a);
 const CURVE: (u8, u8, u8) = (0x1f, 0x5f, 0xa8);
 /// Room beside the curve. Unit: pixels.
 const MARGIN_X: f32 = 8.0;
@@ -182,9 +182,9 @@ impl<'a> Chart<'a> {
         let (values, times) = (self.value_labels(), self.time_labels());
         let _ = write!(
             html,
-            "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
-             border=\"0\" style=\"margin-top:16px;max-width:560px\">\n\
-             <tr><td colspan=\"2\" style=\"padding-bottom:4px;{FONT};{BREAK}\">{caption}</td></tr>\n\
+            "<div style=\"margin-top:16px;padding-bottom:4px;{FONT};{BREAK}\">{caption}</div>\n\
+             <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
+             border=\"0\" style=\"max-width:560px\">\n\
              <tr><td valign=\"top\" style=\"padding-right:6px\">{values}</td>\
              <td valign=\"top\" width=\"100%\"><img src=\"cid:{content_id}\" width=\"{width}\" \
              height=\"{height}\" alt=\"{alt}\" style=\"display:block;border:0;width:100%;\
@@ -201,7 +201,7 @@ impl<'a> Chart<'a> {
             let words = escape(words);
             let _ = writeln!(
                 html,
-                "<tr><td></td><td class=\"faint\" style=\"{faint}\"><span style=\"color:\
+                "<tr><td></td><td class=\"faint\" style=\"{faint}\"><span class=\"mark\" style=\"color:\
                  #{red:02x}{green:02x}{blue:02x}\">{sign}</span> {words}</td></tr>"
             );
         }

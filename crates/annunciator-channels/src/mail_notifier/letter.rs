@@ -210,7 +210,10 @@ impl Letter {
 
     /// The rows as an HTML table.
     pub(super) fn to_table(&self) -> String {
-        let mut html = "<table cellpadding=\"0\" cellspacing=\"0\" border=\"0\">\n".to_owned();
+        // Fixed columns, else a long link would leave other words no room.
+        let mut html = "<table width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" \
+                        style=\"table-layout:fixed\">\n"
+            .to_owned();
         for Row { label, value, link } in &self.rows {
             let value = match link.is_empty() {
                 true => escape(value),
@@ -222,9 +225,9 @@ impl Letter {
             };
             let _ = writeln!(
                 html,
-                "<tr><td class=\"faint\" valign=\"top\" style=\"padding:4px 16px 4px 0;{FAINT};\
-                 {FONT}\">{label}</td><td valign=\"top\" style=\"padding:4px 0;{FONT};{BREAK}\">\
-                 {value}</td></tr>"
+                "<tr><td class=\"faint\" width=\"42%\" valign=\"top\" style=\"padding:4px 10px 4px 0;\
+                 {FAINT};{FONT}\">{label}</td><td valign=\"top\" style=\"padding:4px 0;{FONT};\
+                 {BREAK}\">{value}</td></tr>"
             );
         }
         html.push_str("</table>\n");

@@ -15,7 +15,7 @@ pub(super) const FONT: &str =
 /// What is less important; a class beside it gives its dark colour.
 pub(super) const FAINT: &str = "color:#55636f";
 /// A long address or name is broken rather than pushing the page wide.
-pub(super) const BREAK: &str = "word-break:break-word;overflow-wrap:anywhere";
+pub(super) const BREAK: &str = "word-wrap:break-word;overflow-wrap:break-word";
 
 /// For clients that know it; the colours of a bar are good on both grounds.
 const STYLE: &str = "\
@@ -23,6 +23,7 @@ const STYLE: &str = "\
 @media (prefers-color-scheme:dark){\n\
 .page{background-color:#14191f !important;color:#e7ecf1 !important}\n\
 .faint{color:#aab7c4 !important}\n\
+.mark{color:#f0a868 !important}\n\
 .page a{color:#8ab8f5 !important}\n\
 }\n";
 
@@ -42,7 +43,7 @@ pub(super) fn write(language: Language, title: &str, bar: &str, content: &str) -
          <body class=\"page\" style=\"margin:0;padding:0;background-color:#ffffff;color:#1c2733;\
          {FONT}\">\n\
          <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" \
-         border=\"0\">\n<tr><td style=\"padding:16px\">\n\
+         border=\"0\" style=\"table-layout:fixed\">\n<tr><td style=\"padding:16px\">\n\
          <div style=\"max-width:640px\">\n{bar}\
          <h2 style=\"margin:12px 0;font-size:20px;line-height:26px;{BREAK}\">{title}</h2>\n\
          {content}</div>\n</td></tr>\n</table>\n</body>\n</html>\n"
@@ -116,6 +117,8 @@ mod tests {
             ("#e7ecf1", "#14191f"),
             ("#aab7c4", "#14191f"),
             ("#8ab8f5", "#14191f"),
+            ("#b3540a", "#ffffff"),
+            ("#f0a868", "#14191f"),
         ] {
             assert!(contrast(word, ground) >= 4.5, "{word} on {ground}");
         }

@@ -154,8 +154,10 @@ fn a_text_stands_in_76_columns_where_words_allow_it() {
     }
 }
 
-fn bundled(events: &[Event], language: Language) -> annunciator_planner::Composed {
+fn bundle_of(events: &[Event], language: Language) -> annunciator_planner::Composed {
     let rules = IncidentRules::new(&IncidentSettings::default());
+    let link = "https://annunciator.example/incidents/1";
+    let bundled = |incident| BundledIncident { incident, link, samples: &[] };
     let incidents = events.iter().map(|event| Incident::of(event).unwrap());
     let link = "https://annunciator.example/incidents/1";
     let bundled = |incident| BundledIncident { incident, link, samples: &[] };
@@ -175,7 +177,7 @@ fn a_bundle_names_each_incident_once_as_it_is_by_now() {
     closed.event_type = "incident_status.forecaster".into();
     let second = event(&[("incident_id", "i-2"), ("incident_severity", "critical")]);
     let events = [event(&[]), second, closed];
-    let mail = bundled(&events, Language::Russian);
+    let mail = bundle_of(&events, Language::Russian);
     assert_eq!(mail.subject, "Критическое событие: 2 инцидента (Котлы)");
     let html = mail.html.unwrap();
     for (part, count) in [
@@ -189,7 +191,7 @@ fn a_bundle_names_each_incident_once_as_it_is_by_now() {
     }
     assert_eq!(html.matches("<h3 ").count(), 2, "{html}");
     assert_eq!(html.matches("href=\"https://annunciator.example/incidents/1\"").count(), 2);
-    let mail = bundled(&events[..1], Language::English);
+    let mail = bundle_of(&events[..1], Language::English);
     assert_eq!(mail.subject, "Functional failure: 1 incident (Котлы)");
 }
 
@@ -200,7 +202,9 @@ fn a_bundle_shows_the_first_courses_and_no_more() {
         (0..40_i32).map(|n| sample(i64::from(n) * 1_000, f64::from(n % 7))).collect();
     let uid =
         |n: u8| -> EventUid { format!("01a22c1b-b217-7000-8000-00000000000{n}").parse().unwrap() };
-    let events: Vec<_> = (0..8).map(|n| Event { uid: uid(n), ..event(&[]) }).collect();
+    let events: Vec<_> = (0..8)
+        .map(|n| Event { uid: uid(n), ..event(&[("incident_id", &n.to_string())]) })
+        .collect();
     let rules = IncidentRules::new(&IncidentSettings::default());
     let bundled = |(at, event)| BundledIncident {
         incident: Incident::of(event).unwrap(),

@@ -55,7 +55,7 @@ pub struct BundleLetter<'a> {
 pub struct BundledIncident<'a> {
     /// The incident.
     pub incident: Incident<'a>,
-    /// Address of its event in the console, may be empty.
+    /// Its address in the console, may be empty.
     pub link: &'a str,
     /// The course of its top tag, in the order of time; may be empty.
     pub samples: &'a [Sample],

@@ -8,6 +8,7 @@ mod a_certificate_uploaded_in_the_tab_is_used;
 mod a_delivery_is_tried_again_from_the_ledger;
 mod a_limit_is_configured_in_its_dialog;
 mod a_locked_value_says_which_policy_locks_it;
+mod a_mail_about_an_incident_fits_a_telephone;
 mod a_mapping_is_tried_and_saved_in_the_page;
 mod a_new_password_ends_other_sessions;
 mod a_silence_is_tried_before_it_mutes;
