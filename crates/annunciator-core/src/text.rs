@@ -10,9 +10,10 @@ pub fn ellipsize(text: &str, chars_max: usize) -> std::borrow::Cow<'_, str> {
     format!("{}…", &text[..end]).into()
 }
 
-/// Makes one printable line of text from outside: control characters, and those that turn what
-/// follows around (Unicode Standard Annex 9, section 2), become spaces; at most `chars_max`
-/// characters. For logs, diagnostics, terminals and subjects.
+/// Makes one printable line of text from outside, of at most `chars_max` characters.
+///
+/// Control characters, and those that turn what follows around (Unicode Standard Annex 9,
+/// section 2), become spaces. For logs, diagnostics, terminals and subjects.
 #[must_use]
 pub fn one_line(text: &str, chars_max: usize) -> String {
     let is_kept = |c: char| {

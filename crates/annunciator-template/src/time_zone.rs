@@ -111,10 +111,11 @@ impl TimeZone {
         (0..3).find_map(at).unwrap_or(after.plus_ms(DAY_MS))
     }
 
-    /// When its clocks show a written date and time, as in `22.11.2026 08:30`,
-    /// `22.11.2026 08:30:15`, `2026-11-22 08:30`, `2026-11-22T08:30:15.250`; none when it is
-    /// written otherwise. Where clocks skip it, the time they jump to; where they show it twice,
-    /// the first.
+    /// When its clocks show a written date and time; none when it is written otherwise.
+    ///
+    /// Forms: `22.11.2026 08:30`, `22.11.2026 08:30:15`, `2026-11-22 08:30`,
+    /// `2026-11-22T08:30:15.250`. Where clocks skip it, the time they jump to; where they show it
+    /// twice, the first.
     #[must_use]
     pub fn read_local(&self, text: &str) -> Option<Timestamp> {
         const FORMS: [&str; 6] = [
