@@ -27,7 +27,7 @@ fn take(changes: &Value, body: &str) -> Result<Vec<(Event, NewIncident)>, Vec<Fi
         Refusal::Invalid(errors) => errors,
         other => panic!("{other:?}"),
     };
-    let Mapped { batch, places } = read(&mapping(changes), body.as_bytes()).map_err(errors)?;
+    let Mapped { batch, places, .. } = read(&mapping(changes), body.as_bytes()).map_err(errors)?;
     if batch.inputs.is_empty() {
         return Ok(Vec::new());
     }
