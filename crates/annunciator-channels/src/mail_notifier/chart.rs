@@ -62,7 +62,7 @@ impl<'a> Chart<'a> {
         Self::with(samples, incident.time("start"), threshold, reader)
     }
 
-    fn with(
+    pub(super) fn with(
         samples: &'a [Sample],
         start: Option<Timestamp>,
         threshold: Option<f64>,
@@ -106,6 +106,11 @@ impl<'a> Chart<'a> {
     fn y(&self, value: f64) -> f32 {
         let height = f32::from(HEIGHT);
         height - place(self.axis.share(value), height, MARGIN_Y)
+    }
+
+    /// All of a picture that depends on its reader.
+    pub(super) fn marks_of_time(&self) -> &[Timestamp] {
+        &self.ticks.times
     }
 
     /// The picture.

@@ -211,6 +211,9 @@ pub async fn put(
         AdminError::Invalid(errors) => AdminError::Invalid(shorten(errors)),
         other => other,
     })?;
+    if place.is_some() && new_name.to_lowercase() != name.to_lowercase() {
+        move_pauses(shared, name, Some(&new_name), author).await?;
+    }
     Ok(SubscriptionSaved {
         revision: saved.revision,
         subscription: show(shared, &new_name, asker).await?,
@@ -236,7 +239,57 @@ pub async fn delete(
         rows.retain(|row| !is_meant(row));
         with_rows(current, &rows)
     };
-    Ok(change(shared, expected_revision, author, "", &make).await?.revision)
+    let revision = change(shared, expected_revision, author, "", &make).await?.revision;
+    move_pauses(shared, name, None, author).await?;
+    Ok(revision)
+}
+
+/// Pauses go with their subscription: to its new name, or with it.
+async fn move_pauses(
+    shared: &Shared,
+    from: &str,
+    to: Option<&str>,
+    author: &str,
+) -> Result<(), AdminError> {
+    let from = from.to_lowercase();
+    let paused = shared.store.paused_subscriptions().await?;
+    for (_, user, _) in paused.into_iter().filter(|(name, ..)| name.to_lowercase() == from) {
+        if let Some(to) = to {
+            note_pause(shared, to, (&user, true), author).await?;
+        }
+        note_pause(shared, &from, (&user, false), author).await?;
+    }
+    Ok(())
+}
+
+/// Ends what a user has paused: somebody else may have the name one day.
+///
+/// # Errors
+/// What the store answers.
+pub async fn forget_pauses(shared: &Shared, user: &str, author: &str) -> Result<(), AdminError> {
+    let paused = shared.store.paused_subscriptions().await?;
+    for (name, who, _) in paused.into_iter().filter(|(_, who, _)| who.eq_ignore_ascii_case(user)) {
+        note_pause(shared, &name, (&who, false), author).await?;
+    }
+    Ok(())
+}
+
+async fn note_pause(
+    shared: &Shared,
+    name: &str,
+    (user, paused): (&str, bool),
+    author: &str,
+) -> Result<(), AdminError> {
+    let audit = NewAudit {
+        at: shared.clock.now(),
+        author: author.to_owned(),
+        action: "subscription.pause".to_owned(),
+        target: name.to_owned(),
+        detail: json!({"user": user, "paused": paused}).to_string(),
+    };
+    // The store folds the case of ASCII only; names are alike in any script.
+    shared.store.pause_subscription(&name.to_lowercase(), user, paused, audit).await?;
+    Ok(())
 }
 
 fn rows_of(configuration: &Configuration) -> Vec<Value> {
@@ -285,14 +338,7 @@ pub async fn pause(
         let detail = "is not one of the users of this subscription";
         return Err(AdminError::Invalid(vec![FieldError::new("/user", "conflict", detail)]));
     }
-    let audit = NewAudit {
-        at: shared.clock.now(),
-        author: asker.identity.name.clone(),
-        action: "subscription.pause".to_owned(),
-        target: shown.name.clone(),
-        detail: json!({"user": user, "paused": request.paused}).to_string(),
-    };
-    shared.store.pause_subscription(&shown.name, user, request.paused, audit).await?;
+    note_pause(shared, &shown.name, (user, request.paused), &asker.identity.name).await?;
     show(shared, name, asker).await
 }
 

@@ -54,8 +54,12 @@ fn an_ignored_incident_is_told_once_when_somebody_looks_at_it_again() {
     site.wait_for_deliveries(1, "delivered");
     let again = change("Under review");
     assert_eq!((&again["changed"], &again["told"]), (&json!(false), &Value::Null));
-    assert_eq!(change("ignore")["told"], "silent");
-    assert_eq!(change("under_review")["told"], "follow_up", "it was told once");
+    for status in ["ignore", "under_review"] {
+        assert_eq!(change(status)["told"], "follow_up", "it was told once");
+    }
+    let stale = json!({"status": "problem_closed", "from": "ignore"});
+    let refused = site.post(&format!("{PATH}/i-1/status"), &stale).expect_status(409).text();
+    assert!(refused.contains("to `Under review` meanwhile"), "{refused}");
 
     let shown = site.get(&format!("{PATH}/{uid}"));
     let had = shown["statuses"].as_array().unwrap();
@@ -173,7 +177,7 @@ fn a_mapping_is_tried_before_it_is_saved() {
     let found = found.expect_status(200).json();
     let errors = found["errors"].as_array().unwrap().iter();
     let errors: Vec<_> = errors.map(|one| text(&one["pointer"])).collect();
-    assert_eq!(errors, ["/1/mse"], "{found}");
+    assert_eq!(errors, ["/alarms/1/error"], "{found}");
     let elsewhere = tried(json!({"mapping": mapping, "document": []})).expect_status(200).json();
     assert_eq!(
         (&elsewhere["count"], text(&elsewhere["errors"][0]["pointer"])),

@@ -42,7 +42,11 @@ fn subscriptions_are_managed_paused_and_tried() {
 
     // Users see their own, and pause them where they may.
     let (anna, boris) = (Browser::of(&site, "anna"), Browser::of(&site, "boris"));
-    assert_eq!(names(&anna.send(&site, "GET", PATH, &Value::Null).json()), ["Boilers"]);
+    let own = anna.send(&site, "GET", PATH, &Value::Null).json();
+    assert_eq!(names(&own), ["Boilers"]);
+    let own = &own["subscriptions"][0];
+    assert_eq!(own["settings"]["users"], json!(["anna"]), "who else is told is not their business");
+    assert_eq!(own["left_out"], json!([]));
     assert_eq!(anna.status(&site, &format!("{PATH}/Others")), 404);
     let pause = |browser: &Browser, body: Value| {
         browser.send(&site, "PATCH", &format!("{PATH}/boilers/pause"), &body)
@@ -114,6 +118,45 @@ fn try_drafts(site: &Site) {
     let refused = ask(&body).expect_status(403).text();
     assert!(refused.contains("right to change settings"), "{refused}");
     drop(ask(&json!({"incident": incident("i-1")})).expect_status(200));
+}
+
+#[test]
+fn a_pause_goes_where_its_subscription_goes() {
+    let site = Site::start();
+    crate::people::make_user(&site, "anna", "viewer");
+    let users = json!({"users": ["anna"]});
+    drop(put(&site, "%D0%9A%D0%BE%D1%82%D0%BB%D1%8B", &users).expect_status(200));
+    let pause = |paused: bool| {
+        let path = format!("{PATH}/%D0%9A%D0%9E%D0%A2%D0%9B%D0%AB/pause");
+        let body = json!({"user": "anna", "paused": paused});
+        answer(site.server.client().patch(&path, &body)).expect_status(200).json()["paused"].clone()
+    };
+    let who = |paused: &Value| paused.as_array().unwrap().len();
+    assert_eq!(who(&pause(true)), 1, "names are alike in any case and script");
+    assert_eq!(who(&pause(false)), 0);
+    pause(true);
+    let renamed = json!({"users": ["anna"], "name": "Boilers"});
+    drop(put(&site, "%D0%9A%D0%BE%D1%82%D0%BB%D1%8B", &renamed).expect_status(200));
+    let shown = || site.get(&format!("{PATH}/Boilers"))["paused"].clone();
+    assert_eq!(who(&shown()), 1, "to its new name");
+    let path = format!("{PATH}/Boilers");
+    drop(answer(site.server.client().send("DELETE", &path, &[], b"")).expect_status(200));
+    drop(put(&site, "Boilers", &users).expect_status(200));
+    assert_eq!(who(&shown()), 0, "one of the same name is another one");
+    drop(
+        answer(
+            site.server
+                .client()
+                .patch(&format!("{path}/pause"), &json!({"user": "anna", "paused": true})),
+        )
+        .expect_status(200),
+    );
+    drop(
+        answer(site.server.client().send("DELETE", "/api/v1/users/anna", &[], b""))
+            .expect_status(204),
+    );
+    crate::people::make_user(&site, "anna", "viewer");
+    assert_eq!(who(&shown()), 0, "a user of the same name is another one");
 }
 
 #[test]

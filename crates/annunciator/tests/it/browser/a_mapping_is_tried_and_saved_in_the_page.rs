@@ -34,9 +34,14 @@ fn a_mapping_is_tried_and_saved_in_the_page() {
     browser.wait_for_text("This is no JSON: it breaks at line 1, column 12.");
     browser.set_value("#m-detector_kind", "Limit alarm");
     attempt(DOCUMENT);
-    browser.wait_for_text("It would be refused:");
-    assert!(browser.text("#tried").contains("Kind of detector"), "{}", browser.text("#tried"));
+    browser.wait_for_text("must be of small letters");
     browser.set_value("#m-detector_kind", "limit");
+    browser.set_value("#m-mse", "/unit/name");
+    attempt(DOCUMENT);
+    browser.wait_for_text("It would be refused:");
+    let tried = browser.text("#tried");
+    assert!(tried.contains("/alarms/0/unit/name: mse must be a number"), "{tried}");
+    browser.set_value("#m-mse", "");
     attempt(DOCUMENT);
     browser.wait_for_text("It would be accepted");
     let tried = browser.text("#tried");
