@@ -17,7 +17,7 @@ fn a_mapping_that_could_make_no_incident_is_refused_at_save() {
             IncidentMapping::parse(&mapping, &Rules::DEFAULT).expect("its types are right");
         let settings = IncidentSettings { mapping: vec![mapping], ..IncidentSettings::default() };
         let found = settings.find_problems();
-        let found: Vec<_> = found.iter().map(|one| (one.pointer.as_str(), &*one.code)).collect();
+        let found: Vec<_> = found.iter().map(|one| (one.pointer.as_str(), one.code)).collect();
         let expected: Vec<_> = expected
             .iter()
             .map(|(pointer, code)| (format!("/mapping/0{pointer}"), *code))

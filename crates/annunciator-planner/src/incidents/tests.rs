@@ -191,7 +191,7 @@ fn each_address_is_told_once_and_in_its_own_language() {
 }
 
 /// Who is told by one subscription, with the language, and who is left out with the reason.
-fn told_of(subscription: Value, directory: &Directory) -> (Vec<String>, Vec<String>) {
+fn told_of(subscription: &Value, directory: &Directory) -> (Vec<String>, Vec<String>) {
     let event = incident_event(&[]);
     let incident = Incident::of(&event).unwrap();
     let audience =
@@ -209,8 +209,8 @@ fn an_address_is_the_same_in_any_case_and_in_any_form_of_its_domain() {
     let spellings = json!({"name": "S", "addresses": "d@xn--e1afmkfd.xn--p1ai; d@ПРИМЕР.рф"});
     let left = "is the address of a blocked user";
     let both = [format!("d@xn--e1afmkfd.xn--p1ai {left}"), format!("d@ПРИМЕР.рф {left}")];
-    assert_eq!(told_of(spellings.clone(), &directory), (vec![], both.to_vec()));
-    let (told, _) = told_of(spellings, &Directory::default());
+    assert_eq!(told_of(&spellings, &directory), (vec![], both.to_vec()));
+    let (told, _) = told_of(&spellings, &Directory::default());
     assert_eq!(told, ["d@xn--e1afmkfd.xn--p1ai en"]);
 }
 
@@ -223,7 +223,7 @@ fn an_address_of_several_users_is_told_by_the_first_who_is_not_blocked() {
         let is_blocked = [("anna", None, true), ("boris", language, false), ("carl", None, false)];
         let user = |(name, language, is_blocked)| user(name, "x@x.example", language, is_blocked);
         let directory = Directory::new(is_blocked.map(user), []);
-        assert_eq!(told_of(shared.clone(), &directory), (vec!["x@x.example ru".into()], vec![]));
+        assert_eq!(told_of(&shared, &directory), (vec!["x@x.example ru".into()], vec![]));
     }
 }
 
@@ -234,7 +234,7 @@ fn who_has_paused_a_subscription_is_not_told_at_its_additional_address_either() 
     let directory = Directory::new([boris], [("P".to_owned(), "boris".to_owned())]);
     let left =
         ["boris has paused it", "Boris@x.example is the address of a user who has paused it"];
-    assert_eq!(told_of(both("boris"), &directory), (vec![], left.map(str::to_owned).to_vec()));
+    assert_eq!(told_of(&both("boris"), &directory), (vec![], left.map(str::to_owned).to_vec()));
 }
 
 #[test]
