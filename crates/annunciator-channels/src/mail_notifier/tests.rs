@@ -236,6 +236,19 @@ fn a_bundle_shows_the_first_courses_and_no_more() {
 }
 
 #[test]
+fn a_long_description_is_shortened_with_an_ellipsis() {
+    let description = "Ё".repeat(60_000);
+    let shown = format!("{}…", "Ё".repeat(999));
+    let long = Event { description, ..event(&[]) };
+    let short = Event { description: "Ё".repeat(1_000), ..event(&[]) };
+    let mail = composed(&long, Language::Russian);
+    for part in [&mail.text, mail.html.as_ref().unwrap()] {
+        assert!(part.contains(&shown) && part.matches('Ё').count() == 999, "{}", part.len());
+    }
+    assert!(composed(&short, Language::Russian).text.contains(&short.description));
+}
+
+#[test]
 fn nothing_in_an_incident_breaks_out_of_its_place() {
     let nasty = "x\"><script>alert(1)</script>\r\nBcc: evil@x.example";
     let mail = composed(&event(&[("model", nasty), ("top_tag", nasty)]), Language::English);
