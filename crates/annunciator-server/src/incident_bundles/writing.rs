@@ -72,7 +72,7 @@ impl Desk<'_> {
 
     fn outcome_of(&self, told: &[Incident<'_>], composed: Composed) -> BundleOutcome {
         let subscription = &self.row.subscription;
-        let event = self.own_event(OwnWords {
+        let event = self.own_event(&OwnWords {
             event_type: BUNDLE_TYPE,
             type_name: "Incidents were told in a bundle",
             severity: Severity::Info,
@@ -111,7 +111,7 @@ impl Desk<'_> {
     pub(super) fn note_untold(&self, sorted: &Sorted, severity: Severity) -> BundleOutcome {
         let incidents: Vec<_> = sorted.untold.iter().filter_map(Incident::of).collect();
         let (row, count) = (self.row, incidents.len());
-        let event = self.own_event(OwnWords {
+        let event = self.own_event(&OwnWords {
             event_type: UNTOLD_TYPE,
             type_name: "Incidents that waited were not told",
             severity,
@@ -163,7 +163,7 @@ impl Desk<'_> {
     }
 
     /// An event of our own; its description names the incidents, so that a search finds it.
-    fn own_event(&self, words: OwnWords<'_>) -> Event {
+    fn own_event(&self, words: &OwnWords<'_>) -> Event {
         let now = self.shared.clock.now();
         let uid = self.shared.ids.event(now);
         let ids = list_ids(words.incidents);
