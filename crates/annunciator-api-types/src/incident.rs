@@ -222,6 +222,24 @@ pub struct IncidentDetail {
     pub samples: Vec<SampleView>,
     /// Its event, with what was decided about it.
     pub event: EventView,
+    /// How many addresses were told of it in bundles whose events are still kept.
+    #[serde(default)]
+    pub told_in_bundles: u64,
+    /// The last bundles it was in, newest first, at most 20; each address has a bundle of its own.
+    #[serde(default)]
+    pub bundles: Vec<IncidentBundleView>,
+}
+
+/// A bundle that an incident was in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentBundleView {
+    /// The ledger's id of the event about the bundle.
+    pub event: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Whether it told the incident; else its event says why not.
+    pub told: bool,
 }
 
 /// A status that an incident had.

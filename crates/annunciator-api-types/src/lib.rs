@@ -33,10 +33,10 @@ pub use explain::{
     ReplayRequest, ReplaySideView, ReplayView,
 };
 pub use incident::{
-    AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentDetail, IncidentGroupList,
-    IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
-    IncidentStatusResult, IncidentStatusView, IncidentView, MappingGapView, MappingPreview,
-    MappingPreviewRequest, SampleInput, SampleView, TopTagInput,
+    AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentBundleView, IncidentDetail,
+    IncidentGroupList, IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry,
+    IncidentStatusRequest, IncidentStatusResult, IncidentStatusView, IncidentView, MappingGapView,
+    MappingPreview, MappingPreviewRequest, SampleInput, SampleView, TopTagInput,
 };
 pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,

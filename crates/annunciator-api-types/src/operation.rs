@@ -265,6 +265,13 @@ pub struct StatusView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub oldest_queued_at: Option<Timestamp>,
+    /// Who waits to be told of incidents later: each address counted for each incident.
+    #[serde(default)]
+    pub incidents_postponed: u64,
+    /// When the first of those was due, if its time has passed; absent when nothing is overdue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub incidents_overdue_since: Option<Timestamp>,
     /// The lanes: one queue per relay.
     pub lanes: Vec<LaneView>,
     /// The relays' servers.

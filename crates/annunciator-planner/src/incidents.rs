@@ -28,7 +28,9 @@ pub use settings::{
     Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
-pub use telling::{BundleLetter, BundledIncident, IncidentLetter, Postponed, reader_of};
+pub use telling::{
+    BundleLetter, BundleMail, BundledIncident, IncidentLetter, Postponed, reader_of,
+};
 pub(crate) use telling::{Telling, tell};
 
 #[cfg(test)]

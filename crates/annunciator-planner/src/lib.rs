@@ -25,7 +25,7 @@ use annunciator_core::{
 
 use incidents::Telling;
 pub use incidents::{
-    Addressee, Audience, BundleLetter, BundledIncident, Directory, DirectoryUser,
+    Addressee, Audience, BundleLetter, BundleMail, BundledIncident, Directory, DirectoryUser,
     INCIDENT_TYPE_PREFIX, Incident, IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules,
     IncidentSettings, IncidentStatus, KIND_CHARS_MAX, LeftOut, MappedField, MappedTimes,
     MappedValue, Postponed, ReaderLanguage, Recheck, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,

@@ -116,6 +116,8 @@ pub const PROMISES: &[Promise] = promises![
     incidents::an_incident_was_told_when_its_plan_told_somebody,
     incidents::an_incident_goes_with_its_event,
     bundles::a_bundle_is_told_once_with_its_event,
+    bundles::what_is_due_is_read_on_behind_what_is_held_up,
+    bundles::which_bundles_told_an_incident_is_kept_as_long_as_their_events,
     bundles::what_waits_for_a_bundle_is_not_removed,
     bundles::what_a_bundle_does_not_tell_is_noted_and_may_wait_anew,
     bundles::a_pause_is_noted_once_with_its_audit_line,

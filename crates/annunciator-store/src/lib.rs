@@ -33,7 +33,10 @@ use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
 pub use backups::{Backup, Backups, StoreFacts};
-pub use bundles::{BUNDLED_MAX, BundleCommit, BundleOutcome, Bundles, DueBundle, PostponedRow};
+pub use bundles::{
+    BUNDLED_MAX, BundleCommit, BundleOutcome, Bundles, DueBundle, PostponedRow, TOLD_LISTED_MAX,
+    ToldInBundle, ToldInBundles,
+};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use incidents::{

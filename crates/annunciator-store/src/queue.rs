@@ -198,4 +198,8 @@ pub struct QueueCounts {
     pub in_flight: u64,
     /// When the oldest queued delivery was planned.
     pub oldest_queued_at: Option<Timestamp>,
+    /// How many wait to be told of an incident later, each address counted for each incident.
+    pub postponed: u64,
+    /// When the first of those is due.
+    pub postponed_due_at: Option<Timestamp>,
 }

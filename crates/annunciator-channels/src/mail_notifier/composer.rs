@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use annunciator_core::{Event, EventUid, Picture, Timestamp};
-use annunciator_planner::{BundleLetter, Compose, Composed, IncidentLetter};
+use annunciator_planner::{BundleLetter, BundleMail, Compose, Composed, IncidentLetter};
 
 use super::chart::{self, Chart};
 use super::{bundle, letter};
@@ -59,17 +59,20 @@ impl Compose for IncidentComposer {
         true
     }
 
-    fn compose_bundle(&self, letter: &BundleLetter<'_>) -> Composed {
-        let written = bundle::write(letter);
-        Composed {
-            subject: written.subject,
-            text: written.text,
-            html: Some(written.html),
-            sender: self.sender.clone(),
-            recipients: letter.recipients.clone(),
-            command: None,
-            pictures: written.pictures,
-        }
+    fn compose_bundle(&self, letter: &BundleLetter<'_>) -> Vec<BundleMail> {
+        let mail = |written: bundle::Bundle| BundleMail {
+            told: written.told,
+            composed: Composed {
+                subject: written.subject,
+                text: written.text,
+                html: Some(written.html),
+                sender: self.sender.clone(),
+                recipients: letter.recipients.clone(),
+                command: None,
+                pictures: written.pictures,
+            },
+        };
+        bundle::write(letter).into_iter().map(mail).collect()
     }
 
     fn compose_incident(&self, letter: &IncidentLetter<'_>) -> Composed {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use annunciator_core::{ParameterValue, Severity, one_line};
+use annunciator_core::{ParameterValue, Severity, ellipsize, one_line};
 use annunciator_planner::{Incident, IncidentRules, Told, is_web_link};
 use annunciator_template::{Language, Localized, Reader};
 
@@ -16,6 +16,9 @@ use super::{page, plain, words};
 const SUBJECT_PART_CHARS_MAX: usize = 80;
 /// Longest value that is shown. Unit: characters.
 const VALUE_CHARS_MAX: usize = 1_000;
+
+/// Longest description that is shown; the ledger keeps all of it (spec 2.1). Unit: characters.
+const DESCRIPTION_CHARS_MAX: usize = 1_000;
 
 /// One row of a mail.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,7 +97,7 @@ pub(super) fn write(
         severity,
         language,
         rows: rows_of(incident, rules, reader, link),
-        description: incident.event.description.clone(),
+        description: ellipsize(&incident.event.description, DESCRIPTION_CHARS_MAX).into_owned(),
     }
 }
 
@@ -234,6 +237,15 @@ impl Letter {
         html
     }
 
+    /// The description as HTML; nothing when there is none.
+    pub(super) fn to_paragraph(&self) -> String {
+        if self.description.is_empty() {
+            return String::new();
+        }
+        let description = escape(&self.description);
+        format!("<p style=\"white-space:pre-wrap;{FONT};{BREAK}\">{description}</p>\n")
+    }
+
     /// The letter as HTML; `picture` stands below the rows.
     pub(super) fn to_html(&self, picture: &str) -> String {
         let mut html = String::with_capacity(4_096);
@@ -244,13 +256,7 @@ impl Letter {
         }
         html.push_str(&self.to_table());
         html.push_str(picture);
-        if !self.description.is_empty() {
-            let description = escape(&self.description);
-            let _ = writeln!(
-                html,
-                "<p style=\"white-space:pre-wrap;{FONT};{BREAK}\">{description}</p>"
-            );
-        }
+        html.push_str(&self.to_paragraph());
         page::write(self.language, self.news.as_ref().unwrap_or(&self.title), &bar, &html)
     }
 }

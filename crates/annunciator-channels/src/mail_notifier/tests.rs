@@ -4,8 +4,8 @@ use annunciator_core::{
     Device, Event, EventUid, ParameterValue, Recipient, RecipientRole, Severity, Timestamp,
 };
 use annunciator_planner::{
-    BundleLetter, BundledIncident, Compose as _, Incident, IncidentLetter, IncidentRules,
-    IncidentSettings,
+    BundleLetter, BundleMail, BundledIncident, Compose as _, Incident, IncidentLetter,
+    IncidentRules, IncidentSettings,
 };
 use annunciator_template::{Language, Reader, TimeFormat, TimeZone};
 
@@ -155,11 +155,14 @@ fn a_text_stands_in_76_columns_where_words_allow_it() {
 }
 
 fn bundle_of(events: &[Event], language: Language) -> annunciator_planner::Composed {
+    let [mail] = bundles_of(events, language).try_into().expect("one mail");
+    mail.composed
+}
+
+fn bundles_of(events: &[Event], language: Language) -> Vec<BundleMail> {
     let rules = IncidentRules::new(&IncidentSettings::default());
     let link = "https://annunciator.example/incidents/1";
-    let bundled = |incident| BundledIncident { incident, link, samples: &[] };
     let incidents = events.iter().map(|event| Incident::of(event).unwrap());
-    let link = "https://annunciator.example/incidents/1";
     let bundled = |incident| BundledIncident { incident, link, samples: &[] };
     let letter = BundleLetter {
         subscription: "Котлы",
@@ -223,7 +226,8 @@ fn a_bundle_shows_the_first_courses_and_no_more() {
             time_format: TimeFormat::Local,
         },
     };
-    let mail = IncidentComposer::new("notifier@x.example".to_owned()).compose_bundle(&letter);
+    let mails = IncidentComposer::new("notifier@x.example".to_owned()).compose_bundle(&letter);
+    let [BundleMail { composed: mail, .. }] = mails.try_into().expect("one mail");
     let ids: Vec<_> = mail.pictures.iter().map(|one| one.content_id.as_str()).collect();
     let shown =
         [0, 2, 3, 4, 5].map(|at: usize| format!("{}.chart@annunciator.invalid", events[at].uid));
@@ -233,6 +237,47 @@ fn a_bundle_shows_the_first_courses_and_no_more() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
     assert_eq!(html.matches("<img ").count(), 5);
     assert_eq!(html.matches("<h3 ").count(), 8, "all of them are told");
+}
+
+#[test]
+fn a_long_description_is_shortened_with_an_ellipsis() {
+    let description = "Ё".repeat(60_000);
+    let shown = format!("{}…", "Ё".repeat(999));
+    let long = Event { description, ..event(&[]) };
+    let short = Event { description: "Ё".repeat(1_000), ..event(&[]) };
+    let mail = composed(&long, Language::Russian);
+    let bundle = bundle_of(&[long], Language::Russian);
+    for mail in [&mail, &bundle] {
+        for part in [&mail.text, mail.html.as_ref().unwrap()] {
+            assert!(part.contains(&shown) && part.matches('Ё').count() == 999, "{}", part.len());
+        }
+    }
+    assert!(composed(&short, Language::Russian).text.contains(&short.description));
+}
+
+#[test]
+fn a_bundle_of_more_than_a_mebibyte_is_several_mails() {
+    let id = |at: usize| format!("id-{at:03}-");
+    let description = "<я&".repeat(333);
+    let one = |at| Event { description: description.clone(), ..event(&[("incident_id", &id(at))]) };
+    let events: Vec<_> = (0..200).map(one).collect();
+    let mails = bundles_of(&events, Language::English);
+    assert!(mails.len() > 1, "200 incidents of such a length have no room in one");
+    let told: Vec<_> = mails.iter().flat_map(|mail| mail.told.clone()).collect();
+    assert_eq!(told, Vec::from_iter(0..200), "each once, in their order");
+    for BundleMail { told, composed: mail } in &mails {
+        let html = mail.html.as_ref().unwrap();
+        let pictures: usize = mail.pictures.iter().map(|one| one.png.len()).sum();
+        let bytes = mail.subject.len() + mail.text.len() + html.len() + pictures;
+        assert!(bytes <= annunciator_template::RENDERED_BYTES_MAX, "{bytes}");
+        let subject = format!("Functional failure: {} incidents (Котлы)", told.len());
+        assert_eq!(mail.subject, subject);
+        assert_eq!(html.matches("<h3 ").count(), told.len());
+        let is_in = |at: &usize| mail.text.contains(&id(*at)) && html.contains(&id(*at));
+        assert!(told.iter().all(is_in));
+    }
+    // As few as they have room in.
+    assert!(mails.len() <= 3, "{}", mails.len());
 }
 
 #[test]

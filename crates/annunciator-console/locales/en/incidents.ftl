@@ -58,6 +58,10 @@ incidents-told = Its status allowed subscribers to be notified; its event says w
 incidents-untold = Subscribers were not notified: its statuses did not allow it.
 incidents-by-user = user { $name }
 incidents-by-token = token { $name }
+incidents-bundled = { $count ->
+    [one] Told in bundles to { $count } address:
+   *[other] Told in bundles to { $count } addresses:
+}
 incidents-told-event = what was sent
 notice-status-unchanged = It has this status already; nothing was changed.
 notice-status-late = The status is changed. Subscribers are notified of the incident now.

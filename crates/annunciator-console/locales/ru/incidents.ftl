@@ -58,6 +58,11 @@ incidents-told = Статус допускал уведомление подпи
 incidents-untold = Подписчики не уведомлены: статусы инцидента этого не допускали.
 incidents-by-user = пользователь { $name }
 incidents-by-token = токен { $name }
+incidents-bundled = { $count ->
+    [one] Сводные письма ушли на { $count } адрес:
+    [few] Сводные письма ушли на { $count } адреса:
+   *[other] Сводные письма ушли на { $count } адресов:
+}
 incidents-told-event = что отправлено
 notice-status-unchanged = У инцидента уже этот статус; ничего не изменено.
 notice-status-late = Статус изменён. Подписчиков сейчас уведомляют об инциденте.

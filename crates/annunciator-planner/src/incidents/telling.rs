@@ -61,6 +61,15 @@ pub struct BundledIncident<'a> {
     pub samples: &'a [Sample],
 }
 
+/// One of the mails of a bundle.
+#[derive(Clone, Debug)]
+pub struct BundleMail {
+    /// Which incidents of the letter it tells, by their positions.
+    pub told: Vec<usize>,
+    /// Its words.
+    pub composed: Composed,
+}
+
 /// Somebody who is told later, together with other incidents.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Postponed {

@@ -6,9 +6,10 @@
 //! Standard: spec 9.3; ADR 0037.
 
 use annunciator_api_types::{
-    DetectorInput, FieldError, IncidentDetail, IncidentGroupList, IncidentGroupView, IncidentList,
-    IncidentStatusEntry, IncidentStatusRequest, IncidentStatusResult, IncidentStatusView,
-    IncidentView, ParameterInput, SampleView, TopTagInput,
+    DetectorInput, FieldError, IncidentBundleView, IncidentDetail, IncidentGroupList,
+    IncidentGroupView, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
+    IncidentStatusResult, IncidentStatusView, IncidentView, ParameterInput, SampleView,
+    TopTagInput,
 };
 use annunciator_core::{Event, EventUid, ParameterValue, Severity, Timestamp};
 use annunciator_planner::{Incident, IncidentRules, STATUS_TYPE_PREFIX, Told};
@@ -126,6 +127,12 @@ pub async fn show(
     let statuses = shared.store.incident_statuses(uid).await?;
     let samples = shared.store.incident_samples(vec![uid]).await?;
     let story = ledger::event(shared, &uid.to_string(), None).await?;
+    let told = shared.store.told_in_bundles(uid).await?;
+    let bundle = |one: annunciator_store::ToldInBundle| IncidentBundleView {
+        event: one.bundle.to_string(),
+        at: one.at,
+        told: one.is_told,
+    };
     let entry = |had: annunciator_store::IncidentStatusRow| IncidentStatusEntry {
         at: had.at,
         author: had.author,
@@ -139,6 +146,8 @@ pub async fn show(
         statuses: statuses.into_iter().map(entry).collect(),
         samples: samples.map(|one| SampleView { at: one.at, value: one.value }).collect(),
         event: views::event(story.event),
+        told_in_bundles: told.addresses,
+        bundles: told.bundles.into_iter().map(bundle).collect(),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::subscribers_are_mailed_once_in_their_language::{incident, notifier};
 use crate::support::{BINARY, PATIENCE, Site, answer, eventually, text};
 
 /// A server whose clock stands in a file.
-fn site_with_clock() -> (Site, PathBuf) {
+pub(crate) fn site_with_clock() -> (Site, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let clock = folder.path().join("clock");
     std::fs::write(&clock, "+0").unwrap();
