@@ -41,6 +41,7 @@ subscriptions-nobody = Nobody
 subscriptions-everything = All incidents
 subscriptions-left-out = told nothing
 subscriptions-left-out-lead = Who is told nothing, and why
+subscriptions-take-out = Take out
 subscriptions-at-once = At once
 subscriptions-every = Every { $minutes } min
 subscriptions-daily-at = Daily at { $time }

@@ -42,6 +42,7 @@ subscriptions-nobody = Никого
 subscriptions-everything = Обо всех инцидентах
 subscriptions-left-out = не уведомляют
 subscriptions-left-out-lead = Кого не уведомляют и почему
+subscriptions-take-out = Убрать
 subscriptions-at-once = Сразу
 subscriptions-every = Каждые { $minutes } мин
 subscriptions-daily-at = Ежедневно в { $time }
