@@ -198,7 +198,7 @@ pub(super) async fn save(visitor: Visitor, posted: Form) -> Result<Response, Sto
                 Ok(reply) => {
                     let saved = reply.json::<SettingsSaved>("settings");
                     let saved = saved.map_err(|refusal| visitor.stop(refusal))?;
-                    return Ok(after_saving(&visitor, form, saved));
+                    return Ok(after_saving(&visitor, &form, saved));
                 }
                 Err(refusal) => Errors::of(&visitor.guest, refusal)?,
             }
@@ -222,13 +222,13 @@ fn find_conflict(visitor: &Visitor, now: &StatusForm, posted: &Form) -> Option<E
 }
 
 /// The page anew, or with what deserves a look.
-fn after_saving(visitor: &Visitor, form: StatusForm, saved: SettingsSaved) -> Response {
+fn after_saving(visitor: &Visitor, form: &StatusForm, saved: SettingsSaved) -> Response {
     let is_here = |one: &FieldError| one.pointer == "/incidents/statuses";
     let warnings: Vec<_> = saved.warnings.into_iter().filter(is_here).collect();
     if warnings.is_empty() {
         return lead_to(&visitor.guest, "/subscriptions/statuses?notice=saved");
     }
-    let mut page = draw(visitor, form.clone(), &form, Errors::default());
+    let mut page = draw(visitor, form.clone(), form, Errors::default());
     page.warnings = warnings;
     page.page.notice = Some(page.page.t("notice-saved"));
     show(&page)
