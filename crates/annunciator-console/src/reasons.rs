@@ -56,6 +56,17 @@ const TEXTS: &[(&str, &str)] = &[
     ("`{address}` has a display name: {rest}", "problem-address-name"),
     ("`{name}` is not the name of a time zone: {rest}", "problem-zone"),
     ("must be a time of day as HH:MM", "problem-time-of-day"),
+    ("nobody is named: give users or addresses, else nobody is told", "problem-names-nobody"),
+    (
+        "`{status}` is no longer a status, but incidents have it ({count} or more): they keep it \
+         until they get another",
+        "problem-status-in-use-more",
+    ),
+    (
+        "`{status}` is no longer a status, but incidents have it ({count}): they keep it until \
+         they get another",
+        "problem-status-in-use",
+    ),
     ("give the begin too", "problem-begin"),
     ("give the end too", "problem-end"),
     (

@@ -134,6 +134,8 @@ impl Channel for MailNotifier {
         let mut warnings = mail_warnings::find(&sender, &relay, "the Mail Notifier");
         for warning in &mut warnings {
             if warning.code == "empty_sender" {
+                // It is no warning of the other channels, which send all the same.
+                warning.code = "no_sender";
                 warning.detail = "no sender is set: nothing can be sent".to_owned();
             }
         }

@@ -57,6 +57,7 @@ incidents-change-status = Change status
 incidents-told = Its status allowed subscribers to be notified; its event says who was.
 incidents-untold = Subscribers were not notified: its statuses did not allow it.
 incidents-by-user = user { $name }
+incidents-status-gone = no longer a status
 incidents-by-token = token { $name }
 incidents-bundled = { $count ->
     [one] Told in bundles to { $count } address:

@@ -126,6 +126,9 @@ settings-limit-days = { $number ->
 
 # The Mail Notifier.
 notifier-title = Mail Notifier
+notifier-unset = Remove all settings
+notifier-unset-sure = Remove all settings of the Mail Notifier, with its password, certificate and key? Subscriptions send nothing until it is set up again.
+notice-notifier-unset = All settings of the Mail Notifier are removed.
 notifier-parameters = System parameters
 notifier-lead = How subscribers are mailed about incidents. Until a server and a sender are set, subscriptions send nothing.
 notifier-certificate = SMTP server certificate

@@ -41,6 +41,7 @@ subscriptions-nobody = Nobody
 subscriptions-everything = All incidents
 subscriptions-left-out = told nothing
 subscriptions-left-out-lead = Who is told nothing, and why
+subscriptions-take-out = Take out
 subscriptions-at-once = At once
 subscriptions-every = Every { $minutes } min
 subscriptions-daily-at = Daily at { $time }
@@ -117,7 +118,10 @@ statuses-later = Notify when the status changes
 statuses-later-hint = An incident that was not notified because of its status is notified once when it gets a status that is.
 statuses-grouping = Group similar incidents within
 statuses-grouping-hint = Of one model and top tag; 0 for none.
-statuses-conflict = Somebody saved settings in the meantime. Nothing of yours was saved: look it over, then save again to replace theirs.
+statuses-added = added
+statuses-removed = removed
+statuses-order = The order
+statuses-conflict = Somebody saved settings in the meantime. Changed: { $fields }. Nothing of yours was saved: look it over, then save again to replace theirs.
 subscriptions-others = { $count ->
     [one] One more is told whom you may not see.
    *[other] { $count } more are told whom you may not see.

@@ -57,6 +57,7 @@ incidents-change-status = Сменить статус
 incidents-told = Статус допускал уведомление подписчиков; кого уведомили, видно в событии.
 incidents-untold = Подписчики не уведомлены: статусы инцидента этого не допускали.
 incidents-by-user = пользователь { $name }
+incidents-status-gone = такого статуса больше нет
 incidents-by-token = токен { $name }
 incidents-bundled = { $count ->
     [one] Сводные письма ушли на { $count } адрес:

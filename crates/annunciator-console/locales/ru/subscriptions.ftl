@@ -42,6 +42,7 @@ subscriptions-nobody = Никого
 subscriptions-everything = Обо всех инцидентах
 subscriptions-left-out = не уведомляют
 subscriptions-left-out-lead = Кого не уведомляют и почему
+subscriptions-take-out = Убрать
 subscriptions-at-once = Сразу
 subscriptions-every = Каждые { $minutes } мин
 subscriptions-daily-at = Ежедневно в { $time }
@@ -119,7 +120,10 @@ statuses-later = Уведомлять при смене статуса
 statuses-later-hint = Об инциденте, о котором из-за статуса не уведомили, уведомят один раз, когда новый статус это допускает.
 statuses-grouping = Группировать похожие инциденты в пределах
 statuses-grouping-hint = Одной модели и одного ведущего тега; 0 – не группировать.
-statuses-conflict = Тем временем кто-то сохранил настройки. Ваши изменения не сохранены: просмотрите их и сохраните ещё раз, чтобы заменить чужие.
+statuses-added = добавлен
+statuses-removed = удалён
+statuses-order = Порядок
+statuses-conflict = Тем временем кто-то сохранил настройки. Изменено: { $fields }. Ваши изменения не сохранены: просмотрите их и сохраните ещё раз, чтобы заменить чужие.
 subscriptions-others = { $count ->
     [one] Уведомляют ещё { $count } адресата, которого вам видеть нельзя.
    *[other] Уведомляют ещё { $count } адресатов, которых вам видеть нельзя.

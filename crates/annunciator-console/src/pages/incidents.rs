@@ -62,6 +62,20 @@ pub(crate) fn status_name<'a>(page: &Page, status: &'a IncidentStatusView) -> &'
     }
 }
 
+/// Whether a status is one of those there are: an incident may still have one that is gone.
+pub(crate) fn is_known(statuses: &[IncidentStatusView], code: &str) -> bool {
+    statuses.iter().any(|one| one.code == code)
+}
+
+/// Whether a text means a status by its code or a name.
+pub(crate) fn is_meant(statuses: &[IncidentStatusView], text: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_it = |one: &IncidentStatusView| {
+        [&one.code, &one.name, &one.name_ru].iter().any(|word| word.to_lowercase() == text)
+    };
+    statuses.iter().any(is_it)
+}
+
 /// What a group is called: as its detector calls it; one that was found here has but an id.
 pub(crate) fn group_name(page: &Page, group: &str, start: &Timestamp) -> String {
     let is_id = group.len() == 36 && group.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');

@@ -39,6 +39,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/settings/ready/{name}/sample", get(ready::sample))
         .route("/settings/{tab}/certificate", post(certificate_files::upload))
         .route("/settings/{tab}/certificate/clear/{part}", post(certificate_files::clear))
+        .route("/settings/{tab}/unset", post(save::unset))
         .route("/settings/{tab}/test", post(test_message::send))
         .route("/settings/{tab}/preview", post(preview::show_typed))
         .route("/settings/{tab}/preview/html", post(preview::show_html))

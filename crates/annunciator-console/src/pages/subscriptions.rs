@@ -41,6 +41,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/subscriptions/named/{name}", get(edit).post(change))
         .route("/subscriptions/named/{name}/switch", post(switch))
         .route("/subscriptions/named/{name}/pause", post(pause))
+        .route("/subscriptions/named/{name}/forget", post(forget))
         .route("/subscriptions/named/{name}/delete", post(delete))
 }
 
@@ -129,6 +130,23 @@ impl FormPage {
         settings.and_then(|one| serde_json::to_string(one).ok()).unwrap_or_default()
     }
 
+    /// What is wrong, each thing once: id of the field, its label, words.
+    fn complaints(&self) -> Vec<(String, String, String)> {
+        let mut all = Vec::new();
+        for error in &self.errors.fields {
+            let key = error.pointer.split('/').nth(1).unwrap_or_default();
+            let id = match key {
+                "delivery" => "delivery-at_once".to_owned(),
+                key => key.replace('_', "-"),
+            };
+            let one = (id, draft::label(&self.page, &error.pointer), error.detail.clone());
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        all
+    }
+
     /// Whether this visitor may change it.
     fn may_change(&self) -> bool {
         self.page.may("change_settings")
@@ -160,6 +178,9 @@ async fn users(visitor: &Visitor, form: &SubscriptionForm) -> Vec<(String, Strin
 }
 
 async fn new(visitor: Visitor) -> Result<Response, Stop> {
+    if !visitor.may("change_settings") {
+        return Err(Stop::not_to_change(&visitor.guest));
+    }
     let form = SubscriptionForm::new(visitor.guest.language.tag(), &visitor.guest.zone);
     Ok(show(&FormPage::new(&visitor, "", form).await?))
 }
@@ -183,7 +204,7 @@ async fn save(visitor: &Visitor, stored: &str, posted: &Form) -> Result<Response
     let form = SubscriptionForm::of_posted(posted);
     let list: SubscriptionList = visitor.get("/api/v1/subscriptions").await?;
     let wrong = find_errors(visitor, stored, &form).await;
-    let errors = match wrong.or_else(|| find_conflict(visitor, &list, stored, posted)) {
+    let mut errors = match wrong.or_else(|| find_conflict(visitor, &list, stored, posted)) {
         Some(errors) => errors,
         None => {
             let name = if stored.is_empty() { form.name.as_str() } else { stored };
@@ -198,6 +219,13 @@ async fn save(visitor: &Visitor, stored: &str, posted: &Form) -> Result<Response
             }
         }
     };
+    if !errors.fields.is_empty() {
+        let is_new =
+            |one: &FieldError| !errors.fields.iter().any(|known| known.pointer == one.pointer);
+        let more = draft::find_wrong(visitor, &form).await;
+        let more: Vec<_> = more.into_iter().filter(is_new).collect();
+        errors.fields.extend(more);
+    }
     let mut page = FormPage::new(visitor, stored, form).await?;
     page.errors = errors;
     Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
@@ -242,7 +270,7 @@ async fn find_errors(visitor: &Visitor, stored: &str, form: &SubscriptionForm) -
         _ => return None,
     };
     let words = visitor.guest.language.say(key);
-    Some(Errors { summary: words.clone(), fields: vec![FieldError::new("/name", "name", words)] })
+    Some(Errors { summary: String::new(), fields: vec![FieldError::new("/name", "name", words)] })
 }
 
 /// The list, or the form again when something about it deserves a look.
@@ -266,6 +294,20 @@ async fn switch(visitor: Visitor, name: Path<String>, posted: Form) -> Result<Re
     view.settings.insert("enabled".to_owned(), posted.is_on("enabled").into());
     visitor.send(Method::PUT, &path_of(&name.0), &view.settings).await?;
     Ok(lead_to(&visitor.guest, "/subscriptions?notice=saved"))
+}
+
+/// Takes a name out that is no user's any more.
+async fn forget(visitor: Visitor, name: Path<String>, posted: Form) -> Result<Response, Stop> {
+    let list: SubscriptionList = visitor.get("/api/v1/subscriptions").await?;
+    let mut view: SubscriptionView = visitor.get(&path_of(&name.0)).await?;
+    let user = posted.trimmed("user");
+    if let Some(Value::Array(users)) = view.settings.get_mut("users") {
+        users.retain(|one| !one.as_str().is_some_and(|one| one.eq_ignore_ascii_case(user)));
+    }
+    let path = format!("{}?expected_revision={}", path_of(&name.0), list.revision);
+    visitor.send(Method::PUT, &path, &view.settings).await?;
+    let path = format!("/subscriptions/named/{}?notice=saved", escape(&name.0));
+    Ok(lead_to(&visitor.guest, &path))
 }
 
 /// Pauses it for a user, or goes on: for oneself when no user is named.

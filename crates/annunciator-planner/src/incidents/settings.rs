@@ -203,9 +203,8 @@ impl IncidentSettings {
         let names = self.subscriptions.iter().map(|one| one.name.as_str());
         check_names("subscriptions", "name", names, &mut found);
         for (at, subscription) in self.subscriptions.iter().enumerate() {
-            if let Some(problem) = subscription.find_problem() {
-                found.push(problem.under(&at.to_string()).under("subscriptions"));
-            }
+            let problems = subscription.find_problems().into_iter();
+            found.extend(problems.map(|one| one.under(&at.to_string()).under("subscriptions")));
         }
         let names = self.mapping.iter().map(|one| one.name.as_str());
         check_names("mapping", "name", names, &mut found);
@@ -214,6 +213,20 @@ impl IncidentSettings {
             found.extend(problems.map(|one| one.under(&at.to_string()).under("mapping")));
         }
         found
+    }
+
+    /// What works but deserves a look.
+    #[must_use]
+    pub fn find_warnings(&self) -> Vec<Problem> {
+        let names_nobody =
+            |one: &Subscription| one.enabled && one.users.is_empty() && one.addresses.is_empty();
+        let rows = self.subscriptions.iter().enumerate().filter(|(_, one)| names_nobody(one));
+        let warning = |(at, _): (usize, &Subscription)| {
+            let words = "nobody is named: give users or addresses, else nobody is told";
+            let problem = Problem::new("names_nobody", words).under("users");
+            problem.under(&at.to_string()).under("subscriptions")
+        };
+        rows.map(warning).collect()
     }
 
     fn check_statuses(&self, found: &mut Vec<Problem>) {
@@ -251,20 +264,23 @@ impl IncidentSettings {
 }
 
 impl Subscription {
-    fn find_problem(&self) -> Option<Problem> {
-        let problem = match (self.quiet_from.is_empty(), self.quiet_until.is_empty()) {
-            (true, false) => Problem::new("required", "give the begin too").under("quiet_from"),
-            (false, true) => Problem::new("required", "give the end too").under("quiet_until"),
+    fn find_problems(&self) -> Vec<Problem> {
+        let quiet = match (self.quiet_from.is_empty(), self.quiet_until.is_empty()) {
+            (true, false) => {
+                Some(Problem::new("required", "give the begin too").under("quiet_from"))
+            }
+            (false, true) => {
+                Some(Problem::new("required", "give the end too").under("quiet_until"))
+            }
             (false, false) if self.quiet_from == self.quiet_until => {
                 let words = "must differ from the begin: for no quiet hours leave both empty";
-                Problem::new("conflict", words).under("quiet_until")
+                Some(Problem::new("conflict", words).under("quiet_until"))
             }
-            _ if self.delivery == Rhythm::Daily && self.daily_at.is_empty() => {
-                Problem::new("required", "give the time of the daily mail").under("daily_at")
-            }
-            _ => return None,
+            _ => None,
         };
-        Some(problem)
+        let daily = (self.delivery == Rhythm::Daily && self.daily_at.is_empty())
+            .then(|| Problem::new("required", "give the time of the daily mail").under("daily_at"));
+        quiet.into_iter().chain(daily).collect()
     }
 }
 

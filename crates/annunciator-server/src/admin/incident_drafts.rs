@@ -15,10 +15,30 @@ use crate::snapshot::find_incident_problems;
 /// # Errors
 /// Everything that a save would refuse.
 pub(super) fn subscription(settings: &Map<String, Value>) -> Result<Subscription, Vec<FieldError>> {
-    let row: Subscription = read(settings)?;
+    let mut errors = Vec::new();
+    let row: Subscription = match read(settings) {
+        Ok(row) => row,
+        Err(found) => {
+            // The rest is looked at all the same, so that all is told at once.
+            let mut rest = settings.clone();
+            found.iter().for_each(|error| drop(rest.remove(first(error))));
+            errors = found;
+            let Ok(row) = read(&rest) else { return Err(errors) };
+            row
+        }
+    };
     let subscriptions = vec![row.clone()];
-    check("subscriptions", &IncidentSettings { subscriptions, ..IncidentSettings::default() })?;
-    Ok(row)
+    let settings = IncidentSettings { subscriptions, ..IncidentSettings::default() };
+    let found = check("subscriptions", &settings).err().unwrap_or_default();
+    let is_new = |one: &FieldError| !errors.iter().any(|known| first(known) == first(one));
+    let found: Vec<_> = found.into_iter().filter(is_new).collect();
+    errors.extend(found);
+    if errors.is_empty() { Ok(row) } else { Err(errors) }
+}
+
+/// The setting that an error is about.
+fn first(error: &FieldError) -> &str {
+    error.pointer.split('/').nth(1).unwrap_or_default()
 }
 
 /// A mapping as it would be in force.
@@ -75,6 +95,21 @@ mod tests {
         check(&json!({"name": "A", "quiet_from": "22:00"}), &[("/quiet_until", "required")]);
         check(&json!({"name": "A", "delivery": "hourly"}), &[("/delivery", "one_of")]);
         check(&json!({"name": ""}), &[("/name", "required")]);
+        // All at once: what cannot be read, and what does not fit.
+        let wrong = json!({"name": "", "delivery": "hourly", "addresses": ["no one"],
+            "quiet_from": "22:00"});
+        check(
+            &wrong,
+            &[
+                ("/delivery", "one_of"),
+                ("/name", "required"),
+                ("/quiet_until", "required"),
+                ("/addresses/0", "format"),
+            ],
+        );
+        let daily =
+            json!({"name": "A", "delivery": "daily", "daily_at": "", "quiet_from": "22:00"});
+        check(&daily, &[("/quiet_until", "required"), ("/daily_at", "required")]);
         let mapped = |draft: Value| errors_of(mapping(draft.as_object().unwrap()));
         assert_eq!(mapped(json!({"name": "a", "id": "/id", "detector_kind": "rule"})), []);
         let without = mapped(json!({"name": "a", "id": "", "detector_kind": "rule"}));

@@ -22,9 +22,12 @@ use super::{AdminError, ledger};
 use crate::api::views;
 use crate::intake::incidents::must_be_status;
 use crate::shared::Shared;
+use crate::snapshot::Snapshot;
 
 /// Longest comment. Unit: characters.
 const COMMENT_CHARS_MAX: usize = 1_000;
+/// Incidents of a status that are counted, at most.
+const COUNTED_MAX: usize = 100;
 
 /// Incidents, newest first.
 ///
@@ -271,6 +274,37 @@ fn event_of(
         parameters,
         ..row.event.clone()
     }
+}
+
+/// Statuses that are taken away although incidents have them: those keep the code.
+///
+/// # Errors
+/// What the store answers.
+pub(super) async fn find_status_warnings(
+    shared: &Shared,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> Result<Vec<FieldError>, AdminError> {
+    let rules = &after.incident_rules;
+    let all = before.incident_rules.statuses().iter();
+    let mut warnings = Vec::new();
+    for gone in all.filter(|one| rules.status(&one.code).is_none()) {
+        let filter = IncidentFilter { status: Some(gone.code.clone()), ..Default::default() };
+        let page = Page { count_max: COUNTED_MAX, after: None };
+        let found = shared.store.incidents(filter, page).await?;
+        let count = found.rows.len();
+        if count == 0 {
+            continue;
+        }
+        let more = if found.next.is_some() { " or more" } else { "" };
+        let detail = format!(
+            "`{}` is no longer a status, but incidents have it ({count}{more}): they keep it until \
+             they get another",
+            gone.code
+        );
+        warnings.push(FieldError::new("/incidents/statuses", "status_in_use", detail));
+    }
+    Ok(warnings)
 }
 
 fn status_view(rules: &IncidentRules, code: &str) -> IncidentStatusView {

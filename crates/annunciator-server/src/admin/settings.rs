@@ -116,7 +116,8 @@ pub async fn change(
     let next = make(&current.configuration).map_err(AdminError::Invalid)?;
     let checked =
         check(shared.settings.channels(), &current.certificates, next, current.revision).await?;
-    let warnings = all_warnings(shared, &checked);
+    let mut warnings = all_warnings(shared, &checked);
+    warnings.extend(super::incidents::find_status_warnings(shared, &current, &checked).await?);
     let next = &checked.configuration;
     let difference = document::difference(&current.configuration, next);
     let change = SettingsChange {

@@ -97,6 +97,7 @@ pub(super) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
             channel.find_warnings(&server, &snapshot.certificates),
         ));
     }
+    warnings.extend(field_errors("incidents", snapshot.incidents.values.find_warnings()));
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_warnings(overrides, &|content, key| content.sets(key));
     // No more is looked up than is shown.

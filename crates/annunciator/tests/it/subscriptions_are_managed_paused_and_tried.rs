@@ -31,6 +31,14 @@ fn subscriptions_are_managed_paused_and_tried() {
     let left = &saved["subscription"]["left_out"];
     assert_eq!(left[0], json!({"subscription": "Boilers", "who": "eve", "reason": "is no user"}));
     drop(put(&site, "Others", &json!({"addresses": "x@example.org"})).expect_status(200));
+    let saved = put(&site, "Others", &json!({})).expect_status(200).json();
+    let names_nobody = |saved: &Value| {
+        let warnings = saved["warnings"].as_array().unwrap().iter();
+        warnings.filter(|one| one["pointer"] == "/users").count()
+    };
+    assert_eq!(names_nobody(&saved), 1, "{saved}");
+    let saved = put(&site, "Others", &json!({"addresses": "x@example.org"})).expect_status(200);
+    assert_eq!(names_nobody(&saved.json()), 0);
     let problem = put(&site, "Boilers", &json!({"users": "anna", "quiet_from": "22:00"}));
     let errors = field_errors(&problem.expect_status(422).json());
     assert_eq!(errors, [("/quiet_until".to_owned(), "required".to_owned())]);

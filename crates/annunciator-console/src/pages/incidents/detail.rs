@@ -38,6 +38,11 @@ impl Detail {
         is_link.then_some(link)
     }
 
+    /// Whether it has a status that is no longer one.
+    fn is_status_gone(&self) -> bool {
+        !super::is_known(&self.statuses, &self.detail.incident.status.code)
+    }
+
     /// The value of the top tag with its units.
     fn value(&self, tag: &TopTagInput) -> String {
         let value = tag.value.as_ref().map(|value| self.page.value(value)).unwrap_or_default();

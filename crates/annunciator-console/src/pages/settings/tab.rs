@@ -22,6 +22,8 @@ use crate::settings_form::{Definitions, Field, Sheet, Standing, problem_words};
 
 /// A warning that the page gives by itself, while it holds.
 const LIVE_WARNING: &str = "empty_sender";
+/// A warning that nothing can be sent.
+const NO_SENDER: &str = "no_sender";
 /// How the API names the layer of these settings among origins.
 const SERVER_ORIGIN: &str = "server-wide settings";
 
@@ -57,6 +59,10 @@ pub(super) struct TabPage {
     pub(super) summary: String,
     pub(super) wrong: Vec<Remark>,
     pub(super) remarks: Vec<Remark>,
+    /// Whether what was saved cannot send anything.
+    pub(super) is_idle: bool,
+    /// Whether all of it can be taken back at once.
+    pub(super) may_unset: bool,
     pub(super) meanwhile: Option<Meanwhile>,
     pub(super) presets: Vec<PresetView>,
     pub(super) preset: Option<PresetView>,
@@ -234,6 +240,10 @@ impl Desk {
         let warnings = if is_just_saved { self.view.warnings.as_slice() } else { &[] };
         let sections = self.sections(&page);
         let remarks = self.remarks(warnings, &page, false);
+        let is_idle = warnings.iter().any(|warning| warning.code == NO_SENDER);
+        let may_change = self.visitor.may("change_settings");
+        let mut standings = self.sheets.iter().flat_map(|sheet| sheet.standings.values());
+        let may_unset = may_change && self.tab.is_apart() && standings.any(|one| one.is_set);
         if !remarks.is_empty() {
             // They begin with the same word.
             page.notice = None;
@@ -246,7 +256,9 @@ impl Desk {
             sections,
             revision: self.view.revision,
             comment: given.comment,
-            may_change: self.visitor.may("change_settings"),
+            may_change,
+            is_idle,
+            may_unset,
             is_changed: given.is_changed,
             summary: given.errors.summary,
             wrong,

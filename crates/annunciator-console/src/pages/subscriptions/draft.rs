@@ -3,9 +3,10 @@
 //! In: the form of a subscription with a question beside it, whose names begin with [`PREFIX`].
 //! Out: the same list as on the page that asks about saved ones. Nothing is saved or sent.
 
-use annunciator_api_types::AudienceView;
+use annunciator_api_types::{AudienceView, FieldError};
 use askama::Template;
 use axum::response::Response;
+use serde_json::json;
 
 use super::audience::{Question, answer, request_of};
 use super::subscription_form::SubscriptionForm;
@@ -73,6 +74,26 @@ pub(super) async fn attempt(visitor: Visitor, posted: Form) -> Result<Response, 
     Ok(show(&page))
 }
 
+/// Everything that is wrong with a form that was refused, at once: a save looks at one thing after
+/// the other. Without the right to try one, what is known already has to do.
+pub(super) async fn find_wrong(visitor: &Visitor, form: &SubscriptionForm) -> Vec<FieldError> {
+    if !visitor.may("explain") || !visitor.may("change_settings") {
+        return Vec::new();
+    }
+    let mut draft = form.settings();
+    if form.name.is_empty() {
+        draft["name"] = "draft".into();
+    }
+    let request = json!({ "incident": { "detector": { "kind": "rule" } }, "draft": draft });
+    match answer(visitor, &request).await {
+        Ok(_) => Vec::new(),
+        Err(refusal) => match Errors::of(&visitor.guest, refusal) {
+            Ok(errors) => shorten(errors).fields,
+            Err(_) => Vec::new(),
+        },
+    }
+}
+
 /// Pointers into the draft become those of the form.
 fn shorten(mut errors: Errors) -> Errors {
     for error in &mut errors.fields {
@@ -84,9 +105,11 @@ fn shorten(mut errors: Errors) -> Errors {
 }
 
 /// What a field of the form is called.
-fn label(page: &Page, pointer: &str) -> String {
+pub(super) fn label(page: &Page, pointer: &str) -> String {
     let key = pointer.split('/').nth(1).unwrap_or_default();
     match key {
+        "severity" => page.t("incidents-severity-min"),
+        "delivery" => page.t("subscriptions-when"),
         "bundle_minutes" => page.t("subscriptions-bundle"),
         "daily_at" => page.t("subscriptions-daily"),
         "incident" => page.t("subscriptions-which"),

@@ -25,6 +25,7 @@ fn two_administrators_edit_statuses_at_once() {
     boris.set_value("#status-1-name", "Waits for a decision");
     click_amid(&boris, SAVE);
     boris.wait_for_text("Somebody saved settings in the meantime.");
+    boris.wait_for_text("Looked at (Name)");
     let name = |at: usize| {
         let settings = site.get("/api/v1/settings");
         settings["values"]["incidents"]["statuses"][at]["name"].clone()
