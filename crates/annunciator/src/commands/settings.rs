@@ -339,7 +339,7 @@ email.servers  [\"a\"]  server
         let check = |before: Value, key: &str, expected: Option<Value>| {
             let mut patch = map(&before);
             let done = unset(&mut patch, &parse_key(key).unwrap());
-            assert_eq!(done.is_ok().then(|| Value::Object(patch)), expected, "{before} {key}");
+            assert_eq!(done.is_ok().then_some(Value::Object(patch)), expected, "{before} {key}");
         };
         check(json!({}), "mail_notifier", Some(json!({"mail_notifier": null})));
         check(json!({}), "email.port", Some(json!({"email": {"port": null}})));

@@ -74,6 +74,25 @@ fn five_and_one() -> Value {
     ])
 }
 
+/// While the Mail Notifier lacks something all wait, and are told when it is set up.
+fn expect_those_who_wait(site: &Site, relay: &Relay) {
+    let uid = submit(site, &incident("i-0"));
+    let (kind, reason) = decision(site, &uid);
+    assert_eq!(kind, "incomplete", "{reason}");
+    assert_eq!(
+        reason,
+        "the Mail Notifier cannot send: no SMTP servers are set; 3 wait until it can send"
+    );
+
+    site.save(&json!({"mail_notifier": notifier(relay.port())}));
+    // Who waited is told within a look of the task that bundles.
+    let mut waited: Vec<String> = parsed(relay, 3).into_iter().flat_map(|(to, _)| to).collect();
+    waited.sort_unstable();
+    assert_eq!(waited, ["anna@example.org", "boris@example.org", "shared@example.org"]);
+    site.wait_for_deliveries(3, "delivered");
+    drop(relay.take_messages());
+}
+
 #[test]
 fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
     let relay = Relay::builder().start();
@@ -91,21 +110,7 @@ fn one_incident_that_meets_five_subscriptions_reaches_each_address_once() {
     let subscriptions = five_and_one();
     site.save(&json!({"incidents": {"subscriptions": subscriptions}}));
 
-    let uid = submit(&site, &incident("i-0"));
-    let (kind, reason) = decision(&site, &uid);
-    assert_eq!(kind, "incomplete", "{reason}");
-    assert_eq!(
-        reason,
-        "the Mail Notifier cannot send: no SMTP servers are set; 3 wait until it can send"
-    );
-
-    site.save(&json!({"mail_notifier": notifier(relay.port())}));
-    // Who waited is told within a look of the task that bundles.
-    let mut waited: Vec<String> = parsed(&relay, 3).into_iter().flat_map(|(to, _)| to).collect();
-    waited.sort_unstable();
-    assert_eq!(waited, ["anna@example.org", "boris@example.org", "shared@example.org"]);
-    site.wait_for_deliveries(3, "delivered");
-    drop(relay.take_messages());
+    expect_those_who_wait(&site, &relay);
     let uid = submit(&site, &incident("i-1"));
     let (kind, reason) = decision(&site, &uid);
     assert_eq!(kind, "notified", "{reason}");

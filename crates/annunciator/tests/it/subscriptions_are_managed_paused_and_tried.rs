@@ -50,11 +50,7 @@ fn subscriptions_are_managed_paused_and_tried() {
 
     // Users see their own, and pause them where they may.
     let (anna, boris) = (Browser::of(&site, "anna"), Browser::of(&site, "boris"));
-    let own = anna.send(&site, "GET", PATH, &Value::Null).json();
-    assert_eq!(names(&own), ["Boilers"]);
-    let own = &own["subscriptions"][0];
-    assert_eq!(own["settings"]["users"], json!(["anna"]), "who else is told is not their business");
-    assert_eq!(own["left_out"], json!([]));
+    expect_only_oneself(&anna.send(&site, "GET", PATH, &Value::Null).json());
     assert_eq!(anna.status(&site, &format!("{PATH}/Others")), 404);
     let pause = |browser: &Browser, body: Value| {
         browser.send(&site, "PATCH", &format!("{PATH}/boilers/pause"), &body)
@@ -89,6 +85,14 @@ fn subscriptions_are_managed_paused_and_tried() {
     assert_eq!(names(&site.get(PATH)), ["Boilers"]);
     let exported = site.run(&["settings", "export"]);
     assert!(exported.contains("[[incidents.subscriptions]]"), "{exported}");
+}
+
+/// Who else is told is not a subscriber's business.
+fn expect_only_oneself(own: &Value) {
+    assert_eq!(names(own), ["Boilers"]);
+    let own = &own["subscriptions"][0];
+    assert_eq!(own["settings"]["users"], json!(["anna"]));
+    assert_eq!(own["left_out"], json!([]));
 }
 
 /// A subscription is tried before it is saved: a new one, and one in place of another.
