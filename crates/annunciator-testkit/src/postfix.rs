@@ -180,6 +180,20 @@ impl Postfix {
         self.address
     }
 
+    /// Waits until the log holds these words, which Postfix writes some time after its reply;
+    /// whether it does within ten seconds.
+    #[must_use]
+    pub fn logs(&self, words: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.log().contains(words) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
+
     /// Everything it logged.
     #[must_use]
     pub fn log(&self) -> String {
