@@ -11,9 +11,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use super::fault::{Trouble, unreadable};
 use super::figures::Word;
 use super::key::{SPAN, key_of};
-use super::limits::{Admission, decisions_with};
+use super::limits::Admission;
 use super::rows::{keys_to_blob, role_number, severity_of, state, to_json};
 use super::session::{ClaimedEvent, Flight, Memory, Session};
+use crate::limits::decisions_with;
 use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
 
 /// The token of deliveries that are in flight from their plan on.
