@@ -71,6 +71,20 @@ pub(crate) fn plan_silenced(switch: Switch, silences: &[Silence], now: Timestamp
     plan_in(switch, Severity::Critical, "", silences, now)
 }
 
+/// A channel that is switched so, and lacks that.
+pub(crate) fn profile(switch: Switch, missing: &str) -> ChannelProfile {
+    let words = Words::parse("%DESCR%", "%DESCR%", "<b>%DESCR%</b>", Purpose::Email);
+    let composer = OneEach { words: words.expect("good"), addresses: vec!["a@x", "b@x"] };
+    ChannelProfile {
+        channel: ChannelName::from_static("email"),
+        lane: Lane::new("email/server"),
+        switch,
+        composer: Arc::new(composer),
+        missing: missing.to_owned(),
+        limit: None,
+    }
+}
+
 fn plan_in(
     switch: Switch,
     severity: Severity,
@@ -78,16 +92,7 @@ fn plan_in(
     silences: &[Silence],
     now: Timestamp,
 ) -> Plan {
-    let words = Words::parse("%DESCR%", "%DESCR%", "<b>%DESCR%</b>", Purpose::Email);
-    let composer = OneEach { words: words.expect("good"), addresses: vec!["a@x", "b@x"] };
-    let profile = ChannelProfile {
-        channel: ChannelName::from_static("email"),
-        lane: Lane::new("email/server"),
-        switch,
-        composer: Arc::new(composer),
-        missing: missing.to_owned(),
-        limit: None,
-    };
+    let profile = profile(switch, missing);
     let (event, ids) = (event(severity), Counted(Cell::new(0)));
     let scope = Scope::of(&event);
     let circumstances = Circumstances {

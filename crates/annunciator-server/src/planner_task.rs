@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp, one_line};
 use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent, Silence};
@@ -37,6 +37,8 @@ use crate::snapshot::Snapshot;
 const WAITING_MAX: usize = 2_048;
 /// Most events that one commit plans.
 const BATCH_MAX: usize = 256;
+/// Longest planning before what is planned is committed and others get their turn.
+const PIECE_TIME_MAX: Duration = Duration::from_millis(20);
 /// Failures after which an event is parked (quality G6).
 const TRIES_MAX: u32 = 3;
 /// The safety net below the wake-ups.
@@ -194,16 +196,34 @@ struct Bound {
     is_handed_over: bool,
 }
 
+/// Plans a batch in pieces: what costs much holds up neither the server nor what came before it.
 async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) {
+    let supply = supply(shared, &events).await;
+    let mut rest = events.as_slice();
+    while !rest.is_empty() {
+        let count = plan_piece(shared, &supply, rest, planner).await;
+        rest = &rest[count..];
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Plans and commits the first of these events, as many as are planned within [`PIECE_TIME_MAX`];
+/// answers how many.
+async fn plan_piece(
+    shared: &Arc<Shared>,
+    supply: &IncidentSupply,
+    events: &[Event],
+    planner: Planner,
+) -> usize {
+    let begun = Instant::now();
     let snapshot = shared.settings.current();
     let silences = shared.silences.current();
     let now = shared.clock.now();
-    let supply = supply(shared, &events).await;
     let mut commits = Vec::with_capacity(events.len());
     let mut bound = Vec::new();
     let (mut has_failed, mut has_postponed) = (false, false);
-    for event in &events {
-        let verdict = match plan_one(shared, (&snapshot, &silences, &supply), event, now, planner) {
+    for event in events {
+        let verdict = match plan_one(shared, (&snapshot, &silences, supply), event, now, planner) {
             Ok((notifications, decisions, term_days, postponed)) => {
                 has_postponed |= !postponed.is_empty();
                 let planned = notifications.iter().map(|b| b.planned.clone()).collect();
@@ -218,7 +238,11 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
         };
         count(shared, &verdict);
         commits.push(PlanCommit { event: event.uid, verdict });
+        if begun.elapsed() > PIECE_TIME_MAX {
+            break;
+        }
     }
+    let count_planned = commits.len();
     let limited = commit(shared, commits).await;
     let mut counted = HashSet::new();
     for item in bound {
@@ -245,6 +269,7 @@ async fn plan_batch(shared: &Arc<Shared>, events: Vec<Event>, planner: Planner) 
             inbox.note_backlog();
         });
     }
+    count_planned
 }
 
 /// What incidents need; asked for until the store answers, as the events are claimed by us.

@@ -27,7 +27,7 @@ pub struct NewIncident {
     pub starts_at: Timestamp,
     /// Its status.
     pub status: String,
-    /// Whether it is told.
+    /// Whether its event tells it; taken back when the plan of that event tells nobody.
     pub told: bool,
     /// Who registered it.
     pub author: String,
@@ -122,7 +122,8 @@ pub struct StatusChange {
     pub was_told: bool,
     /// The status that it gets.
     pub to: String,
-    /// Whether it has been told now.
+    /// Whether it has been told now: if it was not before, by this event, and taken back when the
+    /// plan of it tells nobody.
     pub is_told: bool,
     /// Why.
     pub comment: String,

@@ -5,7 +5,8 @@
 //! Standard: IANA Time Zone Database.
 
 use annunciator_core::Timestamp;
-use jiff::tz::{Offset, TimeZoneDatabase};
+use jiff::Zoned;
+use jiff::tz::{AmbiguousOffset, AmbiguousZoned, Offset, TimeZoneDatabase};
 
 /// Names less alike than this are no help.
 const SIMILARITY_MIN: f64 = 0.85;
@@ -70,18 +71,40 @@ impl TimeZone {
         u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
     }
 
-    /// When its clocks show that minute of the day next, after a time; where they skip it, the
-    /// time they jump to.
+    /// When its clocks show that minute of the day next, after a time: where they skip it, the
+    /// time they jump to; where they show it twice on a day, the first.
     #[must_use]
     pub fn next_minute_of_day(&self, minute: u16, after: Timestamp) -> Timestamp {
+        self.next_of_day(minute, after, |shown| shown.compatible().ok().into_iter().collect())
+    }
+
+    /// As [`TimeZone::next_minute_of_day`], where clocks that are set back show it a second time.
+    #[must_use]
+    pub fn next_minute_shown(&self, minute: u16, after: Timestamp) -> Timestamp {
+        self.next_of_day(minute, after, |shown| match shown.offset() {
+            AmbiguousOffset::Fold { .. } => {
+                [shown.clone().earlier(), shown.later()].into_iter().flatten().collect()
+            }
+            _ => shown.compatible().ok().into_iter().collect(),
+        })
+    }
+
+    fn next_of_day(
+        &self,
+        minute: u16,
+        after: Timestamp,
+        readings: impl Fn(AmbiguousZoned) -> Vec<Zoned>,
+    ) -> Timestamp {
         const DAY_MS: i64 = 24 * 3_600_000;
-        let (hour, minute) = ((minute / 60 % 24).cast_signed(), (minute % 60).cast_signed());
+        let (hour, minute) = (minute / 60 % 24, minute % 60);
+        let hour = i8::try_from(hour).unwrap_or_default();
+        let minute = i8::try_from(minute).unwrap_or_default();
         let at = |day: i64| {
             let date = self.civil(after.plus_ms(day * DAY_MS)).date();
-            let hour = i8::try_from(hour).unwrap_or_default();
-            let minute = i8::try_from(minute).unwrap_or_default();
-            let zoned = self.0.to_zoned(date.at(hour, minute, 0, 0)).ok()?;
-            Some(Timestamp(zoned.timestamp().as_millisecond())).filter(|at| *at > after)
+            let shown = self.0.to_ambiguous_zoned(date.at(hour, minute, 0, 0));
+            let times = readings(shown).into_iter();
+            let mut times = times.map(|zoned| Timestamp(zoned.timestamp().as_millisecond()));
+            times.find(|at| *at > after)
         };
         // A clock that is set back may show the same day for 25 hours.
         (0..3).find_map(at).unwrap_or(after.plus_ms(DAY_MS))

@@ -31,8 +31,8 @@ pub struct DirectoryUser {
 pub struct Directory {
     /// By name in small letters.
     users: HashMap<String, DirectoryUser>,
-    /// Name in small letters, by folded address.
-    by_address: HashMap<String, String>,
+    /// Names in small letters, in their order, by folded address.
+    by_address: HashMap<String, Vec<String>>,
     /// Subscription and user, in small letters.
     paused: HashSet<(String, String)>,
 }
@@ -45,10 +45,14 @@ impl Directory {
     ) -> Self {
         let users: HashMap<String, DirectoryUser> =
             users.into_iter().map(|user| (user.name.to_lowercase(), user)).collect();
-        let with_address = users.iter().filter(|(_, user)| !user.address.is_empty());
-        let by_address = with_address.map(|(name, user)| (folded(&user.address), name.clone()));
+        let mut by_address: HashMap<String, Vec<String>> = HashMap::new();
+        for (name, user) in users.iter().filter(|(_, user)| !user.address.is_empty()) {
+            by_address.entry(folded(&user.address)).or_default().push(name.clone());
+        }
+        // The order of a map is another one each time, and who is told must not be.
+        by_address.values_mut().for_each(|names| names.sort_unstable());
         let paused = paused.into_iter().map(|(one, two)| (one.to_lowercase(), two.to_lowercase()));
-        Self { by_address: by_address.collect(), paused: paused.collect(), users }
+        Self { by_address, paused: paused.collect(), users }
     }
 
     /// The user of that name, in any case.
@@ -63,20 +67,38 @@ impl Directory {
         self.paused.contains(&(subscription.to_lowercase(), user.to_lowercase()))
     }
 
-    /// Whether an address is that of a user who is blocked.
+    /// Whether an address is told nothing: it belongs to users, and all of them are blocked.
     #[must_use]
     pub fn is_blocked_address(&self, address: &str) -> bool {
-        self.user_at(&folded(address)).is_some_and(|user| user.is_blocked)
+        let address = folded(address);
+        let mut users = self.users_at(&address).peekable();
+        users.peek().is_some() && users.all(|user| user.is_blocked)
     }
 
-    fn user_at(&self, folded: &str) -> Option<&DirectoryUser> {
-        self.users.get(self.by_address.get(folded)?)
+    /// Whether all users of an address who may be told have paused a subscription.
+    #[must_use]
+    pub fn has_paused_address(&self, subscription: &str, address: &str) -> bool {
+        let address = folded(address);
+        let mut users = self.users_at(&address).filter(|user| !user.is_blocked).peekable();
+        users.peek().is_some() && users.all(|user| self.has_paused(subscription, &user.name))
+    }
+
+    /// The users of an address, by name.
+    fn users_at(&self, folded: &str) -> impl Iterator<Item = &DirectoryUser> {
+        let names = self.by_address.get(folded).map(Vec::as_slice).unwrap_or_default();
+        names.iter().filter_map(|name| self.users.get(name))
     }
 }
 
-/// The form two spellings of one address share: for people, case means nothing.
+/// The form that all spellings of one address share: for people case means nothing, and a domain
+/// in its own script is the one in ASCII (RFC 5890).
 fn folded(address: &str) -> String {
-    address.trim().to_lowercase()
+    let address = address.trim().to_lowercase();
+    let Some((local, domain)) = address.rsplit_once('@') else { return address };
+    match idna::domain_to_ascii(domain) {
+        Ok(ascii) if !domain.is_ascii() => format!("{local}@{ascii}"),
+        _ => address,
+    }
 }
 
 /// An address that is told.
@@ -176,12 +198,17 @@ impl Gather<'_> {
             }
         }
         for address in subscription.addresses.iter() {
-            match directory.user_at(&folded(address)) {
-                Some(user) if user.is_blocked => {
-                    self.leave_out(subscriber, address, "is the address of a blocked user");
-                }
-                user => self.add(subscriber, address, user),
-            }
+            let reason = if directory.is_blocked_address(address) {
+                "is the address of a blocked user"
+            } else if directory.has_paused_address(&subscription.name, address) {
+                "is the address of a user who has paused it"
+            } else {
+                let folded = folded(address);
+                let user = directory.users_at(&folded).find(|user| !user.is_blocked);
+                self.add(subscriber, address, user);
+                continue;
+            };
+            self.leave_out(subscriber, address, reason);
         }
     }
 

@@ -282,6 +282,7 @@ impl IncidentSettings {
     fn check_statuses(&self, found: &mut Vec<Problem>) {
         let codes = self.statuses.iter().map(|one| one.code.as_str());
         check_names("statuses", "code", codes, found);
+        self.check_status_names(found);
         for (at, status) in self.statuses.iter().enumerate() {
             if status.name.trim().is_empty() {
                 let problem = Problem::new("required", "must have a name").under("name");
@@ -292,6 +293,22 @@ impl IncidentSettings {
             let codes: Vec<_> = self.statuses.iter().map(|one| one.code.as_str()).collect();
             let detail = format!("must be the code of a status: {}", codes.join(", "));
             found.push(Problem::new("one_of", detail).under("initial_status"));
+        }
+    }
+}
+
+impl IncidentSettings {
+    /// A status is meant by its code or a name: no two may answer to the same words.
+    fn check_status_names(&self, found: &mut Vec<Problem>) {
+        for (at, status) in self.statuses.iter().enumerate() {
+            let IncidentStatus { code, name, name_ru, .. } = status;
+            for (key, words) in [("code", code), ("name", name), ("name_ru", name_ru)] {
+                let mut before = self.statuses[..at].iter().filter(|other| other.code != *code);
+                let Some(other) = before.find(|other| other.is_meant(words)) else { continue };
+                let detail = format!("means the status `{}` already: take another", other.code);
+                let problem = Problem::new("conflict", detail).under(key);
+                found.push(problem.under(&at.to_string()).under("statuses"));
+            }
         }
     }
 }

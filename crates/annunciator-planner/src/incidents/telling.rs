@@ -3,6 +3,8 @@
 //! In: an incident, its audience, the profile of a channel for subscribers. Out: a decision with
 //! its reason; the words for those who read alike; who waits for a later mail.
 
+use std::collections::BTreeMap;
+
 use annunciator_core::{
     Decision, DecisionKind, Recipient, RecipientRole, Sample, Timestamp, one_line,
 };
@@ -96,12 +98,16 @@ pub(crate) fn tell(
         };
         return nothing(DecisionKind::Off, reason.to_owned());
     }
-    if !profile.missing.is_empty() {
-        return nothing(DecisionKind::Incomplete, profile.missing.clone());
-    }
     if audience.addressees.is_empty() {
         let reason = format!("{}: nobody is left to tell", words_of(rules, &audience));
         return nothing(DecisionKind::Incomplete, reason);
+    }
+    if !profile.missing.is_empty() {
+        let count = audience.addressees.len();
+        let reason = format!("{}; {count} wait until it can send", profile.missing);
+        let wait = |one: Addressee| postponed(rules, one.due_at.unwrap_or(now), one);
+        let postponed = audience.addressees.into_iter().map(wait).collect();
+        return Telling { postponed, ..nothing(DecisionKind::Incomplete, reason) };
     }
     let decision = decide(DecisionKind::Notified, words_of(rules, &audience));
     let (now_told, later): (Vec<_>, Vec<_>) =
@@ -112,16 +118,17 @@ pub(crate) fn tell(
         profile.composer.compose_incident(&letter)
     };
     let composed = group_by_reader(now_told).into_iter().map(compose).collect();
-    let postpone = |addressee: Addressee| {
-        let subscriber = &rules.subscribers()[addressee.subscriber];
-        let due_at = addressee.due_at?;
-        let subscription = subscriber.subscription.name.clone();
-        Some(Postponed { subscription, addressee, due_at })
-    };
+    let postpone = |one: Addressee| Some(postponed(rules, one.due_at?, one));
     Telling { decision, composed, postponed: later.into_iter().filter_map(postpone).collect() }
 }
 
-/// Which subscriptions are met and who is left out, in a line.
+fn postponed(rules: &IncidentRules, due_at: Timestamp, addressee: Addressee) -> Postponed {
+    let subscriber = &rules.subscribers()[addressee.subscriber];
+    Postponed { subscription: subscriber.subscription.name.clone(), addressee, due_at }
+}
+
+/// Which subscriptions are met, in a line; how many are left out and why, but not who: decisions
+/// are read by more people than subscriptions are.
 fn words_of(rules: &IncidentRules, audience: &Audience) -> String {
     let name = |at: &usize| {
         let subscription = &rules.subscribers()[*at].subscription;
@@ -133,9 +140,12 @@ fn words_of(rules: &IncidentRules, audience: &Audience) -> String {
     if more > 0 {
         words.push_str(&format!(" and {more} more"));
     }
-    let left = audience.left_out.iter().take(NAMED_MAX);
-    for left_out in left {
-        words.push_str(&format!("; {} {}", one_line(&left_out.who, 60), left_out.reason));
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for left_out in &audience.left_out {
+        *reasons.entry(left_out.reason).or_default() += 1;
+    }
+    for (reason, count) in reasons {
+        words.push_str(&format!("; left out: {count} that {reason}"));
     }
     let due = audience.addressees.iter().filter(|one| one.due_at.is_some()).count();
     if due > 0 {

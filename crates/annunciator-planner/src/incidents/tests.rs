@@ -77,6 +77,14 @@ fn what_does_not_fit_together_is_told_with_its_place() {
         &[("/statuses/1/code", "conflict")],
     );
     check(json!({"statuses": [status("a")]}), &[("/initial_status", "one_of")]);
+    let also = |code: &str, name: &str, name_ru: &str| {
+        let other = json!({"code": code, "name": name, "name_ru": name_ru});
+        json!({"statuses": [{"code": "a", "name": "First"}, other], "initial_status": "a"})
+    };
+    check(also("b", "Second", "Второй"), &[]);
+    check(also("b", "FIRST", ""), &[("/statuses/1/name", "conflict")]);
+    check(also("b", "Second", "A"), &[("/statuses/1/name_ru", "conflict")]);
+    check(also("first", "Second", ""), &[("/statuses/1/code", "conflict")]);
     check(
         json!({"statuses": [{"code": "a", "name": " "}], "initial_status": "a"}),
         &[("/statuses/0/name", "required")],
@@ -182,6 +190,73 @@ fn each_address_is_told_once_and_in_its_own_language() {
     );
 }
 
+/// Who is told by one subscription, with the language, and who is left out with the reason.
+fn told_of(subscription: Value, directory: &Directory) -> (Vec<String>, Vec<String>) {
+    let event = incident_event(&[]);
+    let incident = Incident::of(&event).unwrap();
+    let audience =
+        find_audience(&rules(&json!([subscription])), directory, &incident, Timestamp(0));
+    let told = audience.addressees.iter();
+    let told = told.map(|one| format!("{} {}", one.address, one.language.code())).collect();
+    let left_out = audience.left_out.iter().map(|one| format!("{} {}", one.who, one.reason));
+    (told, left_out.collect())
+}
+
+#[test]
+fn an_address_is_the_same_in_any_case_and_in_any_form_of_its_domain() {
+    let users = [user("d", "D@пример.рф", None, true)];
+    let directory = Directory::new(users, []);
+    let spellings = json!({"name": "S", "addresses": "d@xn--e1afmkfd.xn--p1ai; d@ПРИМЕР.рф"});
+    let left = "is the address of a blocked user";
+    let both = [format!("d@xn--e1afmkfd.xn--p1ai {left}"), format!("d@ПРИМЕР.рф {left}")];
+    assert_eq!(told_of(spellings.clone(), &directory), (vec![], both.to_vec()));
+    let (told, _) = told_of(spellings, &Directory::default());
+    assert_eq!(told, ["d@xn--e1afmkfd.xn--p1ai en"]);
+}
+
+#[test]
+fn an_address_of_several_users_is_told_by_the_first_who_is_not_blocked() {
+    let shared = json!({"name": "S", "addresses": "x@x.example"});
+    let language = Some(Language::Russian);
+    // Maps have another order each time they are made.
+    for _ in 0..20 {
+        let is_blocked = [("anna", None, true), ("boris", language, false), ("carl", None, false)];
+        let user = |(name, language, is_blocked)| user(name, "x@x.example", language, is_blocked);
+        let directory = Directory::new(is_blocked.map(user), []);
+        assert_eq!(told_of(shared.clone(), &directory), (vec!["x@x.example ru".into()], vec![]));
+    }
+}
+
+#[test]
+fn who_has_paused_a_subscription_is_not_told_at_its_additional_address_either() {
+    let boris = user("boris", "boris@x.example", None, false);
+    let both = |user: &str| json!({"name": "P", "users": [user], "addresses": "Boris@x.example"});
+    let directory = Directory::new([boris], [("P".to_owned(), "boris".to_owned())]);
+    let left =
+        ["boris has paused it", "Boris@x.example is the address of a user who has paused it"];
+    assert_eq!(told_of(both("boris"), &directory), (vec![], left.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn while_the_channel_cannot_send_all_wait() {
+    let rules = rules(&json!([{"name": "A", "addresses": "a@x.example; b@x.example",
+        "users": ["eve"]}]));
+    let event = incident_event(&[]);
+    let incident = Incident::of(&event).unwrap();
+    let switch = crate::Switch::About(annunciator_settings::NotifyAbout::All);
+    let profile = crate::tests::profile(switch, "no SMTP servers are set");
+    let directory = Directory::default();
+    let frame =
+        crate::IncidentFrame { rules: Some(&rules), directory: Some(&directory), samples: &[] };
+    let told = tell(&profile, frame, incident, None, ("", Timestamp(7)));
+    assert_eq!(told.decision.kind, annunciator_core::DecisionKind::Incomplete);
+    assert_eq!(told.decision.reason, "no SMTP servers are set; 2 wait until it can send");
+    assert!(told.composed.is_empty());
+    let waiting: Vec<_> =
+        told.postponed.iter().map(|one| (one.addressee.address.as_str(), one.due_at)).collect();
+    assert_eq!(waiting, [("a@x.example", Timestamp(7)), ("b@x.example", Timestamp(7))]);
+}
+
 #[test]
 fn the_subscription_that_tells_first_decides_when() {
     let rules = rules(&json!([
@@ -213,6 +288,9 @@ fn incidents_wait_for_their_mail_and_for_the_end_of_quiet_hours() {
     let bundled = json!({"delivery": "bundled", "bundle_minutes": 45});
     check(bundled.clone(), failure, noon, Some("2026-11-22T12:45:00Z"));
     check(bundled, critical, noon, None);
+    let odd = json!({"delivery": "bundled", "bundle_minutes": 7});
+    check(odd.clone(), failure, "2026-11-22T00:06:59Z", Some("2026-11-22T00:07:00Z"));
+    check(odd, failure, "2026-11-22T23:58:00Z", Some("2026-11-23T00:00:00Z"));
     let daily = json!({"delivery": "daily", "daily_at": "08:00", "time_zone": "Europe/Moscow"});
     check(daily, failure, noon, Some("2026-11-23T05:00:00Z"));
     let quiet =
@@ -222,6 +300,10 @@ fn incidents_wait_for_their_mail_and_for_the_end_of_quiet_hours() {
     check(quiet.clone(), failure, "2026-11-23T02:59:59Z", Some("2026-11-23T03:00:00Z"));
     check(quiet.clone(), failure, "2026-11-23T03:00:00Z", None);
     check(quiet, critical, "2026-11-22T19:00:00Z", None);
+    // Clocks go back from 3:00 to 2:00 at 1:00 UTC: the quiet hours end when 2:30 is shown again.
+    let back = json!({"quiet_from": "22:30", "quiet_until": "02:30", "time_zone": "Europe/Berlin"});
+    check(back.clone(), failure, "2027-10-31T00:00:00Z", Some("2027-10-31T00:30:00Z"));
+    check(back, failure, "2027-10-31T01:00:00Z", Some("2027-10-31T01:30:00Z"));
     let both = json!({"delivery": "daily", "daily_at": "05:00", "quiet_from": "04:00",
         "quiet_until": "07:00"});
     check(both, failure, noon, Some("2026-11-23T07:00:00Z"));

@@ -8,6 +8,7 @@ use annunciator_template::TimeZone;
 use super::settings::{Rhythm, Subscription};
 
 const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 1_440 * MINUTE_MS;
 
 /// When a subscription tells.
 #[derive(Clone, Debug)]
@@ -53,18 +54,23 @@ impl Timing {
         }
         let due_at = match self.rhythm {
             Rhythm::AtOnce => now,
-            Rhythm::Bundled => {
-                Timestamp((now.0.div_euclid(self.bundle_ms) + 1).saturating_mul(self.bundle_ms))
-            }
+            Rhythm::Bundled => self.end_of_bundle(now),
             Rhythm::Daily => zone.next_minute_of_day(self.daily_at, now),
         };
         let due_at = match self.quiet {
             Some((from, until)) if is_within(zone.minute_of_day(due_at), from, until) => {
-                zone.next_minute_of_day(until, due_at)
+                zone.next_minute_shown(until, due_at)
             }
             _ => due_at,
         };
         (due_at > now).then_some(due_at)
+    }
+
+    /// The next full multiple of the bundle's length, counted from midnight UTC, or midnight.
+    fn end_of_bundle(&self, now: Timestamp) -> Timestamp {
+        let midnight = now.0.div_euclid(DAY_MS).saturating_mul(DAY_MS);
+        let in_day = ((now.0 - midnight) / self.bundle_ms + 1).saturating_mul(self.bundle_ms);
+        Timestamp(midnight.saturating_add(in_day.min(DAY_MS)))
     }
 }
 

@@ -191,10 +191,11 @@ pub async fn change_status(
 }
 
 /// What a change of status tells: an incident is told for the first time once, whatever happens
-/// between.
+/// between; who was told of it and follows it learns its end too, whatever its status says of
+/// incidents that nobody knows of yet.
 fn what_is_told(row: &IncidentRow, notifies: bool, is_told_late: bool) -> Told {
     match (notifies, row.told) {
-        (true, true) => Told::FollowUp,
+        (_, true) => Told::FollowUp,
         (true, false) if is_told_late => Told::Late,
         _ => Told::Silent,
     }

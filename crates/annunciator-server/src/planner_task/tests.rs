@@ -139,3 +139,34 @@ async fn the_room_of_duplicates_is_given_back() {
     assert_eq!(inbox.inner.room.available_permits(), WAITING_MAX);
     assert!(inbox.reserve(WAITING_MAX + 1).is_none());
 }
+
+/// The real planner, in its own good time.
+fn slow(
+    event: &Event,
+    profiles: &[&ChannelProfile],
+    circumstances: Circumstances<'_>,
+    ids: &dyn NotificationIds,
+) -> annunciator_planner::Plan {
+    std::thread::sleep(PIECE_TIME_MAX + Duration::from_millis(1));
+    annunciator_planner::plan(event, profiles, circumstances, ids)
+}
+
+#[tokio::test]
+async fn what_costs_much_to_plan_is_committed_in_pieces_and_others_get_their_turn() {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let shared = shared(folder.path()).await;
+    let events: Vec<Event> = (0..10).map(samples::event).collect();
+    let accept = Accept { events, idempotency: None, claimed: false, now: shared.clock.now() };
+    shared.store.accept(accept).await.expect("accepted");
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(run_with(shared.clone(), stop.clone(), slow));
+    // On one thread this task sees a count between only when the planner lets others have it.
+    let mut seen = std::collections::BTreeSet::new();
+    while !seen.contains(&0) {
+        let counts = shared.store.queue_counts().await.expect("it can be counted");
+        seen.insert(counts.events_unplanned);
+    }
+    assert!(seen.len() > 3, "planned in one piece: {seen:?}");
+    stop.cancel();
+    task.await.expect("it ends");
+}

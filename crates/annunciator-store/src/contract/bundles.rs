@@ -3,7 +3,10 @@
 use annunciator_core::{ChannelName, Lane, Timestamp};
 
 use super::samples::{START, accept, audit, event, first_page, planned, queued, uid_of};
-use crate::{BundleCommit, DueBundle, PlanCommit, PlanVerdict, PostponedRow, Store, ToldBundle};
+use crate::{
+    BundleCommit, DueBundle, PlanCommit, PlanVerdict, PostponedRow, RetentionRule, Store,
+    ToldBundle,
+};
 
 fn row(number: u32, address: &str, after_ms: i64) -> PostponedRow {
     PostponedRow {
@@ -64,6 +67,26 @@ pub(super) async fn a_bundle_is_told_once_with_its_event(store: &dyn Store) {
     let dropped = BundleCommit { numbers: last.numbers, told: None };
     assert!(store.commit_bundle(dropped).await.expect("answered"));
     assert_eq!(store.next_bundle_at().await.expect("read"), None);
+}
+
+pub(super) async fn what_waits_for_a_bundle_is_not_removed(store: &dyn Store) {
+    postpone(store, 1, vec![row(1, "a@x", 5)]).await;
+    postpone(store, 2, Vec::new()).await;
+    let rule = |events_max| RetentionRule {
+        now: START.plus_ms(400 * 24 * 3_600_000),
+        term_days: [1; 4],
+        events_max,
+        audit_max: 1_000,
+        step_max: 1_000,
+    };
+    for events_max in [1_000, 0] {
+        assert_eq!(store.retain(rule(events_max)).await.expect("retained").has_more, false);
+        assert!(store.event(uid_of(1)).await.expect("read").is_some(), "it waits to be told");
+        assert!(store.event(uid_of(2)).await.expect("read").is_none());
+    }
+    let numbers = due(store, 5).await.remove(0).numbers;
+    store.commit_bundle(BundleCommit { numbers, told: None }).await.expect("answered");
+    assert_eq!(store.retain(rule(1_000)).await.expect("retained").events_removed, 1);
 }
 
 pub(super) async fn a_pause_is_noted_once_with_its_audit_line(store: &dyn Store) {

@@ -2,7 +2,7 @@
 
 use annunciator_core::{Event, EventUid, Sample, Severity, Timestamp};
 
-use super::samples::{START, audit, event, first_page, uid_of};
+use super::samples::{START, audit, commit, event, first_page, queued, uid_of};
 use crate::{
     Accept, Acceptance, Accepted, IncidentFilter, IncidentRow, NewIncident, RetentionRule,
     StatusChange, StatusOutcome, Store,
@@ -170,6 +170,49 @@ pub(super) async fn a_status_changes_once_with_its_event_and_audit_line(store: &
     let log = store.audit(crate::AuditFilter::default(), first_page()).await.expect("read").rows;
     assert_eq!(log.len(), 1);
     assert_eq!(log[0].entry.action, "incident.status");
+}
+
+/// Plans an event of an incident: somebody is told, or nobody.
+async fn plan(store: &dyn Store, number: u32, tells: bool) {
+    let told = || super::samples::planned(&event(number), number, "a", 1, &queued(START));
+    let notifications = if tells { vec![told()] } else { Vec::new() };
+    commit(store, &event(number), notifications).await;
+}
+
+pub(super) async fn an_incident_was_told_when_its_plan_told_somebody(store: &dyn Store) {
+    let incidents = (1..=3).map(|number| (event(number), incident("TI-1", 0)));
+    take(store, incidents.collect()).await;
+    store.claim_events(9).await.expect("claimed");
+    assert!(row(store, 1).await.told, "until the plan says otherwise");
+    plan(store, 1, false).await;
+    plan(store, 2, true).await;
+    let told = async || [row(store, 1).await.told, row(store, 2).await.told];
+    assert_eq!(told().await, [false, true]);
+    let change = |incident: u32, number: u32, was_told: bool, statuses: [&str; 2]| StatusChange {
+        incident: uid_of(incident),
+        from: statuses[0].to_owned(),
+        was_told,
+        to: statuses[1].to_owned(),
+        is_told: true,
+        comment: String::new(),
+        event: event(number),
+        audit: audit("incident.status"),
+    };
+    let changed = async |change: StatusChange| {
+        let number = change.event.uid;
+        let outcome = store.change_incident_status(change).await.expect("answered");
+        assert_eq!(outcome, StatusOutcome::Changed);
+        assert_eq!(store.claim_events(9).await.expect("claimed")[0].uid, number);
+    };
+    changed(change(1, 11, false, ["under_review", "b"])).await;
+    changed(change(2, 12, true, ["under_review", "b"])).await;
+    assert_eq!(told().await, [true, true]);
+    plan(store, 11, false).await;
+    plan(store, 12, false).await;
+    assert_eq!(told().await, [false, true], "news that nobody follows take nothing back");
+    changed(change(1, 13, false, ["b", "c"])).await;
+    plan(store, 13, true).await;
+    assert_eq!(told().await, [true, true]);
 }
 
 pub(super) async fn an_incident_goes_with_its_event(store: &dyn Store) {

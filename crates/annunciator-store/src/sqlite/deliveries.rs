@@ -287,10 +287,21 @@ pub(super) fn attempts_of(
 }
 
 /// What waits. Reads the indexes of what waits, not the tables.
+///
+/// Read in one transaction with `in_flight` asked before and after it, so that no event is missing
+/// on its way from one count into the next; one that moves meanwhile may be in both.
 pub(super) fn queue_counts(
     connection: &Connection,
-    in_flight: u64,
+    in_flight: impl Fn() -> u64,
 ) -> rusqlite::Result<QueueCounts> {
+    let before = in_flight();
+    let snapshot = connection.unchecked_transaction()?;
+    let mut counts = waiting_counts(&snapshot)?;
+    counts.in_flight = in_flight().max(before);
+    Ok(counts)
+}
+
+fn waiting_counts(connection: &Connection) -> rusqlite::Result<QueueCounts> {
     let count = |text: &str| connection.prepare_cached(text)?.query_row([], |row| row.get(0));
     let mut select = connection.prepare_cached(
         "SELECT l.name, q.count FROM
@@ -310,7 +321,7 @@ pub(super) fn queue_counts(
         events_unplanned: count("SELECT count(*) FROM inbox")?,
         events_parked: count("SELECT count(*) FROM parked")?,
         queued: queued.collect::<rusqlite::Result<_>>()?,
-        in_flight,
+        in_flight: 0,
         oldest_queued_at: oldest.map(Timestamp),
     })
 }

@@ -210,8 +210,9 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO incidents (event, uid, id, detector, kind, model, top_tag, device,
-               severity, group_name, starts_at, status, told, changed_at, sample_count, samples)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+               severity, group_name, starts_at, status, told, changed_at, sample_count, samples,
+               told_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(rusqlite::params![
             key,
@@ -230,6 +231,7 @@ fn insert(
             event.registered_at.0,
             incident.samples.len(),
             samples,
+            incident.told.then_some(event.uid.0.as_bytes()),
         ])?;
     let first = IncidentStatusRow {
         at: event.registered_at,
@@ -312,9 +314,11 @@ fn change_status(
     let at = change.audit.at;
     connection
         .prepare_cached(
-            "UPDATE incidents SET status = ?2, told = ?3, changed_at = ?4 WHERE event = ?1",
+            "UPDATE incidents SET status = ?2, changed_at = ?3, told = ?4,
+               told_by = CASE WHEN ?4 AND NOT told THEN ?5 ELSE told_by END
+             WHERE event = ?1",
         )?
-        .execute((key, &change.to, change.is_told, at.0))?;
+        .execute((key, &change.to, at.0, change.is_told, change.event.uid.0.as_bytes()))?;
     let row = IncidentStatusRow {
         at,
         author: change.audit.author.clone(),
@@ -325,6 +329,14 @@ fn change_status(
     add_status(connection, key, number, &row)?;
     insert_audit(connection, &change.audit)?;
     Ok(StatusOutcome::Changed)
+}
+
+/// Notes that the event which should have told an incident for the first time told nobody.
+pub(super) fn note_untold(connection: &Connection, event: EventUid) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE incidents SET told = 0, told_by = NULL WHERE told_by = ?1")?
+        .execute([event.0.as_bytes()])
+        .map(drop)
 }
 
 /// Removes what hangs on an event that goes.

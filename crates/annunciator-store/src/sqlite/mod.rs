@@ -266,7 +266,8 @@ impl Store for SqliteStore {
     }
 
     async fn queue_counts(&self) -> Result<QueueCounts> {
-        let in_flight = self.shared.flights.load(Ordering::Relaxed);
+        let shared = Arc::clone(&self.shared);
+        let in_flight = move || shared.flights.load(Ordering::SeqCst);
         self.read(move |connection| deliveries::queue_counts(connection, in_flight)).await
     }
 

@@ -66,6 +66,8 @@ pub(super) fn commit_plans(
         }
         if !postponed.is_empty() {
             super::bundles::postpone(connection, postponed)?;
+        } else if keys.is_empty() {
+            super::incidents::note_untold(connection, plan.event)?;
         }
         let mut decisions = Cow::Borrowed(decisions);
         if !limited.is_empty() {

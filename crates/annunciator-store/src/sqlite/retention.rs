@@ -192,6 +192,8 @@ fn finished_count(session: &Session, enough: u64) -> Result<u64> {
     }
     let flights = session.memory.flight_keys();
     let queued = count("SELECT count(*) FROM deliveries WHERE state = 0")?;
+    let postponed = count("SELECT count(*) FROM (SELECT DISTINCT event FROM incident_postponed)")?;
+    let total = total.saturating_sub(postponed);
     let unfinished = queued.saturating_add(u64::try_from(flights.len()).unwrap_or(u64::MAX));
     if unfinished > UNFINISHED_EXACT_MAX {
         return Ok(total.saturating_sub(unfinished));
@@ -215,6 +217,12 @@ fn finished_count(session: &Session, enough: u64) -> Result<u64> {
 }
 
 fn remove_if_finished(connection: &Connection, event: i64) -> Result<bool> {
+    let mut postponed = connection.prepare_cached(
+        "SELECT 1 FROM incident_postponed WHERE event = (SELECT uid FROM events WHERE key = ?1)",
+    )?;
+    if postponed.exists([event])? {
+        return Ok(false);
+    }
     let notifications = connection
         .prepare_cached("SELECT notifications FROM plans WHERE event = ?1")?
         .query_row([event], |row| keys_of(row, 0))

@@ -1,5 +1,6 @@
 //! What SQLite alone can break: files, locks, versions, failing disks, sizes.
 
+mod counts;
 mod disk;
 mod searches;
 
@@ -194,7 +195,26 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 13, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 14, "a new step needs a test from the old files");
+}
+
+#[test]
+fn incidents_of_before_were_told_by_the_event_that_registered_them() {
+    let dir = folder();
+    let mut old = connect(&dir.path().join(FILE_NAME), Purpose::Write).unwrap();
+    migrate(&mut old, &MIGRATIONS[..13]).unwrap();
+    for (key, told) in [(1, 1), (2, 0)] {
+        let row = format!(
+            "INSERT INTO incidents VALUES ({key}, x'0{key}', 'i', 'd', 'k', 'm', 't', '', 1, 'g', 0,
+               's', {told}, 0, 0, NULL)"
+        );
+        old.execute_batch(&row).unwrap();
+    }
+    migrate(&mut old, MIGRATIONS).unwrap();
+    let mut told_by = old.prepare("SELECT told_by FROM incidents ORDER BY event").unwrap();
+    let told_by = told_by.query_map([], |row| row.get(0)).unwrap();
+    let told_by: Vec<Option<Vec<u8>>> = told_by.map(Result::unwrap).collect();
+    assert_eq!(told_by, [Some(vec![1]), None]);
 }
 
 #[tokio::test]

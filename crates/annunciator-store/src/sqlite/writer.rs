@@ -166,11 +166,11 @@ fn commit_group(
     group: &mut Vec<Box<dyn Job>>,
 ) -> Result<()> {
     let Err(error) = try_group(shared, session, group) else {
-        let flights = u64::try_from(session.memory.flight_count()).unwrap_or(0);
-        shared.flights.store(flights, Ordering::Relaxed);
+        shared.flights.store(flight_count(session), Ordering::SeqCst);
         return Ok(());
     };
     undo(session)?;
+    shared.flights.store(flight_count(session), Ordering::SeqCst);
     if !matches!(error, StoreError::Full(_)) {
         return Err(error);
     }
@@ -188,7 +188,12 @@ fn commit_group(
     if second.is_err() {
         undo(session)?;
     }
+    shared.flights.store(flight_count(session), Ordering::SeqCst);
     second
+}
+
+fn flight_count(session: &Session) -> u64 {
+    u64::try_from(session.memory.flight_count()).unwrap_or(0)
 }
 
 fn try_group(shared: &Shared, session: &mut Session, group: &mut [Box<dyn Job>]) -> Result<()> {
@@ -199,6 +204,8 @@ fn try_group(shared: &Shared, session: &mut Session, group: &mut [Box<dyn Job>])
     }
     session.store_memory().map_err(sqlite)?;
     shared.fail_on_demand(Fault::BeforeCommit).map_err(sqlite)?;
+    // Told before readers can see that they no longer wait: whoever counts misses none.
+    shared.flights.fetch_max(flight_count(session), Ordering::SeqCst);
     execute(&session.connection, "COMMIT").map_err(sqlite)?;
     shared.fail_on_demand(Fault::AfterCommit).map_err(sqlite)?;
     session.keep();

@@ -190,6 +190,16 @@ impl Browser {
         self.on("click", css, |element| element.post("click", &json!({})).map(drop));
     }
 
+    /// Clicks on what sends a form or follows a link, and waits for the page that comes of it.
+    ///
+    /// What the page before shows cannot be taken for an answer then.
+    #[track_caller]
+    pub fn click_through(&self, css: &str) {
+        self.script("document.documentElement.dataset.left = 'yes'");
+        self.click(css);
+        self.wait_for("html:not([data-left]) body");
+    }
+
     /// Clicks the first such element that shows exactly this text.
     #[track_caller]
     pub fn click_text(&self, css: &str, text: &str) {

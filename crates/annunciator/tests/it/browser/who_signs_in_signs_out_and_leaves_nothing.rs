@@ -9,7 +9,7 @@ use crate::support::Site;
 fn try_password(browser: &Browser, password: &str) {
     browser.type_into("#user", USER);
     browser.type_into("#password", password);
-    browser.click("form .button.primary");
+    browser.click_through("form .button.primary");
 }
 
 #[test]
