@@ -211,8 +211,10 @@ CREATE TABLE incidents (
   told boolean NOT NULL,
   changed_at bigint NOT NULL,
   sample_count integer NOT NULL,
-  samples bytea                       -- 16 octets each: time and value, big-endian
+  samples bytea,                      -- 16 octets each: time and value, big-endian
+  told_by uuid                        -- the event that told it first, null when none did
 );
+CREATE INDEX incidents_told_by ON incidents (told_by) WHERE told_by IS NOT NULL;
 CREATE INDEX incidents_id ON incidents (id);
 CREATE INDEX incidents_alike ON incidents (model, top_tag, starts_at);
 CREATE INDEX incidents_group ON incidents (group_name);
@@ -238,6 +240,7 @@ CREATE TABLE incident_postponed (
   event uuid NOT NULL
 );
 CREATE INDEX incident_postponed_due ON incident_postponed (due_at);
+CREATE INDEX incident_postponed_event ON incident_postponed (event);
 
 -- Names here and below are ASCII; they are compared without case.
 CREATE TABLE subscription_pauses (

@@ -38,7 +38,7 @@ enum Proof {
 }
 
 /// Where a database is, and how it is reached.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAddress {
     config: Config,
     proof: Proof,

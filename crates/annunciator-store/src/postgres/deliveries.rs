@@ -15,7 +15,7 @@ use super::partitions::floor_of;
 use super::pool::Lent;
 use super::rows::{
     DELIVERY_COLUMN_COUNT, DELIVERY_COLUMNS, attempt_of, delivery_of, get, number, severity_of,
-    some_time,
+    time,
 };
 use super::search::{Conditions, Search, count_of, cursor_of, to_cursor};
 use crate::{DeliveryFilter, DeliveryRow, Page, Paged, QueueCounts};
@@ -159,23 +159,24 @@ pub(super) async fn attempts_of(db: &Lent, id: DeliveryId) -> Outcome<Vec<Attemp
     rows.iter().map(|row| attempt_of(row, id)).collect()
 }
 
-/// What waits. Reads the tables of what is unfinished alone.
+/// What waits, at one moment. Reads the tables of what is unfinished alone.
 pub(super) async fn queue_counts(db: &Lent) -> Outcome<QueueCounts> {
-    let text = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM parked),
-           (SELECT count(*) FROM queue WHERE lease_until IS NOT NULL),
-           (SELECT created_at FROM queue WHERE lease_until IS NULL ORDER BY id LIMIT 1)";
-    let row = db.one(text, values![]).await?;
-    let text = "SELECT lane, count(*) FROM queue WHERE lease_until IS NULL
-         GROUP BY lane ORDER BY lane";
-    let mut queued = Vec::new();
-    for lane in db.rows(text, values![]).await? {
-        queued.push((Lane::new(get(&lane, 0)?), number(&lane, 1)?));
+    let text = "SELECT 0, NULL, count(*) FROM inbox
+         UNION ALL SELECT 1, NULL, count(*) FROM parked
+         UNION ALL SELECT 2, NULL, count(*) FROM queue WHERE lease_until IS NOT NULL
+         UNION ALL (SELECT 3, NULL, created_at FROM queue WHERE lease_until IS NULL
+                    ORDER BY id LIMIT 1)
+         UNION ALL (SELECT 4, lane, count(*) FROM queue WHERE lease_until IS NULL
+                    GROUP BY lane ORDER BY lane)";
+    let mut counts = QueueCounts::default();
+    for row in db.rows(text, values![]).await? {
+        match get::<i32>(&row, 0)? {
+            0 => counts.events_unplanned = number(&row, 2)?,
+            1 => counts.events_parked = number(&row, 2)?,
+            2 => counts.in_flight = number(&row, 2)?,
+            3 => counts.oldest_queued_at = Some(time(&row, 2)?),
+            _ => counts.queued.push((Lane::new(get(&row, 1)?), number(&row, 2)?)),
+        }
     }
-    Ok(QueueCounts {
-        events_unplanned: number(&row, 0)?,
-        events_parked: number(&row, 1)?,
-        queued,
-        in_flight: number(&row, 2)?,
-        oldest_queued_at: some_time(&row, 3)?,
-    })
+    Ok(counts)
 }

@@ -205,8 +205,8 @@ async fn insert(db: &Lent, event: &Event, incident: &NewIncident) -> Outcome<()>
     let group = group_of(db, event, incident).await?;
     let samples = (!incident.samples.is_empty()).then(|| octets_of(&incident.samples));
     let insert = "INSERT INTO incidents (event, id, detector, kind, model, top_tag, device,
-           severity, group_name, starts_at, status, told, changed_at, sample_count, samples)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+           severity, group_name, starts_at, status, told, changed_at, sample_count, samples, told_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let (uid, registered_at) = (event.uid.0, event.registered_at.0);
     let sample_count = i32::try_from(incident.samples.len()).unwrap_or(i32::MAX);
     db.run(
@@ -227,6 +227,7 @@ async fn insert(db: &Lent, event: &Event, incident: &NewIncident) -> Outcome<()>
             registered_at,
             sample_count,
             samples,
+            incident.told.then_some(uid),
         ],
     )
     .await?;
@@ -293,9 +294,12 @@ async fn change_status(
     }
     insert_events(db, work, &[(&change.event, false)]).await?;
     let at = change.audit.at;
-    let update = "UPDATE incidents SET status = $2, told = $3, changed_at = $4 WHERE event = $1";
+    let update = "UPDATE incidents SET status = $2, told = $3, changed_at = $4,
+           told_by = CASE WHEN $3 AND NOT told THEN $5 ELSE told_by END
+         WHERE event = $1";
     let (status, is_told) = (text(&change.to), change.is_told);
-    db.run(update, values![change.incident.0, status, is_told, at.0]).await?;
+    let by = change.event.uid.0;
+    db.run(update, values![change.incident.0, status, is_told, at.0, by]).await?;
     let row = IncidentStatusRow {
         at,
         author: change.audit.author.clone(),
@@ -306,4 +310,14 @@ async fn change_status(
     add_status(db, change.incident, number, &row).await?;
     insert_audit(db, &change.audit).await?;
     Ok(StatusOutcome::Changed)
+}
+
+/// Notes that the events which should have told incidents for the first time told nobody.
+pub(super) async fn note_untold(db: &Lent, events: &[Uuid]) -> Outcome<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let events = events.to_vec();
+    let note = "UPDATE incidents SET told = false, told_by = NULL WHERE told_by = ANY($1)";
+    db.run(note, values![events]).await.map(drop)
 }

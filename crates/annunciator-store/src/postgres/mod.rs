@@ -17,12 +17,15 @@ mod bind;
 mod bundles;
 mod changes;
 mod claims;
+mod copy;
+mod copy_tables;
 mod deliveries;
 mod events;
 mod facts;
 mod fault;
 mod figures;
 mod group;
+mod identity;
 mod incidents;
 mod limits;
 mod nodes;
@@ -58,7 +61,9 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub use self::address::PostgresAddress;
+pub use self::copy::{Copied, copy_to_database};
 use self::fault::Outcome;
+pub use self::identity::NodeIdentity;
 use self::pool::{Lent, Pool};
 use self::work::{KnownTypes, Work};
 use crate::{Change, Result};
@@ -74,19 +79,12 @@ const CHANGES_KEPT: usize = 64;
 /// Longest wait for what is under way when the store is closed.
 const CLOSE_WAIT: Duration = Duration::from_secs(20);
 
-/// Who this node is.
-#[derive(Debug, Clone)]
-pub struct NodeIdentity {
-    /// Its id, the same over restarts and that of no other node.
-    pub id: Uuid,
-    /// Its name for people.
-    pub name: String,
-}
-
 /// A store in a database.
 pub struct PostgresStore {
     inner: Arc<Inner>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Keeps other processes from being this node.
+    _identity: NodeIdentity,
 }
 
 /// What the tasks share.
@@ -161,7 +159,7 @@ impl PostgresStore {
         tasks.push(tokio::spawn(nodes::live(inner.clone())));
         tasks.push(tokio::spawn(changes::watch(inner.clone())));
         tasks.push(tokio::spawn(changes::tell_work(inner.clone())));
-        Ok(Arc::new(Self { inner, tasks: Mutex::new(tasks) }))
+        Ok(Arc::new(Self { inner, tasks: Mutex::new(tasks), _identity: node }))
     }
 
     /// Ends the tasks: what has gathered is still committed.

@@ -18,6 +18,9 @@ const MONDAY_MS: i64 = 4 * 24 * 3_600_000;
 /// Weeks that are made before they begin.
 const AHEAD: i64 = 3;
 
+/// Most weeks that are made for what is older: ten years.
+const WEEKS_MAX: i64 = 522;
+
 /// The tables that have partitions, what hangs on another one first.
 pub(super) const TABLES: [&str; 5] = ["attempts", "deliveries", "notifications", "plans", "events"];
 
@@ -70,6 +73,20 @@ pub(super) async fn make_ahead(db: &Lent, now: Timestamp) -> Outcome<usize> {
         make(db, *week).await?;
     }
     Ok(weeks.len())
+}
+
+/// Makes the partitions from the week of a time to that of a later one, within a transaction.
+pub(super) async fn make_between(db: &Lent, from: Timestamp, until: Timestamp) -> Outcome<()> {
+    hold(db, lock::SCHEMA).await?;
+    let known = weeks(db).await?;
+    // An event's parts may be older than its registration by a clock that was set.
+    let first = Week::of(from).0 - 1;
+    for week in (first.max(Week::of(until).0 - WEEKS_MAX)..=Week::of(until).0).map(Week) {
+        if !known.contains(&week) {
+            make(db, week).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn make(db: &Lent, week: Week) -> Outcome<()> {

@@ -15,6 +15,7 @@ use super::admission::Admission;
 use super::bind::{some_text, text, values};
 use super::bundles::postpone;
 use super::fault::Outcome;
+use super::incidents::note_untold;
 use super::pool::Lent;
 use super::rows::{get, role_number, severity_number, state, time, to_json};
 use super::work::Work;
@@ -46,7 +47,7 @@ pub(super) async fn commit_plans(
     let mut void = Vec::new();
     let mut admission = Admission::over(db, plans, &waited).await?;
     let mut taken = Vec::new();
-    let mut postponed: Vec<&PostponedRow> = Vec::new();
+    let (mut postponed, mut untold): (Vec<&PostponedRow>, Vec<Uuid>) = (Vec::new(), Vec::new());
     for (place, plan) in plans.iter().enumerate() {
         let PlanVerdict::Planned { notifications, decisions, term_days, postponed: later } =
             &plan.verdict
@@ -67,6 +68,9 @@ pub(super) async fn commit_plans(
         };
         work.count_decisions(*registered_at, &decisions);
         postponed.extend(later);
+        if later.is_empty() && admitted.is_empty() {
+            untold.push(plan.event.0);
+        }
         let notifications = admitted;
         taken.push(Taken { event: plan.event, notifications, decisions, term_days: *term_days });
     }
@@ -78,6 +82,7 @@ pub(super) async fn commit_plans(
         insert_deliveries(db, work.node, &planned),
         insert_plans(db, &taken),
         postpone(db, &postponed),
+        note_untold(db, &untold),
     )?;
     work.leaves_work |= planned.iter().any(|planned| {
         planned.deliveries.iter().any(|one| matches!(one.state, DeliveryState::Queued { .. }))

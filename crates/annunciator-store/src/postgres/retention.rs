@@ -125,6 +125,7 @@ async fn sweep_terms(
          o AS (
            SELECT uid FROM w WHERE is_over
              AND NOT EXISTS (SELECT FROM queue q WHERE q.event = w.uid)
+             AND NOT EXISTS (SELECT FROM incident_postponed q WHERE q.event = w.uid)
              AND NOT EXISTS (SELECT FROM unnest($7::uuid[], $8::uuid[]) AS g(low, high)
                              WHERE w.uid >= g.low AND w.uid < g.high)
            ORDER BY uid LIMIT $6)
@@ -156,7 +157,8 @@ async fn sweep_cap(
     left: usize,
 ) -> Outcome<(u64, bool)> {
     let find = "SELECT (SELECT count(*) FROM plans) + (SELECT count(*) FROM parked),
-           (SELECT count(DISTINCT event) FROM queue)";
+           (SELECT count(*) FROM (SELECT event FROM queue
+                                  UNION SELECT event FROM incident_postponed) u)";
     let cap = i64::try_from(rule.events_max).unwrap_or(i64::MAX);
     let row = db.one(find, values![]).await?;
     let excess = get::<i64>(&row, 0)? - get::<i64>(&row, 1)? - cap;
@@ -170,6 +172,7 @@ async fn sweep_cap(
              SELECT event FROM plans WHERE event > $1 UNION ALL
              SELECT event FROM parked WHERE event > $1) a
            WHERE NOT EXISTS (SELECT FROM queue q WHERE q.event = a.event)
+             AND NOT EXISTS (SELECT FROM incident_postponed q WHERE q.event = a.event)
            ORDER BY event LIMIT $2) o";
     let row = db.one(find, values![sweep.cap_after, wanted]).await?;
     let oldest: Vec<Uuid> = get::<Option<Vec<Uuid>>>(&row, 0)?.unwrap_or_default();
@@ -192,7 +195,8 @@ async fn remove(db: &Lent, events: &[Uuid]) -> Outcome<u64> {
         notifications.extend(ids_of(&row, 0)?);
     }
     remove_notifications(db, &notifications).await?;
-    let find = "SELECT 1 FROM queue WHERE event = ANY($1) LIMIT 1";
+    let find = "SELECT 1 FROM queue WHERE event = ANY($1)
+         UNION ALL SELECT 1 FROM incident_postponed WHERE event = ANY($1) LIMIT 1";
     if db.row(find, values![events]).await?.is_some() {
         // An operator revived a delivery meanwhile: the whole step is undone.
         return Err(StoreError::Busy("an event came back to life".to_owned()).into());

@@ -43,11 +43,7 @@ impl Conditions {
         self.texts.push(condition.replace("{}", &format!("${}", self.values.len())));
     }
 
-    pub(super) fn add_some(
-        &mut self,
-        condition: &str,
-        value: Option<impl Bind + Send + 'static>,
-    ) {
+    pub(super) fn add_some(&mut self, condition: &str, value: Option<impl Bind + Send + 'static>) {
         if let Some(value) = value {
             self.add(condition, value);
         }

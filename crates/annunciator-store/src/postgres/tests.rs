@@ -1,6 +1,11 @@
 //! The promises of the trait at a real PostgreSQL, and what several nodes and a failing database
 //! alone can break.
 
+mod copies;
+mod failures;
+mod nodes;
+mod weeks;
+
 use std::sync::Arc;
 
 use annunciator_testkit::postgres::PostgresCluster;
@@ -11,11 +16,25 @@ use crate::Store as _;
 use crate::contract::PROMISES;
 
 fn node(number: u128) -> NodeIdentity {
-    NodeIdentity { id: Uuid::from_u128(number), name: format!("node {number}") }
+    NodeIdentity::new(Uuid::from_u128(number), &format!("node {number}"))
 }
 
 async fn open_at(address: &str, number: u128) -> Arc<PostgresStore> {
     PostgresStore::open(&address.parse().unwrap(), node(number)).await.unwrap()
+}
+
+/// A new, empty database.
+fn database() -> Option<(Arc<PostgresCluster>, String)> {
+    let cluster = PostgresCluster::shared()?;
+    let name = cluster.database("template0");
+    Some((cluster, name))
+}
+
+impl PostgresStore {
+    /// How many events there are.
+    async fn facts_count(&self) -> u64 {
+        crate::Backups::facts(self).await.unwrap().events
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,6 +38,7 @@ async fn is_finished(db: &Lent, week: Week) -> Outcome<bool> {
     let (from, until) = (floor_of(week.begin()), floor_of(week.end()));
     let find = "SELECT 1 WHERE EXISTS (SELECT FROM inbox WHERE event >= $1 AND event < $2)
            OR EXISTS (SELECT FROM queue WHERE event >= $1 AND event < $2)
+           OR EXISTS (SELECT FROM incident_postponed WHERE event >= $1 AND event < $2)
            OR EXISTS (SELECT FROM events_other WHERE uid < $2)";
     Ok(db.row(find, values![from, until]).await?.is_none())
 }

@@ -29,7 +29,7 @@ mod retention;
 mod roles;
 mod room;
 mod rows;
-mod schema;
+pub(crate) mod schema;
 mod search;
 mod session;
 mod settlement;
