@@ -120,7 +120,8 @@ const CLAIMED: &str = "q.id, q.event, q.notification, q.channel, q.lane, 1::smal
      q.due_at, q.lease_until, q.created_at, q.expires_at, q.attempts, q.retries, \
      q.possibly_duplicated, q.role, q.address, q.failure";
 
-/// Claims of each lane its share, and what belongs to the same notifications.
+/// Claims of each lane its share, and what belongs to the same notifications: who claims holds the
+/// notification, so that no two nodes share one.
 async fn claim_lanes(
     db: &Lent,
     node: Uuid,
@@ -129,20 +130,21 @@ async fn claim_lanes(
 ) -> Outcome<Vec<Row>> {
     let text = format!(
         "WITH chosen AS (
-           SELECT c.* FROM unnest($1::text[], $2::bigint[]) AS l(lane, share)
+           SELECT DISTINCT c.notification, c.lane
+           FROM unnest($1::text[], $2::bigint[]) AS l(lane, share)
            CROSS JOIN LATERAL (
-             SELECT q.id, q.notification, q.lane FROM queue q
+             SELECT q.notification, q.lane FROM queue q
              WHERE q.lease_until IS NULL AND q.lane = l.lane AND q.due_at <= $3
-             ORDER BY q.due_at, q.id LIMIT l.share FOR UPDATE SKIP LOCKED) c),
-         siblings AS (
-           SELECT q.id FROM (SELECT DISTINCT notification, lane FROM chosen) c
-           JOIN notifications n ON n.id = c.notification
-           CROSS JOIN LATERAL unnest(n.deliveries) AS d(id)
+             ORDER BY q.due_at, q.id LIMIT l.share) c),
+         held AS MATERIALIZED (
+           SELECT n.id, n.deliveries FROM notifications n
+           WHERE n.id IN (SELECT notification FROM chosen) FOR UPDATE SKIP LOCKED),
+         wanted AS (
+           SELECT q.id FROM held h
+           CROSS JOIN LATERAL unnest(h.deliveries) AS d(id)
            JOIN queue q ON q.id = d.id
-           WHERE q.lane = c.lane AND q.lease_until IS NULL AND q.due_at <= $3
-             AND cardinality(n.deliveries) > 1
-           FOR UPDATE OF q SKIP LOCKED),
-         wanted AS (SELECT id FROM chosen UNION SELECT id FROM siblings)
+           JOIN chosen c ON c.notification = h.id AND c.lane = q.lane
+           WHERE q.lease_until IS NULL AND q.due_at <= $3)
          UPDATE queue q SET lease_until = $4, node = $5, claims = claims + 1
          FROM wanted w WHERE q.id = w.id AND q.lease_until IS NULL
          RETURNING {CLAIMED}"

@@ -52,6 +52,17 @@ impl Trouble {
             || code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
     }
 
+    /// Whether it is the connection that failed, or that it leads to the wrong server: other idle
+    /// ones are as good as dead, too.
+    pub(super) fn is_about_connection(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        match error.code() {
+            None => true,
+            // Ended by hand or at a shutdown; a server that was the primary takes no writes.
+            Some(code) => code.code().starts_with("57P") || code.code() == "25006",
+        }
+    }
+
     /// Whether the database is there and refused something of the call's content.
     pub(super) fn is_about_content(&self) -> bool {
         match self {

@@ -172,6 +172,21 @@ fn list_of(ids: impl Iterator<Item = Uuid>) -> String {
     list
 }
 
+const INSERT_NOTIFICATIONS: &str =
+    "INSERT INTO notifications (id, event, created_at, severity, channel, application,
+           event_type, device, device_group, subject, body, sender, message_id, thread_id, event_id,
+           conditions, html, recipients, command, picture_id, picture, deliveries)
+         SELECT id, event, created_at, severity, channel, application, event_type, device,
+           device_group, subject, body, sender, message_id, thread_id, event_id, conditions, html,
+           recipients, command, picture_id, picture, list::uuid[]
+         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[],
+           $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+           $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
+           $20::text[], $21::bytea[], $22::text[])
+           AS g(id, event, created_at, severity, channel, application, event_type, device,
+             device_group, subject, body, sender, message_id, thread_id, event_id, conditions, html,
+             recipients, command, picture_id, picture, list)";
+
 /// Inserts the contents of notifications.
 pub(super) async fn insert_notifications(
     db: &Lent,
@@ -204,21 +219,8 @@ pub(super) async fn insert_notifications(
         pictures.into_iter().map(|one| one.map(|one| one.png)).collect();
     let lists: Vec<String> =
         planned.iter().map(|one| list_of(one.deliveries.iter().map(|each| each.id.0))).collect();
-    let insert = "INSERT INTO notifications (id, event, created_at, severity, channel, application,
-           event_type, device, device_group, subject, body, sender, message_id, thread_id, event_id,
-           conditions, html, recipients, command, picture_id, picture, deliveries)
-         SELECT id, event, created_at, severity, channel, application, event_type, device,
-           device_group, subject, body, sender, message_id, thread_id, event_id, conditions, html,
-           recipients, command, picture_id, picture, list::uuid[]
-         FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[],
-           $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-           $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
-           $20::text[], $21::bytea[], $22::text[])
-           AS g(id, event, created_at, severity, channel, application, event_type, device,
-             device_group, subject, body, sender, message_id, thread_id, event_id, conditions, html,
-             recipients, command, picture_id, picture, list)";
     db.run(
-        insert,
+        INSERT_NOTIFICATIONS,
         values![
             ids,
             events,

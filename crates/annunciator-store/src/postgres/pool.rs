@@ -100,6 +100,11 @@ impl Pool {
         Ok(Lent { client: Some(client), pool: self.clone(), _permit: permit })
     }
 
+    /// What lies idle is not trusted any more.
+    fn forget_idle(&self) {
+        self.idle.lock().expect("no panic while held").clear();
+    }
+
     fn take_idle(&self) -> Option<Client> {
         let mut idle = self.idle.lock().expect("no panic while held");
         while let Some(client) = idle.pop() {
@@ -126,7 +131,9 @@ impl Pool {
             let lent = self.lend().await?;
             match lent.client().batch_execute(beginning).await {
                 Ok(()) => return Ok(lent),
-                Err(error) if error.is_closed() || lent.client().is_closed() => {}
+                Err(error) if error.is_closed() || lent.client().is_closed() => {
+                    self.forget_idle();
+                }
                 Err(error) => return Err(store_error(&error)),
             }
         }
@@ -194,6 +201,10 @@ impl Lent {
                 self.give_back();
                 Ok(value)
             }
+            Err(trouble) if trouble.is_about_connection() => {
+                self.pool.forget_idle();
+                Err(trouble)
+            }
             Err(trouble) => {
                 if self.client().batch_execute("ROLLBACK").await.is_ok() {
                     self.give_back();
@@ -205,7 +216,9 @@ impl Lent {
 
     /// Gives a connection back that has no transaction open.
     pub(super) fn done<T>(self, outcome: Outcome<T>) -> Result<T> {
-        if outcome.is_ok() || !self.client().is_closed() {
+        if outcome.as_ref().is_err_and(Trouble::is_about_connection) {
+            self.pool.forget_idle();
+        } else {
             self.give_back();
         }
         outcome.map_err(Trouble::into_error)
