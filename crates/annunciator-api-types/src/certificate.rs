@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Uploads a certificate object, or replaces the content of one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateUpload {
     /// Name, 1 to 100 characters; may be absent when an object is replaced: it keeps its own then.
@@ -23,6 +23,26 @@ pub struct CertificateUpload {
     /// nowhere.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub password: String,
+    /// A part of another client certificate that is taken over where the files hold none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptPart>,
+    /// Take a client certificate of which the key, or the certificate, is missing still; settings
+    /// that use TLS do not take it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+    /// Delete the object once no setting uses it, or a day after the upload when none ever did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_while_used: bool,
+}
+
+/// A part of a client certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeptPart {
+    /// Id of the object.
+    pub id: String,
+    /// `certificate` or `key`.
+    pub part: String,
 }
 
 impl fmt::Debug for CertificateUpload {
@@ -77,6 +97,19 @@ pub struct CertificateView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub not_after: Option<Timestamp>,
+    /// Whether the key of a client certificate is weaker than is recommended for the Mail Notifier:
+    /// RSA under 4,096 bits, EC under P-384.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weak_key: bool,
+    /// Name of the file of its certificate, when that is kept as it came.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub certificate_file: String,
+    /// Name of the file of its key, when that is kept as it came.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key_file: String,
+    /// Whether it is deleted once no setting uses it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_while_used: bool,
     /// The settings that use it, such as `email.client_certificate`.
     pub used_by: Vec<String>,
     /// Whether it cannot be used: its key was sealed with another key file.
@@ -144,6 +177,9 @@ pub struct KeyDownloadRequest {
     /// The key is encrypted with it; empty = it is not encrypted.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub export_password: String,
+    /// The file as it was uploaded, where it is kept and no `export_password` is given.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub as_uploaded: bool,
 }
 
 impl fmt::Debug for KeyDownloadRequest {

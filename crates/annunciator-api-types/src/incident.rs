@@ -4,7 +4,7 @@ use annunciator_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DeviceInput, EventView, ParameterInput};
+use crate::{DeviceInput, EventView, FieldError, ParameterInput};
 
 /// An incident as a detector hands it in. Only `detector.kind` is required.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -122,6 +122,12 @@ pub struct AcceptedIncident {
     pub uid: String,
     /// Whether the incident was known already, so that nothing more will happen.
     pub duplicate: bool,
+    /// Whether it was known already and says something else now; the first words are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub differs: bool,
+    /// What to do then.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
 
 /// An incident.
@@ -196,6 +202,10 @@ pub struct IncidentList {
     /// Give it as `after` for the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Until when a search looked back before its time was up; absent when the page is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub searched_until: Option<Timestamp>,
     /// All statuses there are, for choosing.
     pub statuses: Vec<IncidentStatusView>,
 }
@@ -212,6 +222,24 @@ pub struct IncidentDetail {
     pub samples: Vec<SampleView>,
     /// Its event, with what was decided about it.
     pub event: EventView,
+    /// How many addresses were told of it in bundles whose events are still kept.
+    #[serde(default)]
+    pub told_in_bundles: u64,
+    /// The last bundles it was in, newest first, at most 20; each address has a bundle of its own.
+    #[serde(default)]
+    pub bundles: Vec<IncidentBundleView>,
+}
+
+/// A bundle that an incident was in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentBundleView {
+    /// The ledger's id of the event about the bundle.
+    pub event: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Whether it told the incident; else its event says why not.
+    pub told: bool,
 }
 
 /// A status that an incident had.
@@ -250,6 +278,10 @@ pub struct IncidentStatusRequest {
     /// Why, at most 1,000 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// The code of the status that it is changed from: refused with 409 when it has another one by
+    /// now. Nothing: changed from whatever it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub from: String,
 }
 
 /// Answer to a change of status.
@@ -294,4 +326,43 @@ pub struct IncidentGroupList {
     /// Give it as `after` for the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// Tries a mapping on a document: give `mapping` or `name`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MappingPreviewRequest {
+    /// Settings of a mapping, as in `incidents.mapping`; it need not be saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Name of a mapping that is saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The document as the detector would post it.
+    #[schema(required = true)]
+    pub document: serde_json::Value,
+}
+
+/// What a mapping makes of a document. Nothing is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MappingPreview {
+    /// How many incidents the document holds.
+    pub count: u64,
+    /// The incidents, at most 20.
+    pub incidents: Vec<IncidentInput>,
+    /// What would be refused, with pointers to our fields; empty when all would be accepted.
+    pub errors: Vec<FieldError>,
+    /// Pointers of the mapping that find nothing, at most 100; each leaves its field empty.
+    pub missing: Vec<MappingGapView>,
+}
+
+/// A pointer of a mapping that finds nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MappingGapView {
+    /// In which incident of the document, 0 for the first.
+    pub incident: u64,
+    /// Which of our fields stays empty, such as `/top_tag/value`.
+    pub field: String,
+    /// Where the mapping looks.
+    pub from: String,
 }

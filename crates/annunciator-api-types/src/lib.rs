@@ -22,7 +22,7 @@ mod user;
 
 pub use certificate::{
     CertificateFactsView, CertificateFile, CertificateList, CertificateSaved, CertificateUpload,
-    CertificateView, ExpiryView, KeyDownloadRequest,
+    CertificateView, ExpiryView, KeptPart, KeyDownloadRequest,
 };
 pub use event::{
     AcceptedEvent, AcceptedEvents, ApplicationInput, DeviceInput, EventInput, ParameterInput,
@@ -33,9 +33,10 @@ pub use explain::{
     ReplayRequest, ReplaySideView, ReplayView,
 };
 pub use incident::{
-    AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentDetail, IncidentGroupList,
-    IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
-    IncidentStatusResult, IncidentStatusView, IncidentView, SampleInput, SampleView, TopTagInput,
+    AcceptedIncident, AcceptedIncidents, DetectorInput, IncidentBundleView, IncidentDetail,
+    IncidentGroupList, IncidentGroupView, IncidentInput, IncidentList, IncidentStatusEntry,
+    IncidentStatusRequest, IncidentStatusResult, IncidentStatusView, IncidentView, MappingGapView,
+    MappingPreview, MappingPreviewRequest, SampleInput, SampleView, TopTagInput,
 };
 pub use ledger::{
     AttemptView, CommandView, DecisionView, DeliveryDetail, DeliveryList, DeliveryView,

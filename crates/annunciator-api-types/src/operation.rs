@@ -151,7 +151,8 @@ pub struct TestMessageRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail_notifier: Option<serde_json::Map<String, serde_json::Value>>,
     /// Addresses that get the test message of the Mail Notifier, separated by `;` or `,`; it has no
-    /// recipients of its own.
+    /// recipients of its own. Who may not change settings names their own address, or one that
+    /// settings or subscriptions name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub to: String,
     /// Language of the test message of the Mail Notifier: `en` or `ru`; `en` when it is absent.
@@ -264,6 +265,13 @@ pub struct StatusView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub oldest_queued_at: Option<Timestamp>,
+    /// Who waits to be told of incidents later: each address counted for each incident.
+    #[serde(default)]
+    pub incidents_postponed: u64,
+    /// When the first of those was due, if its time has passed; absent when nothing is overdue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub incidents_overdue_since: Option<Timestamp>,
     /// The lanes: one queue per relay.
     pub lanes: Vec<LaneView>,
     /// The relays' servers.

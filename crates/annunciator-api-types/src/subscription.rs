@@ -78,7 +78,7 @@ pub struct PauseRequest {
     pub user: String,
 }
 
-/// Asks who would be told of an incident: give one of the two.
+/// Asks who would be told of an incident: give `incident_id` or `incident`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AudienceRequest {
@@ -91,20 +91,38 @@ pub struct AudienceRequest {
     /// An incident that could come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentInput>,
+    /// Settings of a subscription that is not saved, as in `incidents.subscriptions`: the answer is
+    /// as if it were. For those who may change settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Name of the subscription that the draft takes the place of; that of the draft when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft_of: Option<String>,
 }
 
 /// Who would be told of an incident now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AudienceView {
-    /// Why nobody is told although subscriptions are met: its status, or what the Mail Notifier
-    /// lacks; empty when nothing stands against it.
+    /// Why nobody is told although subscriptions are met: its status, a silence, or what the Mail
+    /// Notifier lacks; empty when nothing stands against it.
     pub silent: String,
     /// Names of the subscriptions that it meets.
     pub subscriptions: Vec<String>,
-    /// Who is told, each address once.
+    /// Who is told, each address once; only oneself for who may not read settings.
     pub addressees: Vec<AddresseeView>,
-    /// Who would be told and is not.
+    /// How many more are told whom the caller may not see.
+    #[serde(default)]
+    pub others: u64,
+    /// Who would be told and is not; only oneself for who may not read settings.
     pub left_out: Vec<LeftOutView>,
+}
+
+impl AudienceView {
+    /// How many addresses are told, seen or not.
+    #[must_use]
+    pub fn told_count(&self) -> u64 {
+        u64::try_from(self.addressees.len()).unwrap_or(u64::MAX).saturating_add(self.others)
+    }
 }
 
 /// An address that is told.

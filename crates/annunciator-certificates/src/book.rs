@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::object::{Authorities, CertificateObject, ClientCertificate, SigningKey};
+use crate::object::{Authorities, CertificateObject, ClientCertificate, ClientHalf, SigningKey};
 
 /// The objects that are in force, by id. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -36,6 +36,15 @@ impl CertificateBook {
     pub fn client(&self, id: &str) -> Option<&ClientCertificate> {
         match self.get(id) {
             Some(CertificateObject::Client(client)) => Some(client),
+            _ => None,
+        }
+    }
+
+    /// What the object of that id has of a client certificate, when the other part is missing.
+    #[must_use]
+    pub fn half(&self, id: &str) -> Option<ClientHalf> {
+        match self.get(id) {
+            Some(CertificateObject::Half(half)) => Some(*half),
             _ => None,
         }
     }

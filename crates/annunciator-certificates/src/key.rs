@@ -55,6 +55,22 @@ impl KeyKind {
     }
 }
 
+/// Whether a key, described as `RSA 2048` or `EC P-256`, is weaker than is recommended for a Mail
+/// Notifier: RSA under 4,096 bits, EC under P-384 (spec 9.5).
+#[must_use]
+pub fn is_key_weak(kind: &str) -> bool {
+    let number = |text: &str| {
+        let digits = text.chars().skip_while(|c| !c.is_ascii_digit());
+        let digits: String = digits.take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or(u32::MAX)
+    };
+    match kind.split_once(' ') {
+        Some(("RSA", bits)) => number(bits) < 4_096,
+        Some(("EC", curve)) => number(curve) < 384,
+        _ => false,
+    }
+}
+
 fn unsupported() -> CertificateError {
     let words = "this kind of key is not supported: use RSA with 2,048 to 8,192 bits, EC with the \
                  curve P-256, P-384 or P-521, or Ed25519";

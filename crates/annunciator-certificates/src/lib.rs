@@ -9,7 +9,8 @@
 //!
 //! The way of an upload: `upload` tells files apart; `pem` and `der` take them to pieces within
 //! bounds; `pkcs12` and `encryption` open what is encrypted, paid from the budget of
-//! `derivation`; `key` and `certificate` measure what OpenSSL may then see.
+//! `derivation`; `key` and `certificate` measure what OpenSSL may then see; `parts` puts a
+//! certificate and its key together, one of which may be missing still.
 
 mod object;
 
@@ -23,6 +24,7 @@ mod derivation;
 mod encryption;
 mod expiry;
 mod key;
+mod parts;
 mod pem;
 mod pkcs12;
 mod signing;
@@ -32,10 +34,12 @@ pub use book::CertificateBook;
 pub use certificate::{CERTIFICATES_MAX, describe};
 pub use expiry::ExpiryStage;
 pub use facts::CertificateFacts;
+pub use key::is_key_weak;
 pub use object::{
     Authorities, CertificateError, CertificateKind, CertificateObject, ClientCertificate,
-    SecretOctets, SigningKey,
+    ClientHalf, SecretOctets, SigningKey,
 };
+pub use parts::{KeptPart, TakenParts, describe_key, read_client_parts};
 pub use pkcs12::PKCS12_BYTES_MAX;
 pub use signing::Signer;
 pub use upload::{

@@ -87,6 +87,15 @@ pub struct SigningKey {
     pub key: SecretOctets,
 }
 
+/// The one part that a client certificate has, while the other is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ClientHalf {
+    /// A certificate without its key.
+    Certificate,
+    /// A key without its certificate.
+    Key,
+}
+
 /// An object as a connection uses it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CertificateObject {
@@ -94,6 +103,8 @@ pub enum CertificateObject {
     Authorities(Authorities),
     /// A certificate with its key.
     Client(ClientCertificate),
+    /// Half of a client certificate: no connection can use it.
+    Half(ClientHalf),
     /// A key alone.
     SigningKey(SigningKey),
 }
@@ -104,7 +115,7 @@ impl CertificateObject {
     pub fn kind(&self) -> CertificateKind {
         match self {
             Self::Authorities(_) => CertificateKind::Authorities,
-            Self::Client(_) => CertificateKind::Client,
+            Self::Client(_) | Self::Half(_) => CertificateKind::Client,
             Self::SigningKey(_) => CertificateKind::SigningKey,
         }
     }

@@ -6,10 +6,11 @@
 
 use annunciator_core::Timestamp;
 
-use crate::certificate::{Certificate, order_chain, too_many};
+use crate::certificate::{Certificate, too_many};
 use crate::derivation::{Budget, Password};
 use crate::encryption::decrypt_traditional;
 use crate::key::{KeyKind, PrivateKey, Shape};
+use crate::parts;
 use crate::pem::{Block, is_pem, read_blocks};
 use crate::pkcs12::{self, BaggedKey};
 use crate::{
@@ -84,39 +85,17 @@ pub fn read_client(
     now: Timestamp,
 ) -> Result<Taken<ClientCertificate>, CertificateError> {
     let gathered = gather(files, password)?;
-    let (key_file, key) = one_key(gathered.keys)?;
-    if gathered.certificates.is_empty() {
+    if gathered.keys.is_empty() {
+        return Err(key_missing());
+    }
+    if gathered.certificates.is_empty() && gathered.keys.len() == 1 {
         let words = "there is no certificate in it: add the file with the certificate of this key";
         return Err(CertificateError::new("certificate_missing", words));
     }
-    let fits = |(_, certificate): &(usize, Certificate)| {
-        certificate.x509.public_key().is_ok_and(|public| key.fits(&public))
-    };
-    let Some(leaf) = gathered.certificates.iter().position(fits) else {
-        let words = "the key belongs to none of the certificates: upload the two that belong \
-                     together";
-        return Err(CertificateError::new("key_mismatch", words).of_file(key_file));
-    };
-    let (leaf_file, own) = &gathered.certificates[leaf];
-    let mut warnings = Vec::new();
-    match own.check_dates(now) {
-        Err(error) if error.code == "not_yet_valid" => {
-            warnings.push(format!("`{}` begins on {}", own.title(), own.facts.not_before));
-        }
-        checked => checked.map_err(|error| error.of_file(*leaf_file))?,
-    }
-    let certificates = gathered.certificates.into_iter().map(|(_, certificate)| certificate);
-    let (chain, strangers) = order_chain(certificates.collect(), leaf);
-    for issuer in chain.iter().skip(1).filter(|issuer| issuer.check_dates(now).is_err()) {
-        warnings.push(format!("the issuer `{}` is not valid now", issuer.title()));
-    }
-    for stranger in &strangers {
-        warnings.push(format!("`{}` is not part of the chain and is left out", stranger.title()));
-    }
-    let der: Result<Vec<_>, _> = chain.iter().map(Certificate::to_der).collect();
-    let object = ClientCertificate { chain: der?, key: key.to_pkcs8()? };
-    let facts = chain.into_iter().map(|certificate| certificate.facts).collect();
-    Ok(Taken { object, facts, warnings })
+    let taken = parts::join(gathered, files.len(), now)?;
+    let key = taken.key.ok_or_else(key_missing)?;
+    let object = ClientCertificate { chain: taken.chain, key };
+    Ok(Taken { object, facts: taken.facts, warnings: taken.warnings })
 }
 
 /// A key that came alone, with its public half.
@@ -163,25 +142,33 @@ pub fn describe_public_key(der: &[u8]) -> Result<String, CertificateError> {
     crate::key::kind_of_public(&top).map(KeyKind::to_text)
 }
 
-fn one_key(mut keys: Vec<(usize, PrivateKey)>) -> Result<(usize, PrivateKey), CertificateError> {
+fn key_missing() -> CertificateError {
+    let words = "there is no key in it: add the file with the private key";
+    CertificateError::new("key_missing", words)
+}
+
+fn one_key(keys: Vec<(usize, PrivateKey)>) -> Result<(usize, PrivateKey), CertificateError> {
+    take_one_key(keys)?.ok_or_else(key_missing)
+}
+
+/// The key; none when there is none, and never one of several.
+pub(crate) fn take_one_key(
+    mut keys: Vec<(usize, PrivateKey)>,
+) -> Result<Option<(usize, PrivateKey)>, CertificateError> {
     match (keys.pop(), keys.is_empty()) {
-        (Some(key), true) => Ok(key),
         (Some((file, _)), false) => {
             let words = "there are several keys in it: upload the one that is meant";
             Err(CertificateError::new("several_keys", words).of_file(file))
         }
-        (None, _) => {
-            let words = "there is no key in it: add the file with the private key";
-            Err(CertificateError::new("key_missing", words))
-        }
+        (key, _) => Ok(key),
     }
 }
 
 /// Everything that the files hold, with the file it comes from.
 #[derive(Default)]
-struct Gathered {
-    certificates: Vec<(usize, Certificate)>,
-    keys: Vec<(usize, PrivateKey)>,
+pub(crate) struct Gathered {
+    pub(crate) certificates: Vec<(usize, Certificate)>,
+    pub(crate) keys: Vec<(usize, PrivateKey)>,
 }
 
 /// A part of a file on its way into [`Gathered`].
@@ -191,7 +178,8 @@ struct Gathering<'a> {
     gathered: Gathered,
 }
 
-fn gather(files: &[&[u8]], password: &str) -> Result<Gathered, CertificateError> {
+/// Everything that these files hold.
+pub(crate) fn gather(files: &[&[u8]], password: &str) -> Result<Gathered, CertificateError> {
     if files.is_empty() || files.len() > FILES_MAX {
         let words = format!("give 1 to {FILES_MAX} files with certificates and keys");
         return Err(CertificateError::new("files", words));

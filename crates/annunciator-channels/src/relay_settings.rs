@@ -2,7 +2,7 @@
 //!
 //! Servers, port, TLS and credentials resolve as one unit, the *relay* (spec 4.3).
 
-use annunciator_certificates::{CertificateBook, CertificateKind, SigningKey};
+use annunciator_certificates::{CertificateBook, CertificateKind, ClientHalf, SigningKey};
 use annunciator_core::Timestamp;
 use annunciator_mail::SigningName;
 use annunciator_settings::{Format, Problem, Secret, TextList, choice, settings};
@@ -288,10 +288,27 @@ impl RelaySettings {
                     );
                     found.add(key, "wrong_kind", &words);
                 }
-                Some(_) => {}
+                Some(_) => self.check_half(certificates, id, found),
             }
         }
         self.check_dkim(certificates, found);
+    }
+
+    /// With TLS on, a client certificate is whole.
+    fn check_half(&self, certificates: &CertificateBook, id: &str, found: &mut Conflicts) {
+        let (code, words) = match certificates.half(id) {
+            None => return,
+            Some(_) if self.tls == TlsMode::Off => return,
+            Some(ClientHalf::Certificate) => (
+                "key_missing",
+                "the certificate's key is missing: choose its file, or clear the certificate",
+            ),
+            Some(ClientHalf::Key) => (
+                "certificate_missing",
+                "the key's certificate is missing: choose its file, or clear the key",
+            ),
+        };
+        found.add("client_certificate", code, words);
     }
 
     fn check_dkim(&self, certificates: &CertificateBook, found: &mut Conflicts) {
@@ -333,6 +350,7 @@ impl Conflicts {
 
 #[cfg(test)]
 mod tests {
+    use annunciator_certificates::CertificateObject;
     use annunciator_settings::{Origin, SettingsGroup as _, SettingsLayer as _, find_faults};
     use serde_json::{Value, json};
 
@@ -371,6 +389,29 @@ mod tests {
             (json!({"tls": "off"}), vec![]),
         ] {
             assert_eq!(conflicts(&document), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn half_a_pair_is_taken_where_tls_is_off_alone() {
+        let halves = [("a", ClientHalf::Certificate), ("b", ClientHalf::Key)];
+        let object =
+            |(id, half): (&str, ClientHalf)| (id.to_owned(), CertificateObject::Half(half));
+        let book = CertificateBook::new(halves.into_iter().map(object).collect());
+        for (id, tls, expected) in [
+            ("a", "off", None),
+            ("b", "off", None),
+            ("a", "required", Some("key_missing")),
+            ("b", "implicit", Some("certificate_missing")),
+            ("a", "if_supported", Some("key_missing")),
+        ] {
+            let document = json!({"tls": tls, "client_certificate": id});
+            let layer = RelayLayer::from_json(&document).expect("valid");
+            let settings = RelaySettings::resolve(&[(Origin::Server, &layer)]).values;
+            let found = settings.find_conflicts(&book);
+            let codes: Vec<_> = found.iter().map(|one| (one.pointer.as_str(), one.code)).collect();
+            let expected = expected.map(|code| ("/client_certificate", code));
+            assert_eq!(codes, Vec::from_iter(expected), "{document}");
         }
     }
 

@@ -17,6 +17,13 @@
     }
   } catch { /* The server writes UTC. */ }
 
+  // What was done is told once, and not again when the page is loaded anew or come back to.
+  const address = new URL(location.href);
+  if (address.searchParams.has("notice")) {
+    address.searchParams.delete("notice");
+    history.replaceState(history.state, "", address);
+  }
+
   const toast = (text, tone = "") => {
     const place = document.getElementById("toasts");
     // Parts that refresh themselves would say the same again and again.

@@ -47,6 +47,14 @@ pub(crate) enum Language {
 impl Language {
     pub(crate) const ALL: [Self; 2] = [Self::English, Self::Russian];
 
+    /// The same language, as it is known to what is written for readers of messages.
+    pub(crate) fn of_readers(self) -> annunciator_template::Language {
+        match self {
+            Self::English => annunciator_template::Language::English,
+            Self::Russian => annunciator_template::Language::Russian,
+        }
+    }
+
     /// The tag of RFC 5646.
     pub(crate) fn tag(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use annunciator_api_types::SettingsPlan;
+use annunciator_api_types::{ParameterInput, SettingsPlan};
 use annunciator_core::Timestamp;
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -358,6 +358,22 @@ impl Page {
     /// A number with its thousands apart.
     pub(crate) fn number(&self, number: &u64) -> String {
         moments::number(*number, self.language)
+    }
+
+    /// A value as its source gave it, numbers in the reader's digits.
+    pub(crate) fn value(&self, value: &ParameterInput) -> String {
+        let language = self.language.of_readers();
+        match value {
+            ParameterInput::Bool(value) => value.to_string(),
+            ParameterInput::Integer(value) => language.write_digits(&value.to_string()),
+            ParameterInput::Number(value) => language.write_number(*value),
+            ParameterInput::Text(value) => value.clone(),
+        }
+    }
+
+    /// A number as its source gave it, in the reader's digits.
+    pub(crate) fn decimal(&self, number: &f64) -> String {
+        self.language.of_readers().write_number(*number)
     }
 
     /// Path of the style sheet.

@@ -82,23 +82,25 @@ impl Stop {
 
     /// There is no such thing.
     pub(crate) fn not_found(guest: &Guest) -> Self {
-        let problem = Problem {
-            kind: String::new(),
-            title: String::new(),
-            status: 404,
-            detail: Some(guest.language.say("refusal-not-found")),
-            errors: vec![],
-        };
-        Self::of(guest, Refusal::Problem(problem, None))
+        Self::of(guest, Refusal::Problem(problem(guest, 404, "refusal-not-found"), None))
+    }
+
+    /// The page is for those who may change settings.
+    pub(crate) fn not_to_change(guest: &Guest) -> Self {
+        Self::of(guest, Refusal::Problem(problem(guest, 403, "refusal-not-to-change"), None))
     }
 }
 
 fn broken(guest: &Guest) -> Problem {
+    problem(guest, 500, "refusal-broken")
+}
+
+fn problem(guest: &Guest, status: u16, key: &str) -> Problem {
     Problem {
         kind: String::new(),
         title: String::new(),
-        status: 500,
-        detail: Some(guest.language.say("refusal-broken")),
+        status,
+        detail: Some(guest.language.say(key)),
         errors: vec![],
     }
 }

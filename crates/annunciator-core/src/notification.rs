@@ -130,9 +130,9 @@ pub struct Content {
     /// What an executable gets; none for messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
-    /// A picture that the HTML shows by `cid:` and [`Picture::content_id`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub picture: Option<Picture>,
+    /// Pictures that the HTML shows by `cid:` and [`Picture::content_id`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
 }
 
 /// Content for one channel, frozen at planning.

@@ -10,12 +10,16 @@ pub fn ellipsize(text: &str, chars_max: usize) -> std::borrow::Cow<'_, str> {
     format!("{}…", &text[..end]).into()
 }
 
-/// Makes one printable line of text from outside: control characters become spaces, at most
-/// `chars_max` characters. For logs, diagnostics and terminals.
+/// Makes one printable line of text from outside, of at most `chars_max` characters.
+///
+/// Control characters, and those that turn what follows around (Unicode Standard Annex 9,
+/// section 2), become spaces. For logs, diagnostics, terminals and subjects.
 #[must_use]
 pub fn one_line(text: &str, chars_max: usize) -> String {
-    let clean =
-        |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c };
+    let is_kept = |c: char| {
+        !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let clean = |c: char| if is_kept(c) { c } else { ' ' };
     let line: String = text.chars().map(clean).collect();
     ellipsize(line.trim(), chars_max).into_owned()
 }
@@ -74,6 +78,12 @@ mod tests {
     #[test]
     fn a_line_has_no_control_characters() {
         assert_eq!(one_line("a\r\nb\u{1b}[31m\u{2028}c\n", 100), "a  b [31m c");
+    }
+
+    #[test]
+    fn nothing_in_a_line_turns_the_rest_around() {
+        assert_eq!(one_line("a\u{202e}cba\u{202c}\u{2066}d\u{2069}", 100), "a cba  d");
+        assert_eq!(one_line("שלום \u{200f}(1)", 100), "שלום \u{200f}(1)", "marks do no harm");
     }
 
     #[test]

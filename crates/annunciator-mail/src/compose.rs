@@ -62,7 +62,7 @@ impl<'a> Heading<'a> {
 pub fn compose(content: &Content, created_at: Timestamp, heading: &Heading<'_>) -> Vec<u8> {
     let text = clean(&content.text);
     let html = content.html.as_deref().map(clean);
-    let picture_octets = content.picture.as_ref().map_or(0, |picture| picture.png.len());
+    let picture_octets: usize = content.pictures.iter().map(|picture| picture.png.len()).sum();
     let content_octets = text.len() + html.as_ref().map_or(0, |html| html.len()) + picture_octets;
     let mut out = Vec::with_capacity(HEADER_OCTETS_EXPECTED + content_octets * 3 / 2);
     push_header(&mut out, content, created_at, heading);
@@ -76,28 +76,32 @@ pub fn compose(content: &Content, created_at: Timestamp, heading: &Heading<'_>) 
     push_delimiter(&mut out, &boundary, "");
     push_part(&mut out, "text/plain", &text);
     push_delimiter(&mut out, &boundary, "");
-    match &content.picture {
-        None => push_part(&mut out, "text/html", &html),
-        Some(picture) => push_related(&mut out, &html, picture),
+    match content.pictures.as_slice() {
+        [] => push_part(&mut out, "text/html", &html),
+        pictures => push_related(&mut out, &html, pictures),
     }
     push_delimiter(&mut out, &boundary, "--");
     out
 }
 
-/// HTML and the picture that it shows (RFC 2387).
-fn push_related(out: &mut Vec<u8>, html: &str, picture: &Picture) {
+/// HTML and the pictures that it shows (RFC 2387).
+fn push_related(out: &mut Vec<u8>, html: &str, pictures: &[Picture]) {
     let boundary = format!("{BOUNDARY_PREFIX}{RELATED_NAME}");
     let kind = format!("multipart/related; type=\"text/html\"; boundary=\"{boundary}\"");
     push_plain(out, "Content-Type", &kind);
     push_delimiter(out, &boundary, "");
     push_part(out, "text/html", html);
-    push_delimiter(out, &boundary, "");
-    push_plain(out, "Content-Type", "image/png");
-    push_plain(out, "Content-Transfer-Encoding", Encoding::Base64.as_str());
-    push_id(out, "Content-ID", &picture.content_id, "annunciator.invalid");
-    push_plain(out, "Content-Disposition", "inline; filename=\"chart.png\"");
-    out.extend_from_slice(b"\r\n");
-    push_octets(out, &picture.png);
+    for (at, picture) in pictures.iter().enumerate() {
+        let number = if at == 0 { String::new() } else { format!("-{}", at + 1) };
+        push_delimiter(out, &boundary, "");
+        push_plain(out, "Content-Type", "image/png");
+        push_plain(out, "Content-Transfer-Encoding", Encoding::Base64.as_str());
+        push_id(out, "Content-ID", &picture.content_id, "annunciator.invalid");
+        let disposition = format!("inline; filename=\"chart{number}.png\"");
+        push_plain(out, "Content-Disposition", &disposition);
+        out.extend_from_slice(b"\r\n");
+        push_octets(out, &picture.png);
+    }
     push_delimiter(out, &boundary, "--");
 }
 
@@ -117,6 +121,9 @@ fn push_header(out: &mut Vec<u8>, content: &Content, created_at: Timestamp, head
     push_text(out, "Subject", &content.subject);
     push_id(out, "Message-ID", &content.message_id, heading.domain);
     if !content.thread_id.is_empty() && content.thread_id != content.message_id {
+        // RFC 5322 section 3.6.4. Nobody has the root itself: what names it as its parent is
+        // threaded all the same, and some mail readers look at one of the two fields alone.
+        push_id(out, "In-Reply-To", &content.thread_id, heading.domain);
         push_id(out, "References", &content.thread_id, heading.domain);
     }
     push_plain(out, "Auto-Submitted", "auto-generated");
@@ -166,7 +173,7 @@ mod tests {
             thread_id: format!("thread {id}"),
             event_id: format!("event {id}"),
             command: None,
-            picture: None,
+            pictures: Vec::new(),
         }
     }
 
@@ -206,13 +213,23 @@ mod tests {
     fn a_picture_stands_beside_the_html_that_shows_it() {
         let picture = Picture { content_id: "1.chart@x".to_owned(), png: vec![0xff; 100] };
         let content =
-            Content { picture: Some(picture), ..content("s", "t", Some("<p>h</p>"), "i") };
+            Content { pictures: vec![picture], ..content("s", "t", Some("<p>h</p>"), "i") };
         let message = composed(&content);
         let expected = "--=_annunciator\r\nContent-Type: multipart/related; type=\"text/html\"; boundary=\"=_related\"\r\n\r\n--=_related\r\nContent-Type: text/html; charset=utf-8\r\n";
         assert!(message.contains(expected), "{message}");
         assert!(message.contains("\r\nContent-ID: <1.chart@x>\r\n"), "{message}");
         assert!(message.ends_with("\r\n--=_related--\r\n\r\n--=_annunciator--\r\n"), "{message}");
-        let plain = Content { picture: None, ..content };
+        let second = Picture { content_id: "2.chart@x".to_owned(), png: vec![1] };
+        let both = Content {
+            pictures: [content.pictures.clone(), vec![second]].concat(),
+            ..content.clone()
+        };
+        let message = composed(&both);
+        assert_eq!(message.matches("\r\n--=_related\r\n").count(), 3, "{message}");
+        for part in ["Content-ID: <2.chart@x>\r\n", "filename=\"chart-2.png\"\r\n"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        let plain = Content { pictures: Vec::new(), ..content };
         assert!(!composed(&plain).contains("related"));
     }
 
@@ -245,12 +262,12 @@ mod tests {
                 prop_assert!(line.len() <= 998 && line.chars().all(printable), "{:?}", line);
             }
             let (header, _) = message.split_once("\r\n\r\n").unwrap();
-            let is_id = |l: &str| l.starts_with("Message-ID: ") || l.starts_with("References: ");
+            let is_id = |l: &str| ["Message-ID: ", "References: ", "In-Reply-To: "].iter().any(|name| l.starts_with(name));
             for line in header.split("\r\n") {
                 prop_assert!(line.len() <= 78 || is_id(line), "{:?}", line);
             }
             let fields = header.split("\r\n").filter(|l| !l.starts_with(' ')).count();
-            prop_assert_eq!(fields, if html.is_some() { 13 } else { 14 });
+            prop_assert_eq!(fields, if html.is_some() { 14 } else { 15 });
             let delimiters = message.matches("\r\n--=_annunciator").count();
             prop_assert_eq!(delimiters, if html.is_some() { 3 } else { 0 });
         }

@@ -15,7 +15,7 @@ fn content() -> Content {
         thread_id: "0197a0b0-thread@annunciator.example".to_owned(),
         event_id: "a1".to_owned(),
         command: None,
-        picture: None,
+        pictures: Vec::new(),
     }
 }
 

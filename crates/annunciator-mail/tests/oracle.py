@@ -7,7 +7,7 @@ import re
 import sys
 
 FIELDS = [
-    "Date", "From", "To", "Cc", "Subject", "Message-ID", "References", "Auto-Submitted",
+    "Date", "From", "To", "Cc", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
     "X-Auto-Response-Suppress", "X-Annunciator-Event", "X-Mailer", "MIME-Version",
     "Content-Type", "Content-Transfer-Encoding",
 ]
@@ -21,7 +21,7 @@ def expected_fields(order):
     if not order["cc"]:
         absent.add("Cc")
     if not order["refers"]:
-        absent.add("References")
+        absent |= {"In-Reply-To", "References"}
     if order["event"] is None:
         absent.add("X-Annunciator-Event")
     if order["html"] is not None:
@@ -43,7 +43,7 @@ def check_wire(raw, order, differ):
         if len(line) > 998:
             differ("long line", len(line))
     for line in raw.split(b"\r\n\r\n")[0].split(b"\r\n"):
-        if len(line) > 78 and not line.startswith((b"Message-ID: <", b"References: <")):
+        if len(line) > 78 and not line.startswith((b"Message-ID: <", b"References: <", b"In-Reply-To: <")):
             differ("long header line", line.decode())
         if not line.strip():
             differ("blank header line", line.decode())
@@ -104,7 +104,7 @@ def check(order, differ):
     if not order["to"] and not order["cc"]:
         if [group.display_name for group in fields["To"].groups] != ["undisclosed-recipients"]:
             differ("nobody is named", str(fields["To"]))
-    for name in ["Message-ID", "References"]:
+    for name in ["Message-ID", "In-Reply-To", "References"]:
         if name in fields and not ID.fullmatch(str(fields[name])):
             differ(name, str(fields[name]))
     if str(fields["Date"]) != "Sun, 22 Nov 2026 05:30:00 +0000":

@@ -64,7 +64,7 @@ fn base() -> Content {
         thread_id: "t1@annunciator.example".to_owned(),
         event_id: "e1".to_owned(),
         command: None,
-        picture: None,
+        pictures: Vec::new(),
     }
 }
 

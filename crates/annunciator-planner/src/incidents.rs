@@ -7,6 +7,8 @@
 
 mod audience;
 mod incident;
+mod mapping;
+mod recheck;
 mod settings;
 mod subscribers;
 mod telling;
@@ -16,12 +18,19 @@ pub use audience::{
     Addressee, Audience, Directory, DirectoryUser, LeftOut, find_audience, find_left_out,
 };
 pub use incident::{INCIDENT_TYPE_PREFIX, Incident, STATUS_TYPE_PREFIX, Told};
+pub use mapping::{
+    IncidentMapping, KIND_CHARS_MAX, MappedField, MappedTimes, MappedValue,
+    TAG_DESCRIPTION_CHARS_MAX, UNITS_CHARS_MAX, is_detector_kind, is_web_link,
+};
+pub use recheck::{Recheck, Waiting, recheck, why_untold};
 pub use settings::{
-    IncidentLayer, IncidentMapping, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm,
-    SeverityMin, Subscription,
+    IncidentLayer, IncidentSettings, IncidentStatus, ReaderLanguage, Rhythm, SeverityMin,
+    Subscription,
 };
 pub use subscribers::{IncidentRules, Subscriber};
-pub use telling::{BundleLetter, IncidentLetter, Postponed, reader_of};
+pub use telling::{
+    BundleLetter, BundleMail, BundledIncident, IncidentLetter, Postponed, reader_of,
+};
 pub(crate) use telling::{Telling, tell};
 
 #[cfg(test)]

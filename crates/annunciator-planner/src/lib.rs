@@ -25,10 +25,12 @@ use annunciator_core::{
 
 use incidents::Telling;
 pub use incidents::{
-    Addressee, Audience, BundleLetter, Directory, DirectoryUser, INCIDENT_TYPE_PREFIX, Incident,
-    IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules, IncidentSettings,
-    IncidentStatus, LeftOut, Postponed, ReaderLanguage, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
-    Subscriber, Subscription, Told, find_audience, find_left_out, reader_of,
+    Addressee, Audience, BundleLetter, BundleMail, BundledIncident, Directory, DirectoryUser,
+    INCIDENT_TYPE_PREFIX, Incident, IncidentLayer, IncidentLetter, IncidentMapping, IncidentRules,
+    IncidentSettings, IncidentStatus, KIND_CHARS_MAX, LeftOut, MappedField, MappedTimes,
+    MappedValue, Postponed, ReaderLanguage, Recheck, Rhythm, STATUS_TYPE_PREFIX, SeverityMin,
+    Subscriber, Subscription, TAG_DESCRIPTION_CHARS_MAX, Told, UNITS_CHARS_MAX, Waiting,
+    find_audience, find_left_out, is_detector_kind, is_web_link, reader_of, recheck, why_untold,
 };
 pub use layers::{Evidence, LayerIndex, LayerNumber, Standing};
 pub use limit::{
@@ -130,14 +132,15 @@ pub fn plan(
         let told = if profile.composer.is_for_subscribers() {
             // Events that are no incidents are nothing to it.
             let Some(incident) = Incident::of(event) else { continue };
+            let link = link_to_incident(console, &incident);
             incidents::tell(profile, incidents_frame, incident, silent.as_deref(), (&link, now))
         } else {
             tell_recipients(profile, event, silent.as_deref(), &link)
         };
         let Telling { mut decision, mut composed, postponed } = told;
-        if decision.kind == DecisionKind::Notified
-            && let Some(silence) = silenced_by(event, &profile.channel, silences, now)
-        {
+        // Who waits until a channel can send would be told by it, too.
+        let is_told = decision.kind == DecisionKind::Notified || !postponed.is_empty();
+        if is_told && let Some(silence) = silenced_by(event, &profile.channel, silences, now) {
             decision.kind = DecisionKind::Silenced;
             decision.reason = silence.reason();
             composed.clear();
@@ -191,6 +194,17 @@ fn tell_recipients(
 #[must_use]
 pub fn link_to(console: &str, event: &Event) -> String {
     if console.is_empty() { String::new() } else { format!("{console}/events/{}", event.uid) }
+}
+
+/// Address of an incident in the console; empty without a console.
+#[must_use]
+pub fn link_to_incident(console: &str, incident: &Incident<'_>) -> String {
+    // What tells of a change names the event that registered the incident.
+    match incident.text("incident_uid") {
+        _ if console.is_empty() => String::new(),
+        "" => link_to(console, incident.event),
+        uid => format!("{console}/incidents/{uid}"),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use annunciator_core::{
 };
 use annunciator_settings::{NotifyAbout, Origin};
 
-use crate::{BundleLetter, IncidentLetter, LimitSource};
+use crate::{BundleLetter, BundleMail, IncidentLetter, LimitSource};
 
 /// Whether a channel is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +64,8 @@ pub struct Composed {
     pub recipients: Vec<Recipient>,
     /// What an executable gets besides.
     pub command: Option<Command>,
-    /// A picture within the message.
-    pub picture: Option<Picture>,
+    /// Pictures within the message.
+    pub pictures: Vec<Picture>,
 }
 
 /// Renders an event for a channel. It cannot fail: templates were parsed at save (spec 5.3).
@@ -85,9 +85,10 @@ pub trait Compose: Send + Sync + fmt::Debug {
         Composed::default()
     }
 
-    /// The mail about several incidents to one reader.
-    fn compose_bundle(&self, _letter: &BundleLetter<'_>) -> Composed {
-        Composed::default()
+    /// The mails about several incidents to one reader: more than one when they have no room in
+    /// it (spec 5.3), and each incident in one of them.
+    fn compose_bundle(&self, _letter: &BundleLetter<'_>) -> Vec<BundleMail> {
+        Vec::new()
     }
 
     /// Brings a summary of what was limited into the channel's form; `event` is our own about it.

@@ -77,12 +77,13 @@ pub fn freeze(composed: Composed, event: &Event, id: NotificationId, domain: &st
         thread_id: format!("{:016x}@{domain}", thread_number(event)),
         event_id: event.id.clone(),
         command: composed.command,
-        picture: composed.picture,
+        pictures: composed.pictures,
     }
 }
 
 /// The same for all events of one type on one device, over restarts and versions, so that mail
-/// readers thread them (spec 4.8); of an incident, the same for all that is told of it. FNV-1a, 64 bits; a collision only threads two kinds together.
+/// readers thread them (spec 4.8); of an incident, the same for all that is told of it.
+/// FNV-1a, 64 bits; a collision only threads two kinds together.
 fn thread_number(event: &Event) -> u64 {
     let mut fields = [&*event.application.name, &*event.event_type, &*event.device.name];
     if let Some(incident) = Incident::of(event) {

@@ -15,15 +15,14 @@ use std::time::Duration;
 
 use annunciator_certificates::{
     Authorities, CertificateBook, CertificateFacts, CertificateKind, CertificateObject,
-    ClientCertificate, SecretOctets, SigningKey, describe, describe_public_key,
+    ClientCertificate, ClientHalf, SigningKey, describe, describe_key, describe_public_key,
 };
 use annunciator_core::Timestamp;
 use annunciator_store::CertificateRecord;
 use arc_swap::ArcSwap;
-use base64ct::{Base64, Encoding as _};
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, SemaphorePermit};
-use zeroize::Zeroizing;
 
+use crate::certificate_parts::{SealedParts, UploadedFile, open_key};
 use crate::secrets::{Sealer, SecretError};
 
 /// Most objects.
@@ -45,6 +44,8 @@ pub struct Entry {
     pub key: String,
     /// What a connection uses; none when its key does not open.
     pub object: Option<CertificateObject>,
+    /// What is kept of its files.
+    pub files: Files,
 }
 
 impl Entry {
@@ -65,12 +66,57 @@ impl Entry {
                 key = facts.first().map(|facts| facts.key.clone()).unwrap_or_default();
             }
         }
-        let object = open_object(&record, kind, sealer);
-        if let Err(error) = &object {
-            tracing::error!(certificate = %record.id, name = %record.name, %error, "a certificate \
-                object is left out: upload it again");
+        let mut entry = Self { record, kind, facts, key, object: None, files: Files::default() };
+        match entry.open_object(sealer) {
+            Ok(object) => entry.object = Some(object),
+            Err(error) => {
+                let record = &entry.record;
+                tracing::error!(certificate = %record.id, name = %record.name, %error, "a \
+                    certificate object is left out: upload it again");
+            }
         }
-        Some(Self { record, kind, facts, key, object: object.ok() })
+        Some(entry)
+    }
+
+    /// What a connection uses; of a client certificate it notes which files there are.
+    fn open_object(&mut self, sealer: &Sealer) -> Result<CertificateObject, SecretError> {
+        let public = self.record.public.clone();
+        let sealed = self.record.sealed_key.as_deref().unwrap_or_default();
+        Ok(match self.kind {
+            CertificateKind::Authorities => {
+                CertificateObject::Authorities(Authorities { certificates: public })
+            }
+            CertificateKind::SigningKey => {
+                let key = open_key(sealer, &self.record.id, sealed)?;
+                CertificateObject::SigningKey(SigningKey { key })
+            }
+            CertificateKind::Client => {
+                let parts = SealedParts::open(sealer, &self.record.id, sealed)?;
+                self.files = Files::of(&parts);
+                match parts.key {
+                    None => {
+                        self.key.clear();
+                        CertificateObject::Half(ClientHalf::Certificate)
+                    }
+                    Some(key) if public.is_empty() => {
+                        self.key = describe_key(&key).map_err(|_| SecretError::DoesNotOpen)?;
+                        CertificateObject::Half(ClientHalf::Key)
+                    }
+                    Some(key) => {
+                        CertificateObject::Client(ClientCertificate { chain: public, key })
+                    }
+                }
+            }
+        })
+    }
+
+    /// What is sealed of a client certificate.
+    ///
+    /// # Errors
+    /// It does not open.
+    pub fn parts(&self, sealer: &Sealer) -> Result<SealedParts, SecretError> {
+        let sealed = self.record.sealed_key.as_deref().unwrap_or_default();
+        SealedParts::open(sealer, &self.record.id, sealed)
     }
 
     /// When the first of its certificates ends.
@@ -80,38 +126,28 @@ impl Entry {
     }
 }
 
-fn open_object(
-    record: &CertificateRecord,
-    kind: CertificateKind,
-    sealer: &Sealer,
-) -> Result<CertificateObject, SecretError> {
-    let key = || -> Result<SecretOctets, SecretError> {
-        let sealed = record.sealed_key.as_deref().unwrap_or_default();
-        let text = Zeroizing::new(sealer.open_secret(&place_of(&record.id), sealed)?);
-        let octets = Base64::decode_vec(&text).map_err(|_| SecretError::DoesNotOpen)?;
-        Ok(SecretOctets::new(octets))
-    };
-    let public = record.public.clone();
-    Ok(match kind {
-        CertificateKind::Authorities => {
-            CertificateObject::Authorities(Authorities { certificates: public })
-        }
-        CertificateKind::Client => {
-            CertificateObject::Client(ClientCertificate { chain: public, key: key()? })
-        }
-        CertificateKind::SigningKey => CertificateObject::SigningKey(SigningKey { key: key()? }),
-    })
+/// What is kept of the files of a client certificate.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Files {
+    /// Name of the file of its certificates; empty when it is not kept.
+    pub certificate: String,
+    /// Name of the file of its key; empty when it is not kept.
+    pub key: String,
+    /// Whether the object is deleted once no setting uses it.
+    pub only_while_used: bool,
 }
 
-/// What a sealed key belongs to.
-fn place_of(id: &str) -> String {
-    format!("certificate/{id}/key")
-}
-
-/// Seals the key of an object.
-#[must_use]
-pub fn seal_key(sealer: &Sealer, id: &str, key: &SecretOctets) -> String {
-    sealer.seal(&place_of(id), &Zeroizing::new(Base64::encode_string(key.expose())))
+impl Files {
+    fn of(parts: &SealedParts) -> Self {
+        let name = |file: &Option<UploadedFile>| {
+            file.as_ref().map(|file| file.name.clone()).unwrap_or_default()
+        };
+        Self {
+            certificate: name(&parts.certificate_file),
+            key: name(&parts.key_file),
+            only_while_used: parts.only_while_used,
+        }
+    }
 }
 
 /// The objects in force.
@@ -196,9 +232,12 @@ impl CertificateShelf {
 
 #[cfg(test)]
 mod tests {
+    use annunciator_certificates::SecretOctets;
     use annunciator_testkit::certificates::Authority;
+    use base64ct::{Base64, Encoding as _};
 
     use super::*;
+    use crate::certificate_parts::seal_key;
 
     #[test]
     fn an_object_whose_key_does_not_open_is_listed_and_left_out_of_the_book() {

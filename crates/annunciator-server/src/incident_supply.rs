@@ -30,21 +30,32 @@ impl IncidentSupply {
         store: &dyn Store,
         events: impl IntoIterator<Item = &'a Event>,
     ) -> Result<Self, StoreError> {
-        let incidents = events.into_iter().filter_map(Incident::of);
-        let (mut any, mut wanted) = (None, Vec::new());
-        for incident in incidents {
-            any = Some(incident.event.registered_at);
-            if incident.number("samples").is_some() {
-                wanted.extend(incident_uid(&incident));
-            }
-        }
-        let Some(now) = any else { return Ok(Self::default()) };
-        let directory = Self::directory(store, now).await?;
+        let incidents: Vec<_> = events.into_iter().filter_map(Incident::of).collect();
+        let Some(last) = incidents.last() else { return Ok(Self::default()) };
+        let directory = Self::directory(store, last.event.registered_at).await?;
+        Ok(Self { directory, ..Self::samples_for(store, incidents).await? })
+    }
+
+    /// Reads the samples of these events' incidents, and no users.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub async fn samples(store: &dyn Store, events: &[Event]) -> Result<Self, StoreError> {
+        Self::samples_for(store, events.iter().filter_map(Incident::of)).await
+    }
+
+    async fn samples_for<'a>(
+        store: &dyn Store,
+        incidents: impl IntoIterator<Item = Incident<'a>>,
+    ) -> Result<Self, StoreError> {
+        let has_samples = |incident: &Incident<'_>| incident.number("samples").is_some();
+        let with_samples = incidents.into_iter().filter(has_samples);
+        let wanted: Vec<_> = with_samples.filter_map(|one| incident_uid(&one)).collect();
         let samples = match wanted.is_empty() {
             true => HashMap::new(),
             false => store.incident_samples(wanted).await?.into_iter().collect(),
         };
-        Ok(Self { directory, samples })
+        Ok(Self { samples, ..Self::default() })
     }
 
     /// Reads all users and what they have paused.
@@ -70,7 +81,8 @@ impl IncidentSupply {
 }
 
 /// The event that registered an incident.
-fn incident_uid(incident: &Incident<'_>) -> Option<EventUid> {
+#[must_use]
+pub fn incident_uid(incident: &Incident<'_>) -> Option<EventUid> {
     incident.text("incident_uid").parse().ok()
 }
 

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod api;
+mod certificate_parts;
 mod certificates;
 mod clock;
 mod configuration;

@@ -91,6 +91,10 @@ pub struct Metrics {
     pub unplanned: Gauge,
     /// Age of the oldest queued delivery. Unit: seconds.
     pub oldest_queued_s: Gauge<f64, AtomicU64>,
+    /// Who waits to be told of incidents later, each address counted for each incident.
+    pub postponed: Gauge,
+    /// How long the first of them has been due. Unit: seconds.
+    pub postponed_overdue_s: Gauge<f64, AtomicU64>,
     /// Silences that mute now.
     pub silences_active: Gauge,
     /// Free room on the store's disk. Unit: octets.
@@ -127,7 +131,7 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 22] = [
+pub const METRICS: [(&str, &str, &str); 24] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
     ("plans", "counter", "Events planned, by result: planned, failed"),
     ("attempts", "counter", "Attempts, by channel and outcome"),
@@ -144,6 +148,16 @@ pub const METRICS: [(&str, &str, &str); 22] = [
     ("deliveries_in_flight", "gauge", "Deliveries in flight"),
     ("events_unplanned", "gauge", "Events accepted and not planned yet"),
     ("oldest_queued_seconds", "gauge", "Age of the oldest queued delivery"),
+    (
+        "incidents_postponed",
+        "gauge",
+        "Who waits to be told of incidents later: each address for each incident",
+    ),
+    (
+        "incidents_overdue_seconds",
+        "gauge",
+        "How long the first of those has been due; 0 when none is",
+    ),
     ("silences_active", "gauge", "Silences that mute now"),
     ("disk_free_bytes", "gauge", "Free room on the store's disk"),
     ("store_bytes", "gauge", "Size of the store"),
@@ -183,6 +197,8 @@ impl Metrics {
         add(&mut registry, &mut rows, self.in_flight.clone());
         add(&mut registry, &mut rows, self.unplanned.clone());
         add(&mut registry, &mut rows, self.oldest_queued_s.clone());
+        add(&mut registry, &mut rows, self.postponed.clone());
+        add(&mut registry, &mut rows, self.postponed_overdue_s.clone());
         add(&mut registry, &mut rows, self.silences_active.clone());
         add(&mut registry, &mut rows, self.disk_free_bytes.clone());
         add(&mut registry, &mut rows, self.store_bytes.clone());

@@ -4,6 +4,7 @@
 //! Out: [`Configuration`], or every problem with its pointer.
 //! Failure: a document is taken whole or not at all.
 
+mod order;
 pub mod plan;
 mod retype;
 pub mod whole;
@@ -316,20 +317,25 @@ pub fn flat(configuration: &Configuration) -> BTreeMap<String, Value> {
 /// Adds a value; of a list whose items have names each item, so that a change names what it is
 /// about.
 fn add_named(values: &mut BTreeMap<String, Value>, name: String, value: Value) {
-    let name_of = |item: &Value| {
-        let name = item.get("name").or_else(|| item.get("code"))?;
-        Some(annunciator_core::one_line(name.as_str()?, 100))
-    };
-    let names = value.as_array().map(|items| items.iter().map(name_of).collect::<Vec<_>>());
-    match (names.filter(|names| !names.is_empty() && names.iter().all(Option::is_some)), value) {
+    match (names_of(&value), value) {
         (Some(names), Value::Array(items)) => {
-            let named = names.into_iter().flatten().zip(items);
+            let named = names.into_iter().zip(items);
             values.extend(named.map(|(item, value)| (format!("{name}/{item}"), value)));
         }
         (_, value) => {
             values.insert(name, value);
         }
     }
+}
+
+/// The names of a list's items; none where not all have one.
+fn names_of(value: &Value) -> Option<Vec<String>> {
+    let name_of = |item: &Value| {
+        let name = item.get("name").or_else(|| item.get("code"))?;
+        Some(annunciator_core::one_line(name.as_str()?, 100))
+    };
+    let names: Option<Vec<_>> = value.as_array()?.iter().map(name_of).collect();
+    names.filter(|names| !names.is_empty())
 }
 
 /// What a change changes, for the audit log and for a plan: per setting its value before and
@@ -350,6 +356,9 @@ pub fn difference(before: &Configuration, after: &Configuration) -> Map<String, 
         if old.get(name) != new.get(name) {
             changes.insert(name.clone(), json!("changed"));
         }
+    }
+    for (name, from, to) in order::find_moves(before, after) {
+        changes.insert(name, json!({"from": from, "to": to}));
     }
     changes
 }

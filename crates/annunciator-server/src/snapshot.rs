@@ -29,6 +29,7 @@ use crate::console_address::ConsoleSettings;
 use crate::dispatcher::settings::DeliverySettings;
 use crate::keeper::QuietKeeper;
 use crate::upkeep::RetentionSettings;
+pub(crate) use checks::find_incident_problems;
 use profiles::ProfileBook;
 
 /// A claim outlasts the longest attempt by this much. Unit: milliseconds.

@@ -1,4 +1,5 @@
-//! What happens by itself now and then: retention, use of tokens and sessions, the reserve, silences that are over.
+//! What happens by itself now and then: retention, use of tokens and sessions, the reserve, silences that are
+//! over, uploads that were never saved.
 //!
 //! Standard: spec 2.4.
 
@@ -9,6 +10,7 @@ use annunciator_settings::settings;
 use annunciator_store::{AUDIT_MAX, RetentionRule};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::certificate_cleanup;
 use crate::shared::Shared;
 
 /// Wait between two rounds.
@@ -56,6 +58,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             tracing::warn!(%error, "cannot note when sessions were used");
         }
         tend_silences(&shared).await;
+        certificate_cleanup::sweep(&shared).await;
         tokio::select! {
             () = retain(&shared) => {}
             () = stop.cancelled() => return,

@@ -166,7 +166,7 @@ fn plan(event: &Event, now: Timestamp) -> PlanCommit {
             thread_id: "disk.full.pc-17@annunciator.example.org".to_owned(),
             event_id: event.id.clone(),
             command: None,
-            picture: None,
+            pictures: Vec::new(),
         },
     };
     let delivery = Delivery {

@@ -208,7 +208,7 @@ fn plan(event: &Event) -> PlanCommit {
             thread_id: "disk.full.pc-17@annunciator.example.org".to_owned(),
             event_id: event.id.clone(),
             command: None,
-            picture: None,
+            pictures: Vec::new(),
         },
     };
     let reason = "notify about: critical, failure".to_owned();

@@ -89,6 +89,9 @@ pub struct IncidentGroupRow {
 /// Which incidents are listed; what is none admits all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IncidentFilter {
+    /// A text that is looked for, without case, in ids, model, asset, detector, top tag, group and
+    /// description.
+    pub text: Option<String>,
     /// Kind of the detector.
     pub kind: Option<String>,
     /// Name of the detector.
@@ -148,7 +151,8 @@ pub enum StatusOutcome {
 #[async_trait]
 pub trait Incidents: Send + Sync + 'static {
     /// As [`crate::Store::accept`], with an incident for each event, in their order; one whose
-    /// event is a duplicate is not stored again.
+    /// event is a duplicate is not stored again. When the id is that of an event that is no
+    /// incident, nothing of the batch is stored.
     async fn accept_incidents(
         &self,
         accept: Accept,
@@ -157,6 +161,9 @@ pub trait Incidents: Send + Sync + 'static {
 
     /// Incidents, newest first.
     async fn incidents(&self, filter: IncidentFilter, page: Page) -> Result<Paged<IncidentRow>>;
+
+    /// Whether the list of incidents is longer than so many, however long that takes.
+    async fn incidents_exceed(&self, filter: IncidentFilter, count: usize) -> Result<bool>;
 
     /// An incident by the event that registered it.
     async fn incident(&self, uid: EventUid) -> Result<Option<IncidentRow>>;

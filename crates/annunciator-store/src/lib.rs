@@ -17,6 +17,7 @@ mod incidents;
 mod ledger;
 mod limits;
 mod nodes;
+mod pictures;
 pub mod postgres;
 mod queue;
 mod records;
@@ -34,7 +35,10 @@ use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
 pub use backups::{Backup, Backups, StoreFacts};
-pub use bundles::{BUNDLED_MAX, BundleCommit, Bundles, DueBundle, PostponedRow, ToldBundle};
+pub use bundles::{
+    BUNDLED_MAX, BundleCommit, BundleOutcome, Bundles, DueBundle, PostponedRow, TOLD_LISTED_MAX,
+    ToldInBundle, ToldInBundles,
+};
 pub use error::StoreError;
 pub use figures::{BUCKET_MS, FIGURES_KEPT_MS, Figure, FigureAsk, FigureRow};
 pub use incidents::{

@@ -42,6 +42,9 @@ pub enum Acceptance {
     Replayed(Vec<Accepted>),
     /// The key was used with another body: nothing was stored.
     KeyReused,
+    /// These incidents, by their positions, have the id of an event that is no incident: nothing
+    /// was stored. Of [`Incidents::accept_incidents`](crate::Incidents::accept_incidents) only.
+    OtherEvents(Vec<usize>),
 }
 
 /// One accepted event.
@@ -195,6 +198,10 @@ pub struct QueueCounts {
     pub in_flight: u64,
     /// When the oldest queued delivery was planned.
     pub oldest_queued_at: Option<Timestamp>,
+    /// How many wait to be told of an incident later, each address counted for each incident.
+    pub postponed: u64,
+    /// When the first of those is due.
+    pub postponed_due_at: Option<Timestamp>,
 }
 
 /// The line of an operation also names those it was not done to.

@@ -6,7 +6,9 @@
 //! Knows nothing of: channels, settings, mail.
 //! Failure: everything that can be wrong is found by [`Template::parse`]; rendering cannot fail.
 
+mod axis;
 mod library;
+mod numbers;
 mod parameters;
 mod parse;
 mod reader;
@@ -15,6 +17,7 @@ mod sample;
 mod time_zone;
 mod values;
 
+pub use axis::{TimeTicks, ValueAxis};
 pub use library::{
     Localized, READY_TEXTS, ReadyText, STANDARD_MESSAGE, STANDARD_SUBJECT, SUBJECT_PIECES,
     SubjectPiece, TextKind, UnknownPiece, join_subject,

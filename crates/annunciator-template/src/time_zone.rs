@@ -6,6 +6,7 @@
 
 use annunciator_core::Timestamp;
 use jiff::Zoned;
+use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, AmbiguousZoned, Offset, TimeZoneDatabase};
 
 /// Names less alike than this are no help.
@@ -110,6 +111,29 @@ impl TimeZone {
         (0..3).find_map(at).unwrap_or(after.plus_ms(DAY_MS))
     }
 
+    /// When its clocks show a written date and time; none when it is written otherwise.
+    ///
+    /// Forms: `22.11.2026 08:30`, `22.11.2026 08:30:15`, `2026-11-22 08:30`,
+    /// `2026-11-22T08:30:15.250`. Where clocks skip it, the time they jump to; where they show it
+    /// twice, the first.
+    #[must_use]
+    pub fn read_local(&self, text: &str) -> Option<Timestamp> {
+        const FORMS: [&str; 6] = [
+            "%d.%m.%Y %H:%M",
+            "%d.%m.%Y %H:%M:%S%.f",
+            "%Y-%m-%d %H:%M",
+            "%Y-%m-%d %H:%M:%S%.f",
+            "%Y-%m-%dT%H:%M",
+            "%Y-%m-%dT%H:%M:%S%.f",
+        ];
+        let text = text.trim();
+        let local = FORMS.iter().find_map(|form| DateTime::strptime(form, text).ok());
+        // Fewer digits than four are read as a year of antiquity.
+        let local = local.filter(|local| local.year() >= 1_000)?;
+        let zoned = self.0.to_ambiguous_zoned(local).compatible().ok()?;
+        Some(Timestamp(zoned.timestamp().as_millisecond()))
+    }
+
     fn offset(&self, at: Timestamp) -> Offset {
         self.0.to_offset(at.to_jiff())
     }
@@ -164,6 +188,25 @@ mod tests {
         check("Europe/Berlin", 150, "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z");
         let moscow = TimeZone::named("Europe/Moscow").unwrap();
         assert_eq!(moscow.minute_of_day("2026-11-22T22:05:59Z".parse().unwrap()), 65);
+    }
+
+    #[test]
+    fn a_written_time_is_that_of_the_clocks() {
+        let check = |zone: &str, text: &str, expected: Option<&str>| {
+            let at = TimeZone::named(zone).unwrap().read_local(text);
+            assert_eq!(at, expected.map(|at| at.parse().unwrap()), "{text} in {zone}");
+        };
+        check("Europe/Moscow", "30.11.2026 13:46", Some("2026-11-30T10:46:00Z"));
+        check("Europe/Moscow", " 30.11.2026 13:46:07 ", Some("2026-11-30T10:46:07Z"));
+        check("UTC", "2026-11-30 13:46:07.250", Some("2026-11-30T13:46:07.250Z"));
+        check("UTC", "2026-11-30T13:46", Some("2026-11-30T13:46:00Z"));
+        // Skipped on this day, and shown twice on that.
+        check("Europe/Berlin", "29.03.2026 02:30", Some("2026-03-29T01:30:00Z"));
+        check("Europe/Berlin", "25.10.2026 02:30", Some("2026-10-25T00:30:00Z"));
+        for text in ["", "31.11.2026 13:46", "11/30/2026 13:46", "2026-11-30", "30.11.26 13:46"] {
+            check("UTC", text, None);
+        }
+        check("UTC", "2026-11-30T13:46:00Z", None);
     }
 
     #[test]

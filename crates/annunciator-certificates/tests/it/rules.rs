@@ -1,7 +1,8 @@
 //! What is refused, with the code and the file it is about.
 
 use annunciator_certificates::{
-    CertificateError, FILE_BYTES_MAX, describe, read_authorities, read_client,
+    CertificateError, FILE_BYTES_MAX, KeptPart, describe, describe_key, read_authorities,
+    read_client, read_client_parts,
 };
 use annunciator_testkit::certificates::{Authority, KeyKind, Profile, Purpose, self_signed};
 
@@ -112,4 +113,32 @@ fn facts_say_what_openssl_says() {
     assert!(fingerprint.to_lowercase().contains(&facts.fingerprint_sha256), "{fingerprint}");
     let serial = said("x509 -in c.pem -noout -serial").to_lowercase();
     assert!(serial.contains(&facts.serial), "{serial} {}", facts.serial);
+}
+
+#[test]
+fn a_certificate_and_its_key_may_come_one_by_one() {
+    let authority = Authority::new("Root");
+    let (one, two) = (authority.client("one"), authority.client("two"));
+    let (pem, key) = (one.certificate_pem(), one.key_pem());
+    let read = |files: &[&[u8]], kept: KeptPart<'_>| read_client_parts(files, "", kept, now());
+    let nothing = KeptPart::Nothing;
+
+    let half = read(&[&pem], nothing).unwrap();
+    assert_eq!((half.key.is_some(), half.certificate_file, half.key_file), (false, Some(0), None));
+    assert_eq!(half.facts[0].subject, "CN=one");
+    let kept = KeptPart::Certificate(&half.chain);
+    let whole = read(&[&key], kept).unwrap();
+    assert_eq!((whole.chain.len(), whole.certificate_file, whole.key_file), (1, None, Some(0)));
+    let own = whole.key.unwrap();
+    assert_eq!(describe_key(&own).unwrap(), "EC P-256");
+
+    // What is chosen goes before what is kept.
+    let both = [pem.clone(), key.clone()].concat();
+    let read_both = read(&[&both], KeptPart::Key(&own)).unwrap();
+    assert_eq!((read_both.certificate_file, read_both.key_file), (None, None));
+    assert!(read(&[], KeptPart::Key(&own)).unwrap().chain.is_empty(), "the key alone is left");
+    check(read(&[&two.certificate_pem()], KeptPart::Key(&own)), "key_mismatch", Some(1));
+    check(read(&[&two.key_pem()], kept), "key_mismatch", Some(0));
+    check(read(&[], nothing), "files", None);
+    check(read(&[&authority.expired_client("x").certificate_pem()], nothing), "expired", Some(0));
 }

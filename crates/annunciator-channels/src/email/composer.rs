@@ -39,7 +39,7 @@ impl Compose for EmailComposer {
                 sender: self.sender.clone(),
                 recipients: group.recipients.clone(),
                 command: None,
-                picture: None,
+                pictures: Vec::new(),
             }
         };
         self.groups.iter().map(compose).collect()

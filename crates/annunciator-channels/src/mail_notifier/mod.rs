@@ -8,13 +8,14 @@ mod bundle;
 mod chart;
 mod composer;
 mod letter;
-mod numbers;
+mod page;
+mod plain;
 mod settings;
 mod words;
 
 use std::sync::Arc;
 
-use annunciator_certificates::CertificateBook;
+use annunciator_certificates::{CertificateBook, is_key_weak};
 use annunciator_core::{ChannelName, Lane, Notification};
 use annunciator_planner::{ChannelProfile, Switch};
 use annunciator_settings::{NotifyAbout, Problem, Resolved, SettingsGroup as _, layer_group};
@@ -133,6 +134,8 @@ impl Channel for MailNotifier {
         let mut warnings = mail_warnings::find(&sender, &relay, "the Mail Notifier");
         for warning in &mut warnings {
             if warning.code == "empty_sender" {
+                // It is no warning of the other channels, which send all the same.
+                warning.code = "no_sender";
                 warning.detail = "no sender is set: nothing can be sent".to_owned();
             }
         }
@@ -173,18 +176,7 @@ fn find_weak_key(relay: &RelaySettings, certificates: &CertificateBook) -> Optio
 /// What is weak about a key, described as `RSA 2048` or `EC P-256`.
 fn weakness(key: &str) -> Option<String> {
     let remedy = "use RSA of 4096 bits or more, or EC of P-384 or more";
-    let is_weak = match key.split_once(' ') {
-        Some(("RSA", bits)) => bits.parse().is_ok_and(|bits: u32| bits < 4_096),
-        Some(("EC", curve)) => curve_bits(curve).is_some_and(|bits| bits < 384),
-        _ => false,
-    };
-    is_weak.then(|| format!("its key is {key}, weaker than recommended: {remedy}"))
-}
-
-/// The bits of a curve such as `P-256` or `secp256k1`.
-fn curve_bits(curve: &str) -> Option<u32> {
-    let digits = curve.chars().skip_while(|c| !c.is_ascii_digit());
-    digits.take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+    is_key_weak(key).then(|| format!("its key is {key}, weaker than recommended: {remedy}"))
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(crate) fn content(sender: &str, recipients: &[&str]) -> Content {
         thread_id: "2@sender.test".to_owned(),
         event_id: "e1".to_owned(),
         command: None,
-        picture: None,
+        pictures: Vec::new(),
     }
 }
 

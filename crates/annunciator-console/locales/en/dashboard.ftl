@@ -12,6 +12,11 @@ dashboard-now = now
 
 dashboard-well = All is well
 dashboard-well-detail = Events are accepted, and what has to be told is delivered or on its way.
+dashboard-well-now = Nothing is wrong now
+dashboard-well-failed = { $count ->
+    [one] Events are accepted. { $number } delivery has failed ({ $period }) and is not tried again by itself.
+   *[other] Events are accepted. { $number } deliveries have failed ({ $period }) and are not tried again by themselves.
+}
 dashboard-no-status = How the server is doing is not yours to see
 dashboard-no-answer = The state of the server cannot be read at the moment
 dashboard-troubles = { $count ->
@@ -24,7 +29,7 @@ dashboard-not-ready = No events are accepted
 dashboard-disk = The disk is nearly full: { $free } are free
 dashboard-disk-detail = Below { $reserve } of free room no event is accepted. Make room, or keep events for a shorter time.
 dashboard-nobody = Nobody is told of anything
-dashboard-nobody-detail = Events are stored, but there is no way out yet: set up e-mail to be told of them.
+dashboard-nobody-detail = Events are stored, but there is no way out yet: set up e-mail to be told of them. For incidents of detectors alone, set up the Mail Notifier and a subscription instead.
 dashboard-lane = { $count ->
     [one] { $lane }: the relay is in trouble, { $number } delivery waits
    *[other] { $lane }: the relay is in trouble, { $number } deliveries wait

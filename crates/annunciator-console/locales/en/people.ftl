@@ -54,6 +54,8 @@ people-unblock-lead = The user may sign in again with the same password.
 people-unblock-button = Unblock
 people-delete = Delete
 people-delete-lead = The user, their sessions and saved views. The audit log keeps what they did.
+people-subscriptions = Subscriptions that name the user:
+people-delete-subscribed = These subscriptions go on naming them, and tell them nothing: { $names }.
 people-delete-confirm = Delete { $name }?
 
 people-roles-title = Roles

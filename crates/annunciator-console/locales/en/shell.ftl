@@ -41,6 +41,7 @@ nav-system = System
 
 refusal-title = That did not work
 refusal-forbidden = This is not yours to open
+refusal-not-to-change = It takes the right to change settings.
 refusal-missing = There is nothing here
 refusal-not-found = The address is mistyped, or what was here is gone.
 refusal-broken = The server could not make this page; its log says why.

@@ -106,6 +106,7 @@ guide-token-button = Make the token
 guide-token-once = Copy this line now: the token in it is shown this one time. Run it in a terminal, and a message arrives.
 guide-watch = Watch events arrive
 guide-more = Other ways and all fields:
+guide-incidents = Incidents of detectors are mailed to those who subscribe, over a relay of their own:
 guide-more-manual = “Getting started” in the manual that comes with Annunciator
 
 account-title = Your account

@@ -41,6 +41,7 @@ subscriptions-nobody = Nobody
 subscriptions-everything = All incidents
 subscriptions-left-out = told nothing
 subscriptions-left-out-lead = Who is told nothing, and why
+subscriptions-take-out = Take out
 subscriptions-at-once = At once
 subscriptions-every = Every { $minutes } min
 subscriptions-daily-at = Daily at { $time }
@@ -82,6 +83,8 @@ subscriptions-follow-ups = Tell changes of status as well
 subscriptions-follow-ups-hint = In the same thread as the mail about the incident.
 subscriptions-preview = Who would be told
 subscriptions-preview-lead = Who would be told of an incident now, when, and who would not and why. Nothing is sent.
+subscriptions-try-lead = With what is typed in this form, saved or not. Nothing is sent.
+subscriptions-try-wrong = This cannot be tried yet:
 subscriptions-which = Incident
 subscriptions-made-up = One that could come
 subscriptions-ask = Show
@@ -115,4 +118,13 @@ statuses-later = Notify when the status changes
 statuses-later-hint = An incident that was not notified because of its status is notified once when it gets a status that is.
 statuses-grouping = Group similar incidents within
 statuses-grouping-hint = Of one model and top tag; 0 for none.
-statuses-conflict = Somebody saved settings in the meantime. Nothing of yours was saved: look it over, then save again to replace theirs.
+statuses-added = added
+statuses-removed = removed
+statuses-order = The order
+statuses-conflict = Somebody saved settings in the meantime. Changed: { $fields }. Nothing of yours was saved: look it over, then save again to replace theirs.
+subscriptions-others = { $count ->
+    [one] One more is told whom you may not see.
+   *[other] { $count } more are told whom you may not see.
+}
+subscriptions-conflict = Somebody else has changed this subscription meanwhile: { $fields }. What you typed still stands here; save again to put it in place of theirs, or open the page anew.
+subscriptions-gone = Somebody else has deleted this subscription meanwhile: nothing was saved. Make a new one, if it is still wanted.

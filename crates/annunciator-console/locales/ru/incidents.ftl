@@ -4,6 +4,7 @@ incidents-title = Инциденты
 incidents-one = Инцидент
 incidents-numbered = Инцидент { $id }
 incidents-lead = Что детекторы аномалий зарегистрировали на наблюдаемых активах; сначала новые.
+incidents-search = ID, модель, актив, тег, детектор, текст
 incidents-views = Виды списка инцидентов
 incidents-all = Все инциденты
 incidents-groups = Группы похожих инцидентов
@@ -12,6 +13,7 @@ incidents-groups-empty = Групп нет
 incidents-groups-empty-lead = Как только два похожих инцидента начнутся близко друг к другу, они появятся здесь одной строкой.
 incidents-empty = Инцидентов ещё не было
 incidents-empty-lead = Детекторы передают инциденты запросом POST /api/v1/incidents с API-токеном. Кого о них уведомлять, определяют подписки.
+incidents-empty-mapping = Сопоставить документы других детекторов
 incidents-none = Подходящих инцидентов нет
 incidents-severity-min = Наименьшая важность
 incidents-any-severity = Любая важность
@@ -31,6 +33,7 @@ incidents-model = Модель
 incidents-asset = Актив
 incidents-top-tag = Ведущий тег
 incidents-group = Группа
+incidents-group-found = Похожие, с { $time }
 incidents-status = Статус
 incidents-count = Инцидентов
 incidents-first-start = Начало первого
@@ -53,8 +56,73 @@ incidents-comment = Причина
 incidents-change-status = Сменить статус
 incidents-told = Статус допускал уведомление подписчиков; кого уведомили, видно в событии.
 incidents-untold = Подписчики не уведомлены: статусы инцидента этого не допускали.
+incidents-by-user = пользователь { $name }
+incidents-status-gone = такого статуса больше нет
+incidents-by-token = токен { $name }
+incidents-bundled = { $count ->
+    [one] Сводные письма ушли на { $count } адрес:
+    [few] Сводные письма ушли на { $count } адреса:
+   *[other] Сводные письма ушли на { $count } адресов:
+}
 incidents-told-event = что отправлено
 notice-status-unchanged = У инцидента уже этот статус; ничего не изменено.
 notice-status-late = Статус изменён. Подписчиков сейчас уведомляют об инциденте.
 notice-status-follow-up = Статус изменён. Сообщаем тем, кто подписан на изменения статуса.
 notice-status-silent = Статус изменён. Никого не уведомляют.
+
+mapping-title = Документы других детекторов
+mapping-lead = Детектор, который пишет собственный JSON, отправляет его на адрес своего сопоставления; оно указывает, где находится каждое поле инцидента.
+mapping-new = Новое сопоставление
+mapping-one = Сопоставление
+mapping-create = Создать сопоставление
+mapping-empty = Сопоставлений нет
+mapping-empty-lead = Детекторам, которые пишут инциденты в том виде, в каком их принимает POST /api/v1/incidents, они не нужны.
+mapping-address = Куда отправлять
+mapping-delete-sure = Удалить сопоставление «{ $name }»? Всё, что отправит его детектор, будет отклонено.
+mapping-form-lead = Где в документе находится каждое поле инцидента.
+mapping-section-document = Документ
+mapping-section-incident = Инцидент
+mapping-section-tag = Ведущий тег
+mapping-section-measure = Отклонение
+mapping-pointer-hint = Текст, который начинается с /, – это указатель JSON внутри элемента, например /unit/name. Любой другой текст берётся как есть.
+mapping-name = Название
+mapping-name-hint = Строчные латинские буквы, цифры, _ и -. Детектор отправляет документы на
+mapping-items = Где находится список
+mapping-items-hint = Указатель JSON. Пусто: документ – это один инцидент или список инцидентов.
+mapping-id = ID инцидента
+mapping-detector-kind = Вид детектора
+mapping-detector-name = Название детектора
+mapping-severity = Уровень важности
+mapping-status = Статус
+mapping-model = Модель
+mapping-asset = Актив
+mapping-asset-group = Группа устройств
+mapping-start = Начало
+mapping-end = Окончание
+mapping-history = Ссылка на историю
+mapping-group = Группа инцидентов
+mapping-description = Описание
+mapping-top-tag = Имя тега
+mapping-top-tag-description = Описание тега
+mapping-top-tag-value = Значение
+mapping-top-tag-units = Единицы
+mapping-samples = Отсчёты
+mapping-mse = MSE
+mapping-threshold = Порог
+mapping-try-title = Проверка
+mapping-try-lead = Вставьте документ детектора: здесь появится то, что из него получится. Ничего не сохраняется.
+mapping-document = Документ
+mapping-try = Проверить
+mapping-no-document = Сначала вставьте документ.
+mapping-no-json = Это не JSON: ошибка в строке { $line }, столбце { $column }.
+mapping-found = { $count ->
+    [0] В документе нет инцидентов
+    [one] { $count } инцидент
+    [few] { $count } инцидента
+   *[other] { $count } инцидентов
+}
+mapping-number = Инцидент { $number }
+mapping-accepted = Будет принято
+mapping-refused = Будет отклонено:
+mapping-missing = Там, где ищет сопоставление, ничего нет, и поле остаётся пустым:
+mapping-conflict = Тем временем кто-то сохранил настройки. Ваши изменения не сохранены: просмотрите их и сохраните ещё раз.

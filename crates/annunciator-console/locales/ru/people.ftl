@@ -55,6 +55,8 @@ people-unblock-lead = Пользователь снова сможет войт�
 people-unblock-button = Разблокировать
 people-delete = Удалить
 people-delete-lead = Удаляются пользователь, его сеансы и сохранённые представления. Журнал аудита хранит его действия.
+people-subscriptions = Подписки, в которых указан пользователь:
+people-delete-subscribed = Имя останется в этих подписках, и по нему никого не уведомят: { $names }.
 people-delete-confirm = Удалить { $name }?
 
 people-roles-title = Роли

@@ -41,6 +41,7 @@ nav-system = Система
 
 refusal-title = Не получилось
 refusal-forbidden = Эта страница вам недоступна
+refusal-not-to-change = Для этого нужно право изменять настройки.
 refusal-missing = Здесь ничего нет
 refusal-not-found = Адрес набран с ошибкой, или того, что здесь было, больше нет.
 refusal-broken = Сервер не смог построить страницу; причина в его журнале.

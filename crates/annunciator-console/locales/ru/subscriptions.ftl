@@ -42,6 +42,7 @@ subscriptions-nobody = Никого
 subscriptions-everything = Обо всех инцидентах
 subscriptions-left-out = не уведомляют
 subscriptions-left-out-lead = Кого не уведомляют и почему
+subscriptions-take-out = Убрать
 subscriptions-at-once = Сразу
 subscriptions-every = Каждые { $minutes } мин
 subscriptions-daily-at = Ежедневно в { $time }
@@ -83,6 +84,8 @@ subscriptions-follow-ups = Сообщать и об изменениях ста�
 subscriptions-follow-ups-hint = В той же цепочке, что и письмо об инциденте.
 subscriptions-preview = Кого уведомят
 subscriptions-preview-lead = Кого и когда уведомят об инциденте сейчас, а кого нет и почему. Ничего не отправляется.
+subscriptions-try-lead = По тому, что введено в эту форму, даже если оно не сохранено. Ничего не отправляется.
+subscriptions-try-wrong = Пока проверить нельзя:
 subscriptions-which = Инцидент
 subscriptions-made-up = Предполагаемый
 subscriptions-ask = Показать
@@ -117,4 +120,13 @@ statuses-later = Уведомлять при смене статуса
 statuses-later-hint = Об инциденте, о котором из-за статуса не уведомили, уведомят один раз, когда новый статус это допускает.
 statuses-grouping = Группировать похожие инциденты в пределах
 statuses-grouping-hint = Одной модели и одного ведущего тега; 0 – не группировать.
-statuses-conflict = Тем временем кто-то сохранил настройки. Ваши изменения не сохранены: просмотрите их и сохраните ещё раз, чтобы заменить чужие.
+statuses-added = добавлен
+statuses-removed = удалён
+statuses-order = Порядок
+statuses-conflict = Тем временем кто-то сохранил настройки. Изменено: { $fields }. Ваши изменения не сохранены: просмотрите их и сохраните ещё раз, чтобы заменить чужие.
+subscriptions-others = { $count ->
+    [one] Уведомляют ещё { $count } адресата, которого вам видеть нельзя.
+   *[other] Уведомляют ещё { $count } адресатов, которых вам видеть нельзя.
+}
+subscriptions-conflict = Пока вы редактировали, подписку изменили: { $fields }. Введённое вами осталось в форме: сохраните ещё раз, чтобы заменить чужие изменения, или откройте страницу заново.
+subscriptions-gone = Пока вы редактировали, подписку удалили: ничего не сохранено. Если она ещё нужна, создайте новую.

@@ -19,7 +19,7 @@ use hyper::{Method, StatusCode, header};
 use serde_json::json;
 
 use crate::Console;
-use crate::api::escape;
+use crate::api::{Reply, escape};
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show, show_as};
 use crate::refusal::{Errors, Stop};
@@ -37,6 +37,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/certificates/{id}", get(detail).post(replace))
         .route("/certificates/{id}/delete", post(delete))
         .route("/certificates/{id}/pem", get(download))
+        .route("/certificates/{id}/file", get(download_file))
         .route("/certificates/{id}/key", post(download_key))
 }
 
@@ -165,13 +166,32 @@ async fn download(visitor: Visitor, id: Path<String>) -> Result<Response, Stop> 
     Ok(attachment(&format!("{}.pem", file_name(&id.0)), reply.body))
 }
 
+/// The certificate's file as it was uploaded, under its own name.
+async fn download_file(visitor: Visitor, id: Path<String>) -> Result<Response, Stop> {
+    let path = format!("{}/file", path_of(&id.0));
+    Ok(passed_on(visitor.send(Method::GET, &path, &()).await?))
+}
+
+/// A file of the API as it came.
+fn passed_on(reply: Reply) -> Response {
+    let mut response = reply.body.into_response();
+    for name in [header::CONTENT_TYPE, header::CONTENT_DISPOSITION] {
+        if let Some(value) = reply.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
 async fn download_key(visitor: Visitor, id: Path<String>, form: Form) -> Result<Response, Stop> {
     let request = json!({
         "credential": form.text("credential"),
         "export_password": form.text("export_password"),
+        "as_uploaded": form.is_on("as_uploaded"),
     });
     let path = format!("{}/key", path_of(&id.0));
     match visitor.try_send(Method::POST, &path, &request).await {
+        Ok(reply) if form.is_on("as_uploaded") => Ok(passed_on(reply)),
         Ok(reply) => Ok(attachment(&format!("{}.key.pem", file_name(&id.0)), reply.body)),
         Err(crate::api::Refusal::Problem(problem, _)) => {
             let summary = problem.detail.unwrap_or(problem.title);

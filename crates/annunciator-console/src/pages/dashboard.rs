@@ -194,7 +194,11 @@ async fn parts(visitor: &Visitor, page: &Page, view: View) -> Result<Vec<Part>, 
     let failures: Option<DeliveryList> = told_to("read_ledger", visitor, FAILURES).await?;
 
     let verdict = match &status {
-        Some(status) => Verdict::of(page, status, settings.as_ref()),
+        Some(status) => {
+            let failed = statistics.as_ref().map_or(0, |found| found.total("failed"));
+            let words = page.t(&format!("dashboard-in-{}", period.word()));
+            Verdict::of(page, status, settings.as_ref(), (failed, &words))
+        }
         None => Verdict::unknown(page),
     };
     let tiles = standing::tiles(page, period, since, status.as_ref(), statistics.as_ref());

@@ -10,7 +10,7 @@ use axum::routing::post;
 use hyper::Method;
 
 use super::listing::{List, Listing};
-use super::{events, ledger};
+use super::{events, incidents, ledger};
 use crate::Console;
 use crate::api::escape;
 use crate::form::Form;
@@ -18,7 +18,7 @@ use crate::page::{Visitor, lead_to};
 use crate::refusal::Stop;
 
 /// Lists that have saved views.
-static LISTS: [&List; 2] = [&events::LIST, &ledger::LIST];
+static LISTS: [&List; 3] = [&events::LIST, &ledger::LIST, &incidents::LIST];
 
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new()

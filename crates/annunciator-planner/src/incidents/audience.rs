@@ -92,7 +92,7 @@ impl Directory {
 
 /// The form that all spellings of one address share: for people case means nothing, and a domain
 /// in its own script is the one in ASCII (RFC 5890).
-fn folded(address: &str) -> String {
+pub(super) fn folded(address: &str) -> String {
     let address = address.trim().to_lowercase();
     let Some((local, domain)) = address.rsplit_once('@') else { return address };
     match idna::domain_to_ascii(domain) {
@@ -161,6 +161,20 @@ pub fn find_audience(
 /// Who of a subscription is told nothing, whatever the incident.
 #[must_use]
 pub fn find_left_out(subscription: &Subscription, directory: &Directory) -> Vec<LeftOut> {
+    gather_all(subscription, directory).left_out
+}
+
+/// The addresses that a subscription leads to, folded.
+pub(super) fn find_addresses(
+    subscription: &Subscription,
+    directory: &Directory,
+) -> HashSet<String> {
+    let audience = gather_all(subscription, directory);
+    audience.addressees.iter().map(|one| folded(&one.address)).collect()
+}
+
+/// All of a subscription, whatever the incident.
+fn gather_all(subscription: &Subscription, directory: &Directory) -> Audience {
     let settings = IncidentSettings {
         subscriptions: vec![subscription.clone()],
         ..IncidentSettings::default()
@@ -169,7 +183,7 @@ pub fn find_left_out(subscription: &Subscription, directory: &Directory) -> Vec<
     let (mut audience, mut places) = (Audience::default(), HashMap::new());
     let mut gather = Gather { audience: &mut audience, places: &mut places, at: 0, due_at: None };
     gather.subscription(&rules.subscribers()[0], directory);
-    audience.left_out
+    audience
 }
 
 /// One subscription on its way into the audience.

@@ -1,4 +1,4 @@
-//! Settings about incidents: statuses, subscriptions, mappings of other detectors' documents.
+//! Settings about incidents: statuses and subscriptions; mappings are in `mapping.rs`.
 
 use std::collections::HashSet;
 
@@ -6,6 +6,7 @@ use annunciator_core::Severity;
 use annunciator_settings::{Format, Problem, TextList, choice, object, settings};
 use annunciator_template::{Language, TimeZone};
 
+use super::mapping::IncidentMapping;
 use super::timing::parse_minute;
 
 choice! {
@@ -100,58 +101,6 @@ object! {
     }
 }
 
-object! {
-    /// How another detector's document becomes an incident. A text that begins with `/` is a JSON
-    /// pointer into the document; any other text is taken as it stands.
-    pub struct IncidentMapping {
-        /// Its name, part of the address that the detector posts to.
-        name: String, chars_max(64), check(check_code);
-        /// Where the list of incidents stands in the document; empty = the document is one
-        /// incident, or a list of them.
-        items: String = String::new(), chars_max(1_000), check(check_pointer);
-        /// Incident id.
-        id: String, chars_max(1_000);
-        /// Kind of the detector.
-        detector_kind: String, chars_max(1_000);
-        /// Name of the detector.
-        detector_name: String = String::new(), chars_max(1_000);
-        /// Severity.
-        severity: String = String::new(), chars_max(1_000);
-        /// Model.
-        model: String = String::new(), chars_max(1_000);
-        /// Name of the asset.
-        asset: String = String::new(), chars_max(1_000);
-        /// Device group of the asset.
-        asset_group: String = String::new(), chars_max(1_000);
-        /// Name of the top tag.
-        top_tag: String = String::new(), chars_max(1_000);
-        /// Description of the top tag.
-        top_tag_description: String = String::new(), chars_max(1_000);
-        /// Value of the top tag.
-        top_tag_value: String = String::new(), chars_max(1_000);
-        /// Units of the top tag.
-        top_tag_units: String = String::new(), chars_max(1_000);
-        /// Mean squared error.
-        mse: String = String::new(), chars_max(1_000);
-        /// Threshold.
-        threshold: String = String::new(), chars_max(1_000);
-        /// Start, RFC 3339.
-        start: String = String::new(), chars_max(1_000);
-        /// End, RFC 3339.
-        end: String = String::new(), chars_max(1_000);
-        /// Status.
-        status: String = String::new(), chars_max(1_000);
-        /// Link to the history.
-        history: String = String::new(), chars_max(1_000);
-        /// What similar incidents share.
-        group: String = String::new(), chars_max(1_000);
-        /// Description.
-        description: String = String::new(), chars_max(1_000);
-        /// Samples of the top tag: a list of objects with `at` and `value`.
-        samples: String = String::new(), chars_max(1_000);
-    }
-}
-
 settings! {
     /// Incidents of detectors, and who is told of them.
     pub struct IncidentSettings / IncidentLayer {
@@ -191,7 +140,7 @@ fn standard_statuses() -> Vec<IncidentStatus> {
     ]
 }
 
-fn check_code(text: &str) -> Result<(), String> {
+pub(super) fn check_code(text: &str) -> Result<(), String> {
     let is_code = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
     match text.bytes().all(is_code) {
         true => Ok(()),
@@ -199,19 +148,12 @@ fn check_code(text: &str) -> Result<(), String> {
     }
 }
 
-fn check_time_zone(name: &str) -> Result<(), String> {
+pub(super) fn check_time_zone(name: &str) -> Result<(), String> {
     TimeZone::named(name).map(drop).map_err(|error| error.to_string())
 }
 
 fn check_minute(text: &str) -> Result<(), String> {
     parse_minute(text).map(drop).ok_or_else(|| "must be a time of day as HH:MM".to_owned())
-}
-
-fn check_pointer(text: &str) -> Result<(), String> {
-    match text.starts_with('/') {
-        true => Ok(()),
-        false => Err("must be a JSON pointer such as `/data/incidents`".to_owned()),
-    }
 }
 
 impl ReaderLanguage {
@@ -261,22 +203,30 @@ impl IncidentSettings {
         let names = self.subscriptions.iter().map(|one| one.name.as_str());
         check_names("subscriptions", "name", names, &mut found);
         for (at, subscription) in self.subscriptions.iter().enumerate() {
-            if let Some(problem) = subscription.find_problem() {
-                found.push(problem.under(&at.to_string()).under("subscriptions"));
-            }
+            let problems = subscription.find_problems().into_iter();
+            found.extend(problems.map(|one| one.under(&at.to_string()).under("subscriptions")));
         }
         let names = self.mapping.iter().map(|one| one.name.as_str());
         check_names("mapping", "name", names, &mut found);
         for (at, mapping) in self.mapping.iter().enumerate() {
-            for (key, text) in [("id", &mapping.id), ("detector_kind", &mapping.detector_kind)] {
-                if text.is_empty() {
-                    let words = "must be given: a JSON pointer such as `/id`, or a text";
-                    let problem = Problem::new("required", words).under(key);
-                    found.push(problem.under(&at.to_string()).under("mapping"));
-                }
-            }
+            let problems = mapping.find_problems(&self.statuses).into_iter();
+            found.extend(problems.map(|one| one.under(&at.to_string()).under("mapping")));
         }
         found
+    }
+
+    /// What works but deserves a look.
+    #[must_use]
+    pub fn find_warnings(&self) -> Vec<Problem> {
+        let names_nobody =
+            |one: &Subscription| one.enabled && one.users.is_empty() && one.addresses.is_empty();
+        let rows = self.subscriptions.iter().enumerate().filter(|(_, one)| names_nobody(one));
+        let warning = |(at, _): (usize, &Subscription)| {
+            let words = "nobody is named: give users or addresses, else nobody is told";
+            let problem = Problem::new("names_nobody", words).under("users");
+            problem.under(&at.to_string()).under("subscriptions")
+        };
+        rows.map(warning).collect()
     }
 
     fn check_statuses(&self, found: &mut Vec<Problem>) {
@@ -314,20 +264,23 @@ impl IncidentSettings {
 }
 
 impl Subscription {
-    fn find_problem(&self) -> Option<Problem> {
-        let problem = match (self.quiet_from.is_empty(), self.quiet_until.is_empty()) {
-            (true, false) => Problem::new("required", "give the begin too").under("quiet_from"),
-            (false, true) => Problem::new("required", "give the end too").under("quiet_until"),
+    fn find_problems(&self) -> Vec<Problem> {
+        let quiet = match (self.quiet_from.is_empty(), self.quiet_until.is_empty()) {
+            (true, false) => {
+                Some(Problem::new("required", "give the begin too").under("quiet_from"))
+            }
+            (false, true) => {
+                Some(Problem::new("required", "give the end too").under("quiet_until"))
+            }
             (false, false) if self.quiet_from == self.quiet_until => {
                 let words = "must differ from the begin: for no quiet hours leave both empty";
-                Problem::new("conflict", words).under("quiet_until")
+                Some(Problem::new("conflict", words).under("quiet_until"))
             }
-            _ if self.delivery == Rhythm::Daily && self.daily_at.is_empty() => {
-                Problem::new("required", "give the time of the daily mail").under("daily_at")
-            }
-            _ => return None,
+            _ => None,
         };
-        Some(problem)
+        let daily = (self.delivery == Rhythm::Daily && self.daily_at.is_empty())
+            .then(|| Problem::new("required", "give the time of the daily mail").under("daily_at"));
+        quiet.into_iter().chain(daily).collect()
     }
 }
 

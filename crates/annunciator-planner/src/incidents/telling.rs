@@ -29,7 +29,7 @@ pub struct IncidentLetter<'a> {
     pub reader: Reader,
     /// Who gets it.
     pub recipients: Vec<Recipient>,
-    /// Address of the incident's event in the console, may be empty.
+    /// Address of the incident in the console, may be empty.
     pub link: &'a str,
     /// The course of its top tag, in the order of time; may be empty.
     pub samples: &'a [Sample],
@@ -44,10 +44,30 @@ pub struct BundleLetter<'a> {
     pub rules: &'a IncidentRules,
     /// Who gets it.
     pub recipients: Vec<Recipient>,
-    /// The incidents, oldest first, with the addresses of their events in the console.
-    pub incidents: Vec<(Incident<'a>, &'a str)>,
+    /// The incidents, oldest first.
+    pub incidents: Vec<BundledIncident<'a>>,
     /// Who reads.
     pub reader: Reader,
+}
+
+/// An incident among others.
+#[derive(Clone, Copy, Debug)]
+pub struct BundledIncident<'a> {
+    /// The incident.
+    pub incident: Incident<'a>,
+    /// Its address in the console, may be empty.
+    pub link: &'a str,
+    /// The course of its top tag, in the order of time; may be empty.
+    pub samples: &'a [Sample],
+}
+
+/// One of the mails of a bundle.
+#[derive(Clone, Debug)]
+pub struct BundleMail {
+    /// Which incidents of the letter it tells, by their positions.
+    pub told: Vec<usize>,
+    /// Its words.
+    pub composed: Composed,
 }
 
 /// Somebody who is told later, together with other incidents.

@@ -191,7 +191,7 @@ fn each_address_is_told_once_and_in_its_own_language() {
 }
 
 /// Who is told by one subscription, with the language, and who is left out with the reason.
-fn told_of(subscription: Value, directory: &Directory) -> (Vec<String>, Vec<String>) {
+fn told_of(subscription: &Value, directory: &Directory) -> (Vec<String>, Vec<String>) {
     let event = incident_event(&[]);
     let incident = Incident::of(&event).unwrap();
     let audience =
@@ -209,8 +209,8 @@ fn an_address_is_the_same_in_any_case_and_in_any_form_of_its_domain() {
     let spellings = json!({"name": "S", "addresses": "d@xn--e1afmkfd.xn--p1ai; d@ПРИМЕР.рф"});
     let left = "is the address of a blocked user";
     let both = [format!("d@xn--e1afmkfd.xn--p1ai {left}"), format!("d@ПРИМЕР.рф {left}")];
-    assert_eq!(told_of(spellings.clone(), &directory), (vec![], both.to_vec()));
-    let (told, _) = told_of(spellings, &Directory::default());
+    assert_eq!(told_of(&spellings, &directory), (vec![], both.to_vec()));
+    let (told, _) = told_of(&spellings, &Directory::default());
     assert_eq!(told, ["d@xn--e1afmkfd.xn--p1ai en"]);
 }
 
@@ -223,7 +223,7 @@ fn an_address_of_several_users_is_told_by_the_first_who_is_not_blocked() {
         let is_blocked = [("anna", None, true), ("boris", language, false), ("carl", None, false)];
         let user = |(name, language, is_blocked)| user(name, "x@x.example", language, is_blocked);
         let directory = Directory::new(is_blocked.map(user), []);
-        assert_eq!(told_of(shared.clone(), &directory), (vec!["x@x.example ru".into()], vec![]));
+        assert_eq!(told_of(&shared, &directory), (vec!["x@x.example ru".into()], vec![]));
     }
 }
 
@@ -234,7 +234,7 @@ fn who_has_paused_a_subscription_is_not_told_at_its_additional_address_either() 
     let directory = Directory::new([boris], [("P".to_owned(), "boris".to_owned())]);
     let left =
         ["boris has paused it", "Boris@x.example is the address of a user who has paused it"];
-    assert_eq!(told_of(both("boris"), &directory), (vec![], left.map(str::to_owned).to_vec()));
+    assert_eq!(told_of(&both("boris"), &directory), (vec![], left.map(str::to_owned).to_vec()));
 }
 
 #[test]
@@ -337,4 +337,40 @@ fn a_zone_of_the_user_goes_before_that_of_the_subscription() {
     let incident = Incident::of(&event).unwrap();
     let audience = find_audience(&rules, &Directory::new([anna], []), &incident, Timestamp(0));
     assert_eq!(audience.addressees[0].time_zone.name(), "Asia/Vladivostok");
+}
+
+#[test]
+fn what_waited_is_looked_at_once_more_when_its_time_has_come() {
+    let rules = rules(&json!([
+        {"name": "P", "users": ["anna", "boris", "dora"], "addresses": "old@x.example"},
+        {"name": "Off", "enabled": false, "users": ["anna"]},
+        {"name": "Daily", "addresses": "boris@x.example; carl@x.example", "delivery": "daily",
+            "models": ["Boiler*"]},
+    ]));
+    let directory = directory();
+    let why = |subscription: &str, address: &str| {
+        let why = why_untold(&rules, &directory, Waiting { subscription, address });
+        why.unwrap_or_default()
+    };
+    assert_eq!(why("p", "ANNA@x.example"), "");
+    assert_eq!(why("P", "old@x.example"), "");
+    assert_eq!(why("P", "carl@x.example"), "it is the address of a blocked user");
+    assert_eq!(why("P", "boris@x.example"), "user `boris` has paused it");
+    assert_eq!(why("Gone", "anna@x.example"), "there is no subscription `Gone` any more");
+    assert_eq!(why("Off", "anna@x.example"), "the subscription `Off` is turned off");
+    let elsewhere = "the subscription `P` does not lead to this address any more";
+    assert_eq!(why("P", "anna@old.example"), elsewhere);
+
+    let now: Timestamp = "2026-11-30T09:00:00Z".parse().unwrap();
+    let (boiler, pump) = (incident_event(&[]), incident_event(&[("model", "Pump")]));
+    let found = |event: &Event, address: &str| {
+        let waiting = Waiting { subscription: "P", address };
+        recheck(&rules, &directory, &Incident::of(event).unwrap(), waiting, now)
+    };
+    let Recheck::Later(later) = found(&boiler, "Boris@x.example") else { panic!("told later") };
+    assert_eq!(later.subscription, "Daily");
+    assert_eq!(later.due_at, "2026-12-01T08:00:00Z".parse().unwrap());
+    assert_eq!(found(&pump, "boris@x.example"), Recheck::Untold);
+    assert_eq!(found(&boiler, "carl@x.example"), Recheck::Untold);
+    assert_eq!(found(&boiler, "anna@x.example"), Recheck::Told);
 }

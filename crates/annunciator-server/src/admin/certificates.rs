@@ -11,27 +11,23 @@
 use std::sync::Arc;
 
 use annunciator_api_types::{
-    CertificateFactsView, CertificateFile, CertificateSaved, CertificateUpload, CertificateView,
-    FieldError,
+    CertificateFactsView, CertificateSaved, CertificateUpload, CertificateView, FieldError,
 };
 use annunciator_certificates::{
-    CertificateError, CertificateFacts, CertificateKind, CertificateObject, ExpiryStage, FILES_MAX,
-    SecretOctets, read_authorities, read_client, read_signing_key,
+    CertificateFacts, CertificateKind, CertificateObject, ExpiryStage, is_key_weak,
 };
-use annunciator_core::{Timestamp, one_line};
+use annunciator_core::Timestamp;
 use annunciator_store::{CertificateRecord, NewAudit};
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
 use super::AdminError;
-use crate::certificates::{Entry, OBJECTS_MAX, seal_key};
+use super::certificate_upload::{check_head, read};
+use crate::certificates::{Entry, OBJECTS_MAX};
 use crate::configuration::Configuration;
 use crate::settings_document as document;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-
-/// Longest name of an object. Unit: characters.
-const NAME_CHARS_MAX: usize = 100;
 
 /// All objects, oldest first.
 #[must_use]
@@ -72,7 +68,7 @@ pub async fn upload(
     let now = shared.clock.now();
     let id = shared.ids.certificate(now);
     let record = CertificateRecord {
-        sealed_key: read.key.as_ref().map(|key| seal_key(&shared.sealer, &id, key)),
+        sealed_key: read.seal(&shared.sealer, &id),
         id,
         name,
         kind: kind.as_str().to_owned(),
@@ -95,8 +91,13 @@ pub async fn replace(
     author: &str,
 ) -> Result<CertificateSaved, AdminError> {
     let kind = check_head(&upload, true)?;
-    check_replaceable(shared, id, kind)?;
+    if upload.incomplete || upload.only_while_used {
+        let words = "an object that is replaced stays what it is: whole, and kept or not as before";
+        return Err(AdminError::Invalid(vec![FieldError::new("", "misplaced", words)]));
+    }
+    let is_tied = check_replaceable(shared, id, kind)?.files.only_while_used;
     let name = upload.name.clone();
+    let upload = CertificateUpload { only_while_used: is_tied, ..upload };
     let read = read(shared, kind, upload).await?;
     let _steady = shared.certificates.steady().await;
     // Looked at again: the settings may have changed while the files were read.
@@ -104,7 +105,7 @@ pub async fn replace(
     let now = shared.clock.now();
     let record = CertificateRecord {
         name: if name.is_empty() { entry.record.name.clone() } else { name },
-        sealed_key: read.key.as_ref().map(|key| seal_key(&shared.sealer, id, key)),
+        sealed_key: read.seal(&shared.sealer, id),
         public: read.public,
         replaced_at: Some(now),
         ..entry.record.clone()
@@ -148,16 +149,22 @@ pub async fn delete(shared: &Shared, id: &str, author: &str) -> Result<(), Admin
         let words = format!("The object is in use: change {} first.", uses.join(", "));
         return Err(AdminError::Conflict(words));
     }
+    remove(shared, &entry, author).await?;
+    put_in_force(shared).await
+}
+
+/// Removes an object from the store; the caller holds `steady`, and puts the others in force.
+pub(super) async fn remove(shared: &Shared, entry: &Entry, author: &str) -> Result<(), AdminError> {
     let detail = serde_json::json!({ "name": entry.record.name, "kind": entry.record.kind });
     let note = NewAudit {
         at: shared.clock.now(),
         author: author.to_owned(),
         action: "certificate.delete".to_owned(),
-        target: id.to_owned(),
+        target: entry.record.id.clone(),
         detail: detail.to_string(),
     };
-    shared.store.delete_certificate(id, note).await?;
-    put_in_force(shared).await
+    shared.store.delete_certificate(&entry.record.id, note).await?;
+    Ok(())
 }
 
 /// The certificates of an object as PEM; of a signing key its public half.
@@ -169,6 +176,28 @@ pub fn download(shared: &Shared, id: &str) -> Result<String, AdminError> {
     let label =
         if entry.kind == CertificateKind::SigningKey { "PUBLIC KEY" } else { "CERTIFICATE" };
     Ok(entry.record.public.iter().map(|der| pem(label, der)).collect())
+}
+
+/// Name and content of a file.
+pub type NamedFile = (String, Zeroizing<Vec<u8>>);
+
+/// The file of a client certificate as it was uploaded; where it is not kept as it came, PEM.
+///
+/// # Errors
+/// None of that id; an object without a certificate.
+pub fn download_file(shared: &Shared, id: &str) -> Result<NamedFile, AdminError> {
+    let entry = find(shared, id)?;
+    if entry.record.public.is_empty() {
+        return Err(AdminError::NotFound("The object has no certificate.".to_owned()));
+    }
+    let file = match entry.kind {
+        CertificateKind::Client => entry.parts(&shared.sealer).ok(),
+        CertificateKind::Authorities | CertificateKind::SigningKey => None,
+    };
+    Ok(match file.and_then(|parts| parts.certificate_file) {
+        Some(file) => (file.name, Zeroizing::new(file.content.expose().to_vec())),
+        None => ("certificate.pem".to_owned(), Zeroizing::new(download(shared, id)?.into_bytes())),
+    })
 }
 
 /// RFC 7468.
@@ -228,120 +257,6 @@ pub fn find_warnings(shared: &Shared, snapshot: &Snapshot) -> Vec<FieldError> {
     warnings
 }
 
-/// Name and kind.
-fn check_head(
-    upload: &CertificateUpload,
-    may_lack_name: bool,
-) -> Result<CertificateKind, AdminError> {
-    let mut errors = Vec::new();
-    let name = &upload.name;
-    if (name.trim().is_empty() && !(may_lack_name && name.is_empty()))
-        || name.chars().count() > NAME_CHARS_MAX
-        || name.chars().any(char::is_control)
-    {
-        let words = format!("must be 1 to {NAME_CHARS_MAX} characters without control characters");
-        errors.push(FieldError::new("/name", "format", words));
-    }
-    let kind = CertificateKind::from_word(&upload.kind);
-    if kind.is_none() {
-        let words = "must be authorities, client or signing_key";
-        errors.push(FieldError::new("/kind", "one_of", words));
-    }
-    let files_max = if kind == Some(CertificateKind::SigningKey) { 1 } else { FILES_MAX };
-    if upload.files.is_empty() || upload.files.len() > files_max {
-        let words = format!("must be 1 to {files_max} files for this kind");
-        errors.push(FieldError::new("/files", "range", words));
-    }
-    match kind {
-        Some(kind) if errors.is_empty() => Ok(kind),
-        _ => Err(AdminError::Invalid(errors)),
-    }
-}
-
-/// What an upload gave.
-struct Read {
-    public: Vec<Vec<u8>>,
-    key: Option<SecretOctets>,
-    warnings: Vec<String>,
-    /// What the audit log says of it.
-    told: Vec<String>,
-}
-
-/// Reads the files away from the runtime's threads, one upload at a time.
-async fn read(
-    shared: &Shared,
-    kind: CertificateKind,
-    upload: CertificateUpload,
-) -> Result<Read, AdminError> {
-    let busy = || AdminError::Unavailable("Other uploads are being read.".to_owned());
-    let _turn = shared.certificates.turn().await.ok_or_else(busy)?;
-    let now = shared.clock.now();
-    let reading = tokio::task::spawn_blocking(move || read_files(kind, upload, now));
-    let read = reading.await.map_err(|error| {
-        tracing::error!(%error, "reading an upload ended unexpectedly");
-        AdminError::Unavailable("The files could not be read.".to_owned())
-    })?;
-    read.map_err(AdminError::Invalid)
-}
-
-fn read_files(
-    kind: CertificateKind,
-    upload: CertificateUpload,
-    now: Timestamp,
-) -> Result<Read, Vec<FieldError>> {
-    let password = Zeroizing::new(upload.password);
-    let (mut files, mut names) = (Vec::new(), Vec::new());
-    for (at, CertificateFile { name, content_base64 }) in upload.files.into_iter().enumerate() {
-        let text = Zeroizing::new(content_base64);
-        let octets = Base64::decode_vec(text.trim()).map_err(|_| {
-            let pointer = format!("/files/{at}/content_base64");
-            vec![FieldError::new(pointer, "format", "must be base64 without line breaks")]
-        })?;
-        files.push(Zeroizing::new(octets));
-        names.push(name);
-    }
-    let files: Vec<&[u8]> = files.iter().map(|file| file.as_slice()).collect();
-    let told = |facts: &[CertificateFacts]| {
-        facts
-            .iter()
-            .map(|facts| format!("{} {}", facts.subject, facts.fingerprint_sha256))
-            .collect()
-    };
-    let refused = |error: CertificateError| vec![field_error(&error, &names)];
-    match kind {
-        CertificateKind::Authorities => {
-            let taken = read_authorities(&files, now).map_err(refused)?;
-            let told = told(&taken.facts);
-            let public = taken.object.certificates;
-            Ok(Read { public, key: None, warnings: taken.warnings, told })
-        }
-        CertificateKind::Client => {
-            let taken = read_client(&files, &password, now).map_err(refused)?;
-            let (told, object) = (told(&taken.facts), taken.object);
-            let key = Some(object.key);
-            Ok(Read { public: object.chain, key, warnings: taken.warnings, told })
-        }
-        CertificateKind::SigningKey => {
-            let taken = read_signing_key(files[0], &password).map_err(refused)?;
-            let (key, told) = (Some(taken.object.key), vec![taken.kind]);
-            Ok(Read { public: vec![taken.public], key, warnings: Vec::new(), told })
-        }
-    }
-}
-
-fn field_error(error: &CertificateError, names: &[String]) -> FieldError {
-    if error.code.starts_with("password_") {
-        return FieldError::new("/password", error.code, &error.words);
-    }
-    let Some(at) = error.file else {
-        return FieldError::new("/files", error.code, &error.words);
-    };
-    let name = names.get(at).map(|name| one_line(name, 100)).unwrap_or_default();
-    let detail =
-        if name.is_empty() { error.words.clone() } else { format!("{name}: {}", error.words) };
-    FieldError::new(format!("/files/{at}"), error.code, detail)
-}
-
 /// Stores a record and puts it in force; the caller holds `steady`.
 async fn put(
     shared: &Shared,
@@ -383,6 +298,10 @@ fn view(shared: &Shared, entry: &Entry) -> CertificateView {
         public_key_base64,
         dns_record: dns_record(entry.object.as_ref()),
         not_after: entry.not_after(),
+        weak_key: entry.kind == CertificateKind::Client && is_key_weak(&entry.key),
+        certificate_file: entry.files.certificate.clone(),
+        key_file: entry.files.key.clone(),
+        only_while_used: entry.files.only_while_used,
         used_by: document::uses_of_certificate(
             &shared.settings.current().configuration,
             &record.id,

@@ -6,9 +6,10 @@
 //! Standard: spec 9.3; ADR 0037.
 
 use annunciator_api_types::{
-    DetectorInput, FieldError, IncidentDetail, IncidentGroupList, IncidentGroupView, IncidentList,
-    IncidentStatusEntry, IncidentStatusRequest, IncidentStatusResult, IncidentStatusView,
-    IncidentView, ParameterInput, SampleView, TopTagInput,
+    DetectorInput, FieldError, IncidentBundleView, IncidentDetail, IncidentGroupList,
+    IncidentGroupView, IncidentList, IncidentStatusEntry, IncidentStatusRequest,
+    IncidentStatusResult, IncidentStatusView, IncidentView, ParameterInput, SampleView,
+    TopTagInput,
 };
 use annunciator_core::{Event, EventUid, ParameterValue, Severity, Timestamp};
 use annunciator_planner::{Incident, IncidentRules, STATUS_TYPE_PREFIX, Told};
@@ -21,9 +22,12 @@ use super::{AdminError, ledger};
 use crate::api::views;
 use crate::intake::incidents::must_be_status;
 use crate::shared::Shared;
+use crate::snapshot::Snapshot;
 
 /// Longest comment. Unit: characters.
 const COMMENT_CHARS_MAX: usize = 1_000;
+/// Incidents of a status that are counted, at most.
+const COUNTED_MAX: usize = 100;
 
 /// Incidents, newest first.
 ///
@@ -31,20 +35,39 @@ const COMMENT_CHARS_MAX: usize = 1_000;
 /// What the store answers.
 pub async fn list(
     shared: &Shared,
-    mut filter: IncidentFilter,
+    filter: IncidentFilter,
     page: Page,
 ) -> Result<IncidentList, AdminError> {
     let snapshot = shared.settings.current();
     let rules = &snapshot.incident_rules;
-    if let Some(meant) = filter.status.as_deref().and_then(|text| rules.meant_status(text)) {
-        filter.status = Some(meant.code.clone());
-    }
-    let found = shared.store.incidents(filter, page).await?;
+    let found = shared.store.incidents(meant(filter, rules), page).await?;
     Ok(IncidentList {
         incidents: found.rows.into_iter().map(|row| view(row, rules)).collect(),
         next: found.next,
+        searched_until: found.searched_until,
         statuses: rules.statuses().iter().map(|one| status_view(rules, &one.code)).collect(),
     })
+}
+
+/// Whether the list of incidents is longer than this.
+///
+/// # Errors
+/// What the store answers.
+pub async fn exceed(
+    shared: &Shared,
+    filter: IncidentFilter,
+    count: usize,
+) -> Result<bool, AdminError> {
+    let filter = meant(filter, &shared.settings.current().incident_rules);
+    shared.store.incidents_exceed(filter, count).await.map_err(AdminError::Store)
+}
+
+/// The filter with the code of the status that somebody means by a name.
+fn meant(mut filter: IncidentFilter, rules: &IncidentRules) -> IncidentFilter {
+    if let Some(status) = filter.status.as_deref().and_then(|text| rules.meant_status(text)) {
+        filter.status = Some(status.code.clone());
+    }
+    filter
 }
 
 /// Groups of several incidents, that of the newest incident first.
@@ -107,6 +130,12 @@ pub async fn show(
     let statuses = shared.store.incident_statuses(uid).await?;
     let samples = shared.store.incident_samples(vec![uid]).await?;
     let story = ledger::event(shared, &uid.to_string(), None).await?;
+    let told = shared.store.told_in_bundles(uid).await?;
+    let bundle = |one: annunciator_store::ToldInBundle| IncidentBundleView {
+        event: one.bundle.to_string(),
+        at: one.at,
+        told: one.is_told,
+    };
     let entry = |had: annunciator_store::IncidentStatusRow| IncidentStatusEntry {
         at: had.at,
         author: had.author,
@@ -120,6 +149,8 @@ pub async fn show(
         statuses: statuses.into_iter().map(entry).collect(),
         samples: samples.map(|one| SampleView { at: one.at, value: one.value }).collect(),
         event: views::event(story.event),
+        told_in_bundles: told.addresses,
+        bundles: told.bundles.into_iter().map(bundle).collect(),
     })
 }
 
@@ -150,6 +181,13 @@ pub async fn change_status(
     let Some(status) = status.filter(|_| errors.is_empty()) else {
         return Err(AdminError::Invalid(errors));
     };
+    if !request.from.is_empty() && request.from != row.status && status.code != row.status {
+        let name = rules.status_name(&row.status, annunciator_template::Language::English);
+        let words = format!(
+            "somebody else has changed the incident to `{name}` meanwhile: look at it again"
+        );
+        return Err(AdminError::Conflict(words));
+    }
     if status.code == row.status {
         let incident = view(row, rules);
         return Ok(IncidentStatusResult { incident, changed: false, told: None });
@@ -229,13 +267,44 @@ fn event_of(
         id: uid.to_string(),
         event_type: format!("{STATUS_TYPE_PREFIX}{kind}"),
         type_name: format!("Status of an incident ({kind})"),
-        // What is told for the first time is as bad as the incident; the rest is news about it.
-        severity: if told == Told::Late { row.event.severity } else { Severity::Info },
+        // What is told is as bad as its incident; what nobody is told is a note.
+        severity: if told == Told::Silent { Severity::Info } else { row.event.severity },
         occurred_at: now,
         registered_at: now,
         parameters,
         ..row.event.clone()
     }
+}
+
+/// Statuses that are taken away although incidents have them: those keep the code.
+///
+/// # Errors
+/// What the store answers.
+pub(super) async fn find_status_warnings(
+    shared: &Shared,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> Result<Vec<FieldError>, AdminError> {
+    let rules = &after.incident_rules;
+    let all = before.incident_rules.statuses().iter();
+    let mut warnings = Vec::new();
+    for gone in all.filter(|one| rules.status(&one.code).is_none()) {
+        let filter = IncidentFilter { status: Some(gone.code.clone()), ..Default::default() };
+        let page = Page { count_max: COUNTED_MAX, after: None };
+        let found = shared.store.incidents(filter, page).await?;
+        let count = found.rows.len();
+        if count == 0 {
+            continue;
+        }
+        let more = if found.next.is_some() { " or more" } else { "" };
+        let detail = format!(
+            "`{}` is no longer a status, but incidents have it ({count}{more}): they keep it until \
+             they get another",
+            gone.code
+        );
+        warnings.push(FieldError::new("/incidents/statuses", "status_in_use", detail));
+    }
+    Ok(warnings)
 }
 
 fn status_view(rules: &IncidentRules, code: &str) -> IncidentStatusView {

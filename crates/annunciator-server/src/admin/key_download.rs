@@ -1,6 +1,6 @@
 //! The key of a certificate object, for an administrator who proves again who it is (spec 10.3).
 //!
-//! In: an id, a proof, a password for the copy. Out: PKCS#8 in PEM.
+//! In: an id, a proof, a password for the copy. Out: PKCS#8 in PEM, or the file as it was uploaded.
 //! Failure: a wrong proof is refused, audited and slowed down; nothing is given without its line
 //! in the audit log.
 
@@ -11,7 +11,10 @@ use openssl::pkey::PKey;
 use openssl::symm::Cipher;
 use zeroize::Zeroizing;
 
+use super::certificates::NamedFile;
 use super::{AdminError, certificates, sign_in};
+use crate::certificate_parts::SealedParts;
+use crate::certificates::Entry;
 use crate::identity::{Credential, Identity};
 use crate::shared::Shared;
 use crate::throttle::Counter;
@@ -26,7 +29,7 @@ pub async fn run(
     id: &str,
     request: KeyDownloadRequest,
     caller: &Identity,
-) -> Result<Zeroizing<String>, AdminError> {
+) -> Result<NamedFile, AdminError> {
     let entry = certificates::find(shared, id)?;
     let credential = Zeroizing::new(request.credential);
     let password = Zeroizing::new(request.export_password);
@@ -49,22 +52,40 @@ pub async fn run(
         shared.store.note(note("certificate.download_key.refused")).await?;
         return Err(error);
     }
-    let key = match &entry.object {
-        Some(CertificateObject::Client(client)) => &client.key,
-        Some(CertificateObject::SigningKey(signing)) => &signing.key,
-        Some(CertificateObject::Authorities(_)) => {
-            return Err(AdminError::NotFound("The object has no key.".to_owned()));
-        }
+    let file = take_key(shared, &entry, &password, request.as_uploaded)?;
+    // First the line, then the key: nobody has it without a trace.
+    shared.store.note(note("certificate.download_key")).await?;
+    Ok(file)
+}
+
+/// The key as its file came, when that is asked for and there is such a file; PKCS#8 otherwise.
+fn take_key(
+    shared: &Shared,
+    entry: &Entry,
+    password: &str,
+    is_as_uploaded: bool,
+) -> Result<NamedFile, AdminError> {
+    let none = || AdminError::NotFound("The object has no key.".to_owned());
+    let parts = match &entry.object {
         None => {
             let words = "The key does not open with this key file: it is lost.";
             return Err(AdminError::Conflict(words.to_owned()));
         }
+        Some(CertificateObject::SigningKey(signing)) => {
+            SealedParts { key: Some(signing.key.clone()), ..SealedParts::default() }
+        }
+        Some(CertificateObject::Client(_) | CertificateObject::Half(_)) => {
+            entry.parts(&shared.sealer).map_err(|_| none())?
+        }
+        Some(CertificateObject::Authorities(_)) => return Err(none()),
     };
-    let pem = to_pem(key.expose(), &password)
+    let key = parts.key.ok_or_else(none)?;
+    if let Some(file) = parts.key_file.filter(|_| is_as_uploaded && password.is_empty()) {
+        return Ok((file.name, Zeroizing::new(file.content.expose().to_vec())));
+    }
+    let pem = to_pem(key.expose(), password)
         .ok_or_else(|| AdminError::Unavailable("The key could not be written.".to_owned()))?;
-    // First the line, then the key: nobody has it without a trace.
-    shared.store.note(note("certificate.download_key")).await?;
-    Ok(pem)
+    Ok(("key.pem".to_owned(), pem))
 }
 
 async fn check_proof(
@@ -106,12 +127,12 @@ fn is_token_shown(shared: &Shared, id: &str, credential: &str) -> Result<bool, A
     Ok(is_shown)
 }
 
-fn to_pem(key: &[u8], password: &str) -> Option<Zeroizing<String>> {
+fn to_pem(key: &[u8], password: &str) -> Option<Zeroizing<Vec<u8>>> {
     let key = PKey::private_key_from_pkcs8(key).ok()?;
     let pem = if password.is_empty() {
         key.private_key_to_pem_pkcs8()
     } else {
         key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), password.as_bytes())
     };
-    String::from_utf8(pem.ok()?).ok().map(Zeroizing::new)
+    pem.ok().map(Zeroizing::new)
 }

@@ -191,7 +191,7 @@ fn measure(channel: &dyn Channel, composed: &Composed) -> Option<SegmentsView> {
         subject: composed.subject.clone(),
         text: composed.text.clone(),
         html: None,
-        picture: None,
+        pictures: Vec::new(),
         sender: String::new(),
         recipients: Vec::new(),
         message_id: String::new(),

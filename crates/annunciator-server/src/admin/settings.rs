@@ -16,7 +16,7 @@ use annunciator_settings::{Origin, Resolved, SettingsGroup};
 use annunciator_store::{NewAudit, Page, SavedSettings, SettingsChange, SettingsSave};
 use serde_json::{Map, Value, json};
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, certificate_cleanup};
 use crate::configuration::Configuration;
 use crate::settings_document as document;
 use crate::shared::Shared;
@@ -116,7 +116,8 @@ pub async fn change(
     let next = make(&current.configuration).map_err(AdminError::Invalid)?;
     let checked =
         check(shared.settings.channels(), &current.certificates, next, current.revision).await?;
-    let warnings = all_warnings(shared, &checked);
+    let mut warnings = all_warnings(shared, &checked);
+    warnings.extend(super::incidents::find_status_warnings(shared, &current, &checked).await?);
     let next = &checked.configuration;
     let difference = document::difference(&current.configuration, next);
     let change = SettingsChange {
@@ -141,6 +142,7 @@ pub async fn change(
         SettingsSave::Saved(revision) => {
             shared.settings.swap(checked.as_revision(revision));
             shared.dispatcher.settings_changed();
+            certificate_cleanup::drop_unused(shared, &current.configuration, author).await;
             Ok(SettingsSaved { revision, warnings })
         }
     }

@@ -39,6 +39,14 @@ pub struct Status {
     pub limits: Vec<(LimitedKey, Timestamp)>,
 }
 
+impl Status {
+    /// Since when somebody waits for incidents although the time for it has passed.
+    #[must_use]
+    pub fn overdue_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.counts.postponed_due_at.filter(|at| *at < now)
+    }
+}
+
 /// Whether events are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
@@ -134,6 +142,11 @@ pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
     metrics
         .oldest_queued_s
         .set(std::time::Duration::from_millis(age_ms.unsigned_abs()).as_secs_f64());
+    metrics.postponed.set(gauge(status.counts.postponed));
+    let overdue_ms = status.overdue_since(now).map_or(0, |since| now.ms_since(since).max(0));
+    metrics
+        .postponed_overdue_s
+        .set(std::time::Duration::from_millis(overdue_ms.unsigned_abs()).as_secs_f64());
     let silences = u64::try_from(shared.silences.active_count(now)).unwrap_or(u64::MAX);
     metrics.silences_active.set(gauge(silences));
     metrics.disk_free_bytes.set(gauge(status.store.free_bytes));

@@ -13,13 +13,14 @@ use annunciator_api_types::{
 use annunciator_core::{Event, Timestamp};
 use annunciator_planner::{
     Directory, Incident, IncidentRules, LeftOut, Subscription, find_audience, find_left_out,
+    silenced_by,
 };
 use annunciator_settings::SettingValue as _;
 use annunciator_store::NewAudit;
 use serde_json::{Map, Value, json};
 
 use super::settings::change;
-use super::{AdminError, incidents};
+use super::{AdminError, incident_drafts, incidents};
 use crate::configuration::Configuration;
 use crate::identity::{Credential, Identity};
 use crate::incident_supply::IncidentSupply;
@@ -52,6 +53,10 @@ impl Asker<'_> {
         self.user().is_some_and(|user| names(subscription, user))
     }
 
+    fn is(&self, user: &str) -> bool {
+        self.user().is_some_and(|own| own.eq_ignore_ascii_case(user))
+    }
+
     fn sees(&self, subscription: &Subscription) -> bool {
         self.sees_all || self.is_own(subscription)
     }
@@ -80,16 +85,24 @@ impl Known {
     }
 
     fn view(&self, subscription: &Subscription, asker: Asker<'_>) -> SubscriptionView {
-        let settings = match subscription.to_json() {
+        let mut settings = match subscription.to_json() {
             Value::Object(settings) => settings,
             _ => Map::new(),
         };
+        let is_seen = |user: &str| asker.sees_all || asker.is(user);
+        if !asker.sees_all {
+            // Who else subscribes is nobody else's business.
+            let own: Vec<&str> = subscription.users.iter().filter(|user| asker.is(user)).collect();
+            settings.insert("users".to_owned(), own.into());
+            settings.insert("addresses".to_owned(), Value::Array(Vec::new()));
+        }
         let of_this = |(name, ..): &&(String, String, Timestamp)| is_named(subscription, name);
         let paused = self.paused.iter().filter(of_this);
-        let paused = paused.filter(|(_, user, _)| names(subscription, user));
+        let paused = paused.filter(|(_, user, _)| names(subscription, user) && is_seen(user));
         let paused =
             paused.map(|(_, user, since)| PausedView { user: user.clone(), since: *since });
-        let left_out = find_left_out(subscription, &self.directory);
+        let mut left_out = find_left_out(subscription, &self.directory);
+        left_out.retain(|one| is_seen(&one.who));
         SubscriptionView {
             name: subscription.name.clone(),
             enabled: subscription.enabled,
@@ -198,6 +211,9 @@ pub async fn put(
         AdminError::Invalid(errors) => AdminError::Invalid(shorten(errors)),
         other => other,
     })?;
+    if place.is_some() && new_name.to_lowercase() != name.to_lowercase() {
+        move_pauses(shared, name, Some(&new_name), author).await?;
+    }
     Ok(SubscriptionSaved {
         revision: saved.revision,
         subscription: show(shared, &new_name, asker).await?,
@@ -223,7 +239,57 @@ pub async fn delete(
         rows.retain(|row| !is_meant(row));
         with_rows(current, &rows)
     };
-    Ok(change(shared, expected_revision, author, "", &make).await?.revision)
+    let revision = change(shared, expected_revision, author, "", &make).await?.revision;
+    move_pauses(shared, name, None, author).await?;
+    Ok(revision)
+}
+
+/// Pauses go with their subscription: to its new name, or with it.
+async fn move_pauses(
+    shared: &Shared,
+    from: &str,
+    to: Option<&str>,
+    author: &str,
+) -> Result<(), AdminError> {
+    let from = from.to_lowercase();
+    let paused = shared.store.paused_subscriptions().await?;
+    for (_, user, _) in paused.into_iter().filter(|(name, ..)| name.to_lowercase() == from) {
+        if let Some(to) = to {
+            note_pause(shared, to, (&user, true), author).await?;
+        }
+        note_pause(shared, &from, (&user, false), author).await?;
+    }
+    Ok(())
+}
+
+/// Ends what a user has paused: somebody else may have the name one day.
+///
+/// # Errors
+/// What the store answers.
+pub async fn forget_pauses(shared: &Shared, user: &str, author: &str) -> Result<(), AdminError> {
+    let paused = shared.store.paused_subscriptions().await?;
+    for (name, who, _) in paused.into_iter().filter(|(_, who, _)| who.eq_ignore_ascii_case(user)) {
+        note_pause(shared, &name, (&who, false), author).await?;
+    }
+    Ok(())
+}
+
+async fn note_pause(
+    shared: &Shared,
+    name: &str,
+    (user, paused): (&str, bool),
+    author: &str,
+) -> Result<(), AdminError> {
+    let audit = NewAudit {
+        at: shared.clock.now(),
+        author: author.to_owned(),
+        action: "subscription.pause".to_owned(),
+        target: name.to_owned(),
+        detail: json!({"user": user, "paused": paused}).to_string(),
+    };
+    // The store folds the case of ASCII only; names are alike in any script.
+    shared.store.pause_subscription(&name.to_lowercase(), user, paused, audit).await?;
+    Ok(())
 }
 
 fn rows_of(configuration: &Configuration) -> Vec<Value> {
@@ -272,28 +338,32 @@ pub async fn pause(
         let detail = "is not one of the users of this subscription";
         return Err(AdminError::Invalid(vec![FieldError::new("/user", "conflict", detail)]));
     }
-    let audit = NewAudit {
-        at: shared.clock.now(),
-        author: asker.identity.name.clone(),
-        action: "subscription.pause".to_owned(),
-        target: shown.name.clone(),
-        detail: json!({"user": user, "paused": request.paused}).to_string(),
-    };
-    shared.store.pause_subscription(&shown.name, user, request.paused, audit).await?;
+    note_pause(shared, &shown.name, (user, request.paused), &asker.identity.name).await?;
     show(shared, name, asker).await
 }
 
 /// Who would be told of an incident now.
 ///
 /// # Errors
-/// None of that id; what no incident could be.
+/// None of that id; what no incident could be; a draft of somebody who may not change settings, or
+/// that a save would refuse.
 pub async fn preview(
     shared: &Shared,
     request: AudienceRequest,
+    asker: Asker<'_>,
 ) -> Result<AudienceView, AdminError> {
     let now = shared.clock.now();
     let snapshot = shared.settings.current();
-    let rules = &snapshot.incident_rules;
+    let tried = match &request.draft {
+        // A draft could name any user, and the answer tells addresses.
+        Some(_) if !asker.may_change => {
+            let words = "Trying a subscription takes the right to change settings.";
+            return Err(AdminError::Forbidden(words.to_owned()));
+        }
+        Some(draft) => Some(with_draft(&snapshot, draft, request.draft_of.as_deref())?),
+        None => None,
+    };
+    let rules = tried.as_ref().unwrap_or(&snapshot.incident_rules);
     let event = event_of(shared, request, rules, now).await?;
     let directory = IncidentSupply::directory(shared.store.as_ref(), now).await?;
     let incident = Incident::of(&event).ok_or_else(not_found)?;
@@ -303,7 +373,23 @@ pub async fn preview(
     let mut profiles = holding.profiles.iter();
     let profile = profiles.find(|profile| profile.composer.is_for_subscribers());
     let missing = profile.map(|profile| profile.missing.clone()).unwrap_or_default();
-    let addressees = audience.addressees.into_iter().map(|one| AddresseeView {
+    let own = asker.user().and_then(|user| directory.user(user));
+    let own = own.map(|user| user.address.as_str()).unwrap_or_default();
+    let is_seen = |address: &str| asker.sees_all || address.eq_ignore_ascii_case(own);
+    let is_subscription_seen = |at: usize| asker.sees(&rules.subscribers()[at].subscription);
+    let all = audience.addressees.len();
+    let mut seen = audience.addressees;
+    seen.retain(|one| is_seen(&one.address));
+    let others = u64::try_from(all - seen.len()).unwrap_or(u64::MAX);
+    let mut left_out = audience.left_out;
+    left_out.retain(|one| asker.sees_all || asker.is(&one.who));
+    let silence = profile.and_then(|profile| {
+        let silences = shared.silences.current();
+        let silence = silenced_by(&event, &profile.channel, &silences, now)?;
+        Some(silence.reason())
+    });
+    let silent = rules.why_silent(&incident).or(silence).unwrap_or(missing);
+    let addressees = seen.into_iter().map(|one| AddresseeView {
         subscription: name(one.subscriber),
         language: one.language.code().to_owned(),
         time_zone: one.time_zone.name().to_owned(),
@@ -311,11 +397,39 @@ pub async fn preview(
         due_at: one.due_at,
     });
     Ok(AudienceView {
-        silent: rules.why_silent(&incident).unwrap_or(missing),
-        subscriptions: audience.matched.iter().map(|at| name(*at)).collect(),
+        silent,
+        subscriptions: audience
+            .matched
+            .iter()
+            .filter(|at| is_subscription_seen(**at))
+            .map(|at| name(*at))
+            .collect(),
         addressees: addressees.collect(),
-        left_out: audience.left_out.into_iter().map(left_out_view).collect(),
+        others,
+        left_out: left_out.into_iter().map(left_out_view).collect(),
     })
+}
+
+/// The rules as if a draft were saved.
+fn with_draft(
+    snapshot: &Snapshot,
+    draft: &Map<String, Value>,
+    of: Option<&str>,
+) -> Result<IncidentRules, AdminError> {
+    let below = |mut error: FieldError| {
+        error.pointer.insert_str(0, "/draft");
+        error
+    };
+    let read = incident_drafts::subscription(draft);
+    let draft =
+        read.map_err(|errors| AdminError::Invalid(errors.into_iter().map(below).collect()))?;
+    let mut settings = snapshot.incidents.values.clone();
+    let of = of.unwrap_or(&draft.name);
+    match settings.subscriptions.iter().position(|one| is_named(one, of)) {
+        Some(at) => settings.subscriptions[at] = draft,
+        None => settings.subscriptions.push(draft),
+    }
+    Ok(IncidentRules::new(&settings))
 }
 
 async fn event_of(

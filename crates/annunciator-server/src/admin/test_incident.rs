@@ -67,8 +67,10 @@ pub(super) fn sample(
     if !errors.is_empty() {
         return Err(AdminError::Invalid(errors));
     }
-    let settings =
+    let mut settings =
         IncidentSettings { subscriptions: vec![subscription], ..snapshot.incidents.values.clone() };
+    // A test is told, whatever status incidents begin with.
+    settings.statuses.iter_mut().for_each(|status| status.notify = true);
     let rules = IncidentRules::new(&settings);
     let registration = Registration { now, author: "test", rules: &rules };
     let batch = IncidentBatch { inputs: vec![input(now, language == "ru")], is_list: false };

@@ -316,7 +316,8 @@ pub async fn delete(shared: &Shared, name: &str, caller: &Identity) -> Result<()
     check_reach(shared, caller, &old.role)?;
     let detail = json!({ "role": old.role });
     let audit = note("user.delete", &old.name, &detail, &caller.name, shared.clock.now());
-    finish(shared.store.delete_user(&old.name, audit).await?)
+    finish(shared.store.delete_user(&old.name, audit).await?)?;
+    super::subscriptions::forget_pauses(shared, &old.name, &caller.name).await
 }
 
 /// A new one-time key for a user, in place of the one before. It ends nothing until it is used.

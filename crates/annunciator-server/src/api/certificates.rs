@@ -15,7 +15,7 @@ use super::body::{JsonBody, UPLOAD_BYTES_MAX};
 use super::document::Problems;
 use super::error::ApiError;
 use super::{Answer, Caller};
-use crate::admin::certificates;
+use crate::admin::certificates::{self, NamedFile};
 use crate::admin::key_download;
 use crate::shared::Shared;
 
@@ -112,10 +112,31 @@ pub(super) async fn download_certificate(
     Ok(as_pem(certificates::download(&state.0, &id.0)?))
 }
 
+/// Download the certificate of an object as its file was uploaded, octet by octet.
+///
+/// A file that held the key as well, or was larger than 64 KiB, is not kept as it came: PEM then.
+#[utoipa::path(
+    get, path = "/api/v1/certificates/{id}/file", tag = "certificates",
+    params(("id" = String, Path, description = "Id of the object")),
+    responses(
+        (status = 200, description = "The file", body = String,
+         content_type = "application/octet-stream"),
+        Problems
+    )
+)]
+pub(super) async fn download_certificate_file(
+    state: State<Arc<Shared>>,
+    id: Path<String>,
+) -> Result<Response, ApiError> {
+    Ok(as_file(certificates::download_file(&state.0, &id.0)?))
+}
+
 /// Download the key of an object, as PKCS#8 in PEM; audited.
 ///
 /// Over HTTP the caller gives the own password, or the text of the token in use, again as
 /// `credential`; over the owner's socket the system vouches for the caller. With `export_password` the copy is encrypted.
+/// With `as_uploaded` and without a password it is the file that was uploaded, octet by octet, where
+/// that held no certificate and is kept as it came.
 #[utoipa::path(
     post, path = "/api/v1/certificates/{id}/key", tag = "certificates",
     params(("id" = String, Path, description = "Id of the object")),
@@ -131,8 +152,20 @@ pub(super) async fn download_key(
     id: Path<String>,
     body: JsonBody<KeyDownloadRequest>,
 ) -> Result<Response, ApiError> {
-    let pem = key_download::run(&state.0, &id.0, body.0, caller.identity()).await?;
-    Ok(as_pem(pem.to_string()))
+    Ok(as_file(key_download::run(&state.0, &id.0, body.0, caller.identity()).await?))
+}
+
+/// A file to save under its name.
+fn as_file((name, content): NamedFile) -> Response {
+    let is_text = content.starts_with(b"-----") || std::str::from_utf8(&content).is_ok();
+    let kind = if is_text { PEM } else { "application/octet-stream" };
+    let mut response = content.to_vec().into_response();
+    let place = format!("attachment; filename=\"{name}\"");
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, place);
+    }
+    response
 }
 
 fn as_pem(text: String) -> Response {

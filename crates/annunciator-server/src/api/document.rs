@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, explain, export, health, incidents, notifications,
-    overrides, policies, roles, saved_views, sessions, settings, settings_code, sign_in, silences,
-    statistics, status, subscriptions, system, test_message, tokens, users,
+    audit, certificates, deliveries, events, explain, export, health, incidents, mappings,
+    notifications, overrides, policies, roles, saved_views, sessions, settings, settings_code,
+    sign_in, silences, statistics, status, subscriptions, system, test_message, tokens, users,
 };
 use crate::shared::Shared;
 
@@ -124,6 +124,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
             certificates::delete_certificate
         ))
         .routes(routes!(certificates::download_certificate))
+        .routes(routes!(certificates::download_certificate_file))
         .routes(routes!(certificates::download_key))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
@@ -146,6 +147,8 @@ fn watched() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(incidents::list_incidents, incidents::submit_incidents))
         .routes(routes!(incidents::submit_mapped_incidents))
+        .routes(routes!(mappings::preview_mapping))
+        .routes(routes!(export::export_incidents))
         .routes(routes!(incidents::show_incident))
         .routes(routes!(incidents::change_incident_status))
         .routes(routes!(incidents::list_incident_groups))

@@ -264,19 +264,31 @@ impl From<AdminError> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
+        Self::of_refusal(refusal, "event")
+    }
+}
+
+impl ApiError {
+    /// Why incidents were not taken.
+    #[must_use]
+    pub fn of_incidents(refusal: Refusal) -> Self {
+        Self::of_refusal(refusal, "incident")
+    }
+
+    fn of_refusal(refusal: Refusal, what: &str) -> Self {
         match refusal {
             Refusal::NotReady => Self::unavailable("The server is starting or stopping."),
             Refusal::Malformed(detail) => Self::malformed(detail),
             Refusal::UnsupportedMediaType(detail) => Self::unsupported_media_type(detail),
             Refusal::TooMany(count) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too-many", "There are too many events")
-                    .detail(format!(
-                        "At most {EVENTS_MAX} events are taken at once; there are {count}."
-                    ))
+                let title = format!("There are too many {what}s");
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too-many", &title).detail(format!(
+                    "At most {EVENTS_MAX} {what}s are taken at once; there are {count}."
+                ))
             }
             Refusal::Invalid(errors) => {
                 let mut answer = Self::invalid(errors);
-                "The event is not valid".clone_into(&mut answer.problem.title);
+                answer.problem.title = format!("The {what} is not valid");
                 answer
             }
             Refusal::KeyReused => Self::new(
@@ -287,7 +299,8 @@ impl From<Refusal> for ApiError {
             .detail("Nothing was stored. Use a new key for a new body."),
             Refusal::Store(error) => error.into(),
             Refusal::Interrupted => {
-                Self::unavailable("Whether the event was stored is not known: send it again.")
+                let words = format!("Whether the {what} was stored is not known: send it again.");
+                Self::unavailable(words)
             }
         }
     }

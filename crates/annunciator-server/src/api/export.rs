@@ -1,4 +1,4 @@
-//! Whole lists as files: deliveries, events and the audit log as CSV, JSON or NDJSON.
+//! Whole lists as files: deliveries, events, incidents and the audit log as CSV, JSON or NDJSON.
 //!
 //! In: the filters of the list. Out: a body that is written page by page while it is read.
 //! Failure: an error behind the first page ends the body early, so that nobody takes a part for
@@ -29,9 +29,10 @@ use super::document::Problems;
 use super::error::ApiError;
 use super::events::EventParams;
 use super::export_rows::{self, Table};
+use super::incidents::IncidentParams;
 use super::query::{Conversion, ParamGroups};
 use super::{NDJSON, csv, views};
-use crate::admin::{AdminError, audit, ledger};
+use crate::admin::{AdminError, audit, incidents, ledger};
 use crate::shared::Shared;
 
 /// Most rows of a file.
@@ -270,6 +271,39 @@ pub(super) async fn export_events(
         })
     });
     Export::of(permit, format, export_rows::EVENT, read).answer("events", now, is_cut).await
+}
+
+/// Save incidents as a file: CSV, JSON or NDJSON, newest first.
+///
+/// As for deliveries.
+#[utoipa::path(
+    get, path = "/api/v1/incidents/export", tag = "incidents",
+    params(FormatParams, IncidentParams),
+    responses((status = 200, description = "The file", content(
+        (String = "text/csv"), (Vec<annunciator_api_types::IncidentView> = "application/json"),
+        (annunciator_api_types::IncidentView = "application/x-ndjson"),
+    )), Problems)
+)]
+pub(super) async fn export_incidents(
+    state: State<Arc<Shared>>,
+    params: ParamGroups<FormatParams, IncidentParams>,
+) -> Result<Response, ApiError> {
+    let mut conversion = Conversion::default();
+    let format = params.0.format(&mut conversion);
+    let filter = params.1.filter(&mut conversion);
+    conversion.finish()?;
+    let permit = permit()?;
+    let shared = state.0;
+    let is_cut = incidents::exceed(&shared, filter.clone(), ROWS_MAX).await?;
+    let now = shared.clock.now();
+    let read: Read<_> = Box::new(move |page| {
+        let (shared, filter) = (Arc::clone(&shared), filter.clone());
+        Box::pin(async move {
+            let found = incidents::list(&shared, filter, page).await?;
+            Ok((found.incidents, found.next))
+        })
+    });
+    Export::of(permit, format, export_rows::INCIDENT, read).answer("incidents", now, is_cut).await
 }
 
 /// Save the audit log as a file: CSV, JSON or NDJSON, newest first.

@@ -1,6 +1,6 @@
 //! Views become the cells of a table, with a heading each.
 
-use annunciator_api_types::{AuditView, DeliveryView, EventView};
+use annunciator_api_types::{AuditView, DeliveryView, EventView, IncidentView, ParameterInput};
 use annunciator_core::Timestamp;
 
 /// Headings, and the cells of a row in their order.
@@ -128,6 +128,73 @@ pub(super) const EVENT: Table<EventView> = (
         ]
     },
 );
+
+/// Incidents.
+pub(super) const INCIDENT: Table<IncidentView> = (
+    &[
+        "uid",
+        "id",
+        "registered_at",
+        "start",
+        "end",
+        "severity",
+        "status",
+        "status_changed_at",
+        "told",
+        "detector_kind",
+        "detector",
+        "model",
+        "asset",
+        "asset_group",
+        "top_tag",
+        "top_tag_description",
+        "value",
+        "units",
+        "mse",
+        "threshold",
+        "group",
+        "history",
+        "description",
+    ],
+    |row| {
+        let number = |value: Option<f64>| value.map(|one| one.to_string()).unwrap_or_default();
+        let tag = row.top_tag.clone().unwrap_or_default();
+        vec![
+            row.uid.clone(),
+            row.id.clone(),
+            time(Some(row.registered_at)),
+            time(Some(row.start)),
+            time(row.end),
+            row.severity.clone(),
+            row.status.name.clone(),
+            time(Some(row.status_changed_at)),
+            row.told.to_string(),
+            row.detector.kind.clone(),
+            row.detector.name.clone(),
+            row.model.clone(),
+            row.asset.name.clone(),
+            row.asset.group.clone(),
+            tag.name,
+            tag.description,
+            tag.value.as_ref().map(text_of).unwrap_or_default(),
+            tag.units,
+            number(row.mse),
+            number(row.threshold),
+            row.group.clone(),
+            row.history.clone(),
+            row.description.clone(),
+        ]
+    },
+);
+
+fn text_of(value: &ParameterInput) -> String {
+    match value {
+        ParameterInput::Bool(value) => value.to_string(),
+        ParameterInput::Integer(value) => value.to_string(),
+        ParameterInput::Number(value) => value.to_string(),
+        ParameterInput::Text(text) => text.clone(),
+    }
+}
 
 /// The audit log.
 pub(super) const AUDIT: Table<AuditView> =

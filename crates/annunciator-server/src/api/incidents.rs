@@ -24,13 +24,17 @@ use super::settings::PageParams;
 use super::{Answer, Caller};
 use crate::admin::incidents;
 use crate::intake::incidents::IncidentBatch;
-use crate::intake::{self, http as posted, mapping};
+use crate::intake::mapping::{self, Places};
+use crate::intake::{self, http as posted};
 use crate::shared::Shared;
 
 /// Which incidents are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct IncidentParams {
+    /// A text, looked for without case in ids, model, asset, detector, top tag, group and
+    /// description.
+    q: Option<String>,
     /// Kind of the detector.
     kind: Option<String>,
     /// Name of the detector.
@@ -53,6 +57,29 @@ pub(super) struct IncidentParams {
     until: Option<String>,
 }
 
+impl IncidentParams {
+    /// What the parameters mean; what is wrong with them is noted.
+    pub(super) fn filter(self, conversion: &mut Conversion) -> IncidentFilter {
+        const MUST: &str = "must be info, warning, failure or critical";
+        let severity =
+            conversion.value("severity", self.severity.as_ref(), MUST, |text| text.parse().ok());
+        let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        IncidentFilter {
+            text: self.q,
+            severity_min: severity,
+            since: conversion.time("since", self.since.as_ref()),
+            until: conversion.time("until", self.until.as_ref()),
+            kind: some_text(self.kind),
+            detector: some_text(self.detector),
+            model: some_text(self.model),
+            top_tag: some_text(self.top_tag),
+            device: some_text(self.asset),
+            status: some_text(self.status),
+            group: some_text(self.group),
+        }
+    }
+}
+
 /// Which detector's incident is meant.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -62,6 +89,11 @@ pub(super) struct OneIncidentParams {
 }
 
 type Accepted = Result<(StatusCode, Json<AcceptedIncidents>), ApiError>;
+
+/// What is told to a detector whose incident is known and says something else now.
+const DIFFERS_ADVICE: &str = "The incident is kept as it was first handed in, and nobody is told of \
+                              what differs. Hand in what is new with an id of its own and the same \
+                              `group`; a status is changed by POST /api/v1/incidents/ID/status.";
 
 /// Hand in incidents.
 ///
@@ -81,7 +113,8 @@ pub(super) async fn submit_incidents(
     caller: Caller,
     request: Request,
 ) -> Accepted {
-    take(&state.0, &caller, request, &intake::incidents::read).await
+    let read = |body: &[u8]| intake::incidents::read(body).map(|batch| (batch, None));
+    take(&state.0, &caller, request, &read).await
 }
 
 /// Hand in a document of another detector, by a mapping of the settings (`incidents.mapping`).
@@ -104,10 +137,14 @@ pub(super) async fn submit_mapped_incidents(
     let mut mappings = snapshot.incidents.values.mapping.iter();
     let found = mappings.find(|mapping| mapping.name == name.0);
     let found = found.ok_or_else(|| ApiError::not_found("There is no mapping of this name."))?;
-    take(&state.0, &caller, request, &|body| mapping::read(found, body)).await
+    let read =
+        |body: &[u8]| mapping::read(found, body).map(|mapped| (mapped.batch, Some(mapped.places)));
+    take(&state.0, &caller, request, &read).await
 }
 
-type Read<'a> = &'a (dyn Fn(&[u8]) -> Result<IncidentBatch, intake::Refusal> + Sync);
+/// A body into incidents, and where their fields stand in it when they are mapped.
+type Read<'a> =
+    &'a (dyn Fn(&[u8]) -> Result<(IncidentBatch, Option<Places>), intake::Refusal> + Sync);
 
 async fn take(
     shared: &Arc<Shared>,
@@ -129,18 +166,39 @@ async fn take(
     // A key is of its request: the same body at another address is another request.
     let owner = format!("{} {}", caller.identity().owner, parts.uri.path());
     let idempotency = posted::idempotency(said, &owner, &body.bytes)?;
-    let batch = batch_of(&body.bytes)?;
-    let accepted = intake::accept_incidents(shared, batch, caller.author(), idempotency).await?;
-    let view = |one: annunciator_store::Accepted| AcceptedIncident {
-        id: one.id,
-        uid: one.uid.to_string(),
-        duplicate: one.duplicate,
+    let (batch, places) = batch_of(&body.bytes).map_err(|why| refuse(why, None))?;
+    // A document may hold no incident at all: that is nothing to do, and no mistake.
+    let accepted = match places.is_some() && batch.inputs.is_empty() {
+        true => Vec::new(),
+        false => intake::accept_incidents(shared, batch, caller.author(), idempotency)
+            .await
+            .map_err(|why| refuse(why, places.as_ref()))?,
+    };
+    let view = |one: intake::TakenIncident| AcceptedIncident {
+        id: one.accepted.id,
+        uid: one.accepted.uid.to_string(),
+        duplicate: one.accepted.duplicate,
+        differs: one.differs,
+        advice: if one.differs { DIFFERS_ADVICE.to_owned() } else { String::new() },
     };
     let incidents = accepted.into_iter().map(view).collect();
     Ok((StatusCode::ACCEPTED, Json(AcceptedIncidents { incidents })))
 }
 
+/// The answer to what is refused, with places in the document that was sent.
+fn refuse(refusal: intake::Refusal, places: Option<&Places>) -> ApiError {
+    match (refusal, places) {
+        (intake::Refusal::Invalid(errors), Some(places)) => {
+            let errors = errors.into_iter().map(|error| places.locate(error)).collect();
+            ApiError::of_incidents(intake::Refusal::Invalid(errors))
+        }
+        (refusal, _) => ApiError::of_incidents(refusal),
+    }
+}
+
 /// List incidents, newest first.
+///
+/// A search looks back for a short while; `searched_until` then says how far, and `next` goes on.
 #[utoipa::path(
     get, path = "/api/v1/incidents", tag = "incidents", params(IncidentParams, PageParams),
     responses((status = 200, description = "A page", body = IncidentList), Problems)
@@ -151,22 +209,7 @@ pub(super) async fn list_incidents(
 ) -> Answer<IncidentList> {
     let ParamGroups(params, paging) = params;
     let mut conversion = Conversion::default();
-    const MUST: &str = "must be info, warning, failure or critical";
-    let severity =
-        conversion.value("severity", params.severity.as_ref(), MUST, |text| text.parse().ok());
-    let some_text = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let filter = IncidentFilter {
-        severity_min: severity,
-        since: conversion.time("since", params.since.as_ref()),
-        until: conversion.time("until", params.until.as_ref()),
-        kind: some_text(params.kind),
-        detector: some_text(params.detector),
-        model: some_text(params.model),
-        top_tag: some_text(params.top_tag),
-        device: some_text(params.asset),
-        status: some_text(params.status),
-        group: some_text(params.group),
-    };
+    let filter = params.filter(&mut conversion);
     let page = conversion.page(paging.after.as_ref(), paging.limit.as_ref());
     conversion.finish()?;
     Ok(Json(incidents::list(&state.0, filter, page).await?))

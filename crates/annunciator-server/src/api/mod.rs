@@ -25,6 +25,7 @@ mod explain;
 mod export;
 mod health;
 mod incidents;
+mod mappings;
 mod notifications;
 mod origin;
 mod overrides;

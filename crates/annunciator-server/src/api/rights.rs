@@ -53,7 +53,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 104] = [
+pub const OPERATIONS: [Operation; 107] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
@@ -62,6 +62,8 @@ pub const OPERATIONS: [Operation; 104] = [
     row("POST", "/api/v1/incidents", SUBMIT_EVENTS),
     row("GET", "/api/v1/incidents", Access::Needs(Right::ReadEvents)),
     row("POST", "/api/v1/incidents/mapped/{name}", SUBMIT_EVENTS),
+    row("GET", "/api/v1/incidents/export", Access::Needs(Right::ReadEvents)),
+    row("POST", "/api/v1/incidents/mapping-preview", Access::Needs(Right::ReadSettings)),
     row("GET", "/api/v1/incidents/{id}", Access::Needs(Right::ReadEvents)),
     row("POST", "/api/v1/incidents/{id}/status", Access::Needs(Right::ChangeIncidents)),
     row("GET", "/api/v1/incident-groups", Access::Needs(Right::ReadEvents)),
@@ -121,6 +123,7 @@ pub const OPERATIONS: [Operation; 104] = [
     row("PUT", "/api/v1/certificates/{id}", Access::Needs(Right::ManageCertificates)),
     row("DELETE", "/api/v1/certificates/{id}", Access::Needs(Right::ManageCertificates)),
     row("GET", "/api/v1/certificates/{id}/pem", Access::Needs(Right::ManageCertificates)),
+    row("GET", "/api/v1/certificates/{id}/file", Access::Needs(Right::ManageCertificates)),
     row("POST", "/api/v1/certificates/{id}/key", Access::Needs(Right::ManageCertificates)),
     row("GET", "/api/v1/tokens", Access::Needs(Right::ManageTokens)),
     row("POST", "/api/v1/tokens", Access::Needs(Right::ManageTokens)),

@@ -30,6 +30,7 @@ pub(super) async fn show_status(state: State<Arc<Shared>>) -> Answer<StatusView>
         Readiness::Starting => "The server is starting or stopping.".to_owned(),
         Readiness::StoreBlocked(reason) => reason.clone(),
     };
+    let incidents_overdue_since = now.overdue_since(state.0.clock.now());
     let lanes = now.lanes.into_iter().map(|(lane, queued)| LaneView {
         lane: lane.lane.as_str().to_owned(),
         queued,
@@ -60,6 +61,8 @@ pub(super) async fn show_status(state: State<Arc<Shared>>) -> Answer<StatusView>
         events_parked: now.counts.events_parked,
         deliveries_in_flight: now.counts.in_flight,
         oldest_queued_at: now.counts.oldest_queued_at,
+        incidents_postponed: now.counts.postponed,
+        incidents_overdue_since,
         lanes: lanes.collect(),
         relays: relays.collect(),
         ending: now

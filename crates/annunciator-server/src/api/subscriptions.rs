@@ -45,7 +45,7 @@ impl Document for PauseRequest {
 impl Document for AudienceRequest {
     fn fields(path: &[&str]) -> &'static [&'static str] {
         match path {
-            [] => &["incident_id", "detector", "incident"],
+            [] => &["incident_id", "detector", "incident", "draft", "draft_of"],
             ["incident", rest @ ..] => annunciator_api_types::IncidentInput::fields(rest),
             _ => &[],
         }
@@ -163,13 +163,17 @@ pub(super) async fn pause_subscription(
 }
 
 /// See who would be told of a stored incident, or of one that could come. Nothing is sent.
+///
+/// With `draft`, as if that subscription were saved; it takes the right to change settings.
 #[utoipa::path(
     post, path = "/api/v1/incidents/audience", tag = "incidents", request_body = AudienceRequest,
     responses((status = 200, description = "Who would be told", body = AudienceView), Problems)
 )]
 pub(super) async fn preview_audience(
     state: State<Arc<Shared>>,
+    caller: Caller,
     body: JsonBody<AudienceRequest>,
 ) -> Answer<AudienceView> {
-    Ok(Json(subscriptions::preview(&state.0, body.0).await?))
+    let asker = asker(&state.0, &caller);
+    Ok(Json(subscriptions::preview(&state.0, body.0, asker).await?))
 }

@@ -28,6 +28,7 @@ use super::error::ApiError;
 use super::rights::Right;
 use super::{Caller, NDJSON, RequestHeaders, accepts};
 use crate::admin::send_test::{self, Prepared};
+use crate::admin::test_addressees;
 use crate::shared::Shared;
 
 /// Longest silence while a stage is under way.
@@ -39,7 +40,8 @@ const PULSE: Duration = Duration::from_secs(1);
 /// stage is a line `{"stage":{…}}` as it happens, and the last line is `{"result":{…}}`; the test
 /// ends when the client goes away.
 ///
-/// Who may send a test message and not change settings tests the saved ones. At most four tests run
+/// Who may send a test message and not change settings tests the saved ones, and mails nobody but
+/// themselves and those whom settings or subscriptions name (422 at `/to`). At most four tests run
 /// at a time: 503 says when to ask again. Each one has a line in the audit log.
 #[utoipa::path(
     post, path = "/api/v1/test-message", tag = "settings", request_body = TestMessageRequest,
@@ -57,12 +59,15 @@ pub(super) async fn send_test_message(
     headers: RequestHeaders,
     body: JsonBody<TestMessageRequest>,
 ) -> Result<Response, ApiError> {
-    if send_test::brings_settings(&body.0) && !caller.has(&state.0, Right::ChangeSettings) {
-        let role = &caller.identity().role;
-        return Err(ApiError::forbidden(format!(
-            "The role {role} may not change settings, so it can test the saved ones alone: leave \
-             `email`, `sms`, `executable`, `mail_notifier` and `names` out."
-        )));
+    if !caller.has(&state.0, Right::ChangeSettings) {
+        if send_test::brings_settings(&body.0) {
+            let role = &caller.identity().role;
+            return Err(ApiError::forbidden(format!(
+                "The role {role} may not change settings, so it can test the saved ones alone: \
+                 leave `email`, `sms`, `executable`, `mail_notifier` and `names` out."
+            )));
+        }
+        test_addressees::check(&state.0, &body.0.to, caller.identity()).await?;
     }
     let test = send_test::prepare(&state.0, body.0, caller.author()).await?;
     if !accepts(&headers.0, NDJSON) {

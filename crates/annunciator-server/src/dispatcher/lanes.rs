@@ -67,8 +67,8 @@ pub fn weigh(notification: &Notification, deliveries: usize) -> usize {
     let content = &notification.content;
     let html = content.html.as_ref().map_or(0, String::len);
     let command = content.command.as_ref().map_or(0, weigh_command);
-    let picture = content.picture.as_ref().map_or(0, |picture| picture.png.len());
-    let words = content.subject.len() + content.text.len() + html + picture;
+    let pictures: usize = content.pictures.iter().map(|picture| picture.png.len()).sum();
+    let words = content.subject.len() + content.text.len() + html + pictures;
     512 + words + command + 256 * deliveries
 }
 

@@ -6,6 +6,7 @@ use annunciator_core::{
 };
 
 use crate::ids::IdSource;
+use crate::incident_bundles::BUNDLE_TYPE;
 use crate::metrics::{DaneLabels, Metrics, OutcomeLabels};
 
 /// Name of the application that our own events are reported under.
@@ -96,7 +97,9 @@ pub(super) fn expiry_event(
     notification: &Notification,
     count: usize,
 ) -> Option<Event> {
-    if notification.scope.application == OWN_APPLICATION {
+    let scope = &notification.scope;
+    // A bundle is about incidents, and nobody is told of its loss over its own channel.
+    if scope.application == OWN_APPLICATION && scope.event_type != BUNDLE_TYPE {
         return None;
     }
     let now = ids.now();

@@ -14,21 +14,20 @@ use annunciator_api_types::{
 use annunciator_core::{
     Application, Device, Event, EventUid, ParameterValue, Sample, Severity, Timestamp,
 };
-use annunciator_planner::{INCIDENT_TYPE_PREFIX, IncidentRules};
+use annunciator_planner::{
+    INCIDENT_TYPE_PREFIX, IncidentRules, KIND_CHARS_MAX, TAG_DESCRIPTION_CHARS_MAX,
+    UNITS_CHARS_MAX, is_detector_kind, is_web_link,
+};
 use annunciator_store::NewIncident;
 
 use super::json::{Document, Unreadable, has_list_deeper_than, parse};
 use super::validation::{self, Findings};
 use super::{EVENTS_MAX, Refusal};
 
+pub(super) mod repeats;
+
 /// Where incidents are posted.
 pub const PATH: &str = "/api/v1/incidents";
-/// Longest kind of a detector. Unit: characters.
-const KIND_CHARS_MAX: usize = 64;
-/// Longest description of a tag. Unit: characters.
-const TAG_DESCRIPTION_CHARS_MAX: usize = 1_000;
-/// Longest units. Unit: characters.
-const UNITS_CHARS_MAX: usize = 100;
 /// Longest link. Unit: characters.
 const LINK_CHARS_MAX: usize = 2_048;
 
@@ -107,7 +106,7 @@ impl Document for IncidentInputs {
 impl Document for IncidentStatusRequest {
     const REQUIRED: &'static [&'static str] = &["status"];
     fn fields(path: &[&str]) -> &'static [&'static str] {
-        if path.is_empty() { &["status", "comment"] } else { &[] }
+        if path.is_empty() { &["status", "comment", "from"] } else { &[] }
     }
 }
 
@@ -138,7 +137,8 @@ pub fn read(body: &[u8]) -> Result<IncidentBatch, Refusal> {
     Ok(IncidentBatch { inputs, is_list })
 }
 
-fn refuse(error: Unreadable) -> Refusal {
+/// What a body that cannot be read is answered.
+pub(super) fn refuse(error: Unreadable) -> Refusal {
     match error {
         Unreadable::Malformed(place) => Refusal::Malformed(format!(
             "The body is not JSON: {} at line {}, column {}.",
@@ -230,8 +230,7 @@ fn check_lines(input: &IncidentInput, findings: &mut Findings) {
     let IncidentInput { id, detector, model, group, description, history, .. } = input;
     findings.line("/id", id, Event::NAME_CHARS_MAX);
     findings.required_line("/detector/kind", &detector.kind, KIND_CHARS_MAX);
-    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
-    if !detector.kind.bytes().all(is_word) {
+    if !is_detector_kind(&detector.kind) {
         let detail = "must be of small letters, digits, `_` and `-`";
         findings.add("/detector/kind", "format", detail);
     }
@@ -242,8 +241,7 @@ fn check_lines(input: &IncidentInput, findings: &mut Findings) {
     findings.prose("/description", description, Event::DESCRIPTION_CHARS_MAX);
     findings.line("/history", history, LINK_CHARS_MAX);
     // It becomes a link in a mail: nothing that a reader's program would execute.
-    let is_web = ["https://", "http://"].iter().any(|begin| history.starts_with(begin));
-    if !history.is_empty() && !is_web {
+    if !history.is_empty() && !is_web_link(history) {
         findings.add("/history", "format", "must begin with https:// or http://");
     }
     if let Some(TopTagInput { name, description, value, units }) = &input.top_tag {

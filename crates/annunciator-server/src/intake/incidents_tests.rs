@@ -1,11 +1,9 @@
 //! Incidents as they are posted, as tables.
 
-use annunciator_planner::{Incident, IncidentMapping, IncidentSettings};
-use annunciator_settings::{Rules, SettingValue as _};
+use annunciator_planner::{Incident, IncidentSettings};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::mapping;
 
 const NOW: Timestamp = Timestamp(1_795_325_400_000);
 
@@ -131,35 +129,37 @@ fn what_is_wrong_is_told_with_its_place() {
     check_refused(&json!([whole(), {"modle": ""}]), &[("/1/modle", "unknown_field")]);
 }
 
-fn mapping() -> IncidentMapping {
-    let document = json!({"name": "scada", "items": "/data", "id": "/nr", "detector_kind": "Rule",
-        "model": "/m/name", "top_tag": "/tag", "top_tag_value": "/v", "mse": "/e",
-        "start": "/t", "status": "/state", "samples": "/course"});
-    IncidentMapping::parse(&document, &Rules::DEFAULT).expect("valid")
-}
-
 #[test]
-fn a_document_of_another_detector_is_read_by_its_mapping() {
-    let document = json!({"data": [{"nr": 17, "m": {"name": "Pump"}, "tag": "PI-1", "v": 3.5,
-        "e": "0.5", "t": "2026-11-22T05:00:00Z", "state": null, "course": []}]});
-    let batch = mapping::read(&mapping(), document.to_string().as_bytes()).unwrap();
-    assert!(batch.is_list);
-    let (event, new) = taken(batch).unwrap().remove(0);
-    assert_eq!((&*event.id, &*event.event_type), ("17", "incident.rule"));
-    assert_eq!((&*new.model, &*new.top_tag), ("Pump", "PI-1"));
-    let incident = Incident::of(&event).unwrap();
-    assert_eq!((incident.number("mse"), incident.number("top_tag_value")), (Some(0.5), Some(3.5)));
-}
-
-#[test]
-fn what_a_mapping_cannot_take_is_told_with_our_place() {
-    let check = |document: Value, expected: &[(&str, &str)]| {
-        let refusal = mapping::read(&mapping(), document.to_string().as_bytes()).unwrap_err();
-        let found = refusals(refusal);
-        let found: Vec<_> = found.iter().map(|(p, c)| (p.as_str(), c.as_str())).collect();
-        assert_eq!(found, expected, "{document}");
+fn an_incident_that_comes_again_differs_when_a_fact_does() {
+    let event = |changes: Value, at: i64| {
+        let mut body = whole();
+        for (key, value) in changes.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        let batch = read(body.to_string().as_bytes()).unwrap();
+        let rules = IncidentRules::new(&IncidentSettings::default());
+        let registration = Registration { now: NOW.plus_ms(at), author: "d", rules: &rules };
+        let uid = EventUid::from_parts(u64::try_from(at).unwrap(), [0; 10]);
+        validate(batch, registration, || uid).unwrap().remove(0).0
     };
-    check(json!({"items": []}), &[("/data", "required")]);
-    check(json!({"data": {"nr": [1], "e": "high"}}), &[("/id", "type"), ("/mse", "type")]);
-    check(json!({"data": [{"nr": 1}, {"course": 5}]}), &[("/1/samples", "type")]);
+    let check = |first: Value, again: Value, expected: bool| {
+        let differs = repeats::differs(&event(again.clone(), 9), &event(first.clone(), 1));
+        assert_eq!(differs, expected, "{first} {again}");
+    };
+    let no_start = json!({"start": null, "end": null});
+    check(json!({}), json!({}), false);
+    check(no_start.clone(), no_start.clone(), false);
+    check(json!({"end": null}), no_start.clone(), false);
+    check(no_start, json!({"end": null}), true);
+    for (key, value) in [
+        ("end", json!("2026-11-22T06:00:00Z")),
+        ("mse", json!(0.5)),
+        ("severity", json!("failure")),
+        ("description", json!("It deviates more.")),
+        ("asset", json!({"name": "boiler-4"})),
+        ("top_tag", json!({"name": "TI-102"})),
+        ("status", json!("ignore")),
+    ] {
+        check(json!({}), json!({key: value}), true);
+    }
 }

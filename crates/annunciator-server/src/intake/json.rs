@@ -199,7 +199,7 @@ pub fn has_list_deeper_than(depth_max: usize, text: &[u8]) -> bool {
 }
 
 /// The octets that are not within strings.
-fn outside_strings(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
+pub(super) fn outside_strings(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
     let (mut in_string, mut is_escaped) = (false, false);
     text.iter().copied().filter(move |&byte| {
         if !in_string {

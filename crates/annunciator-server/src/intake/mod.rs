@@ -99,6 +99,15 @@ pub async fn accept(
     answer
 }
 
+/// An incident that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenIncident {
+    /// Its event.
+    pub accepted: Accepted,
+    /// Whether it was known already, and says something else now.
+    pub differs: bool,
+}
+
 /// Takes responsibility for incidents, as [`accept`] does for events.
 ///
 /// # Errors
@@ -108,10 +117,27 @@ pub async fn accept_incidents(
     batch: IncidentBatch,
     author: &str,
     idempotency: Option<Idempotency>,
-) -> Result<Vec<Accepted>, Refusal> {
-    let answer = accept_incidents_uncounted(shared, batch, author, idempotency).await;
+) -> Result<Vec<TakenIncident>, Refusal> {
+    let mut handed = Vec::new();
+    let answer = accept_incidents_uncounted(shared, batch, author, idempotency, &mut handed).await;
     count_answer(shared, &answer);
-    answer
+    let mut taken = Vec::with_capacity(handed.len());
+    for (event, accepted) in handed.iter().zip(answer?) {
+        let differs = accepted.duplicate && differs_from_first(shared, event, &accepted).await;
+        taken.push(TakenIncident { accepted, differs });
+    }
+    Ok(taken)
+}
+
+async fn differs_from_first(shared: &Shared, again: &Event, accepted: &Accepted) -> bool {
+    match shared.store.incident(accepted.uid).await {
+        Ok(row) => row.is_some_and(|first| incidents::repeats::differs(again, &first.event)),
+        Err(error) => {
+            // It is only a hint: that the incident is kept stands firm.
+            tracing::warn!(%error, "an incident that came again is not compared with the first");
+            false
+        }
+    }
 }
 
 async fn accept_incidents_uncounted(
@@ -119,6 +145,7 @@ async fn accept_incidents_uncounted(
     batch: IncidentBatch,
     author: &str,
     idempotency: Option<Idempotency>,
+    handed: &mut Vec<Event>,
 ) -> Result<Vec<Accepted>, Refusal> {
     if !shared.ready.load(Ordering::Acquire) {
         return Err(Refusal::NotReady);
@@ -126,15 +153,21 @@ async fn accept_incidents_uncounted(
     let now = shared.clock.now();
     let snapshot = shared.settings.current();
     let registration = Registration { now, author, rules: &snapshot.incident_rules };
+    let is_list = batch.is_list;
     let taken = incidents::validate(batch, registration, || shared.ids.event(now));
     let (events, mut incidents): (Vec<_>, Vec<_>) =
         taken.map_err(Refusal::Invalid)?.into_iter().unzip();
-    let uids: Vec<EventUid> = events.iter().map(|event| event.uid).collect();
+    handed.clone_from(&events);
     let (events, repeats) = without_repeats(events);
     // What repeats an earlier one of the batch has no event, and no incident either.
-    let mut kept = uids.iter().map(|uid| events.iter().any(|event| event.uid == *uid));
-    incidents.retain(|_| kept.next().unwrap_or(false));
-    let commit = commit(Arc::clone(shared), events, incidents, idempotency, now);
+    let is_kept: Vec<bool> =
+        handed.iter().map(|one| events.iter().any(|event| event.uid == one.uid)).collect();
+    let mut kept = is_kept.iter();
+    incidents.retain(|_| kept.next().copied().unwrap_or(false));
+    let positions = is_kept.iter().enumerate().filter(|(_, is_kept)| **is_kept);
+    let ids = positions.map(|(at, _)| if is_list { format!("/{at}/id") } else { "/id".to_owned() });
+    let beside = Beside { incidents, ids: ids.collect() };
+    let commit = commit(Arc::clone(shared), events, beside, idempotency, now);
     let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
     Ok(match repeats {
         None => accepted,
@@ -185,10 +218,17 @@ async fn accept_uncounted(
         return Err(Refusal::TooMany(batch.inputs.len()));
     }
     let now = shared.clock.now();
-    let events =
-        validation::validate(batch, now, || shared.ids.event(now)).map_err(Refusal::Invalid)?;
+    let mut errors = validation::find_reserved_types(&batch);
+    let events = match validation::validate(batch, now, || shared.ids.event(now)) {
+        Ok(events) if errors.is_empty() => events,
+        validated => {
+            errors.extend(validated.err().into_iter().flatten());
+            errors.truncate(validation::ERRORS_MAX);
+            return Err(Refusal::Invalid(errors));
+        }
+    };
     let (events, repeats) = without_repeats(events);
-    let commit = commit(Arc::clone(shared), events, Vec::new(), idempotency, now);
+    let commit = commit(Arc::clone(shared), events, Beside::default(), idempotency, now);
     let accepted = tokio::spawn(commit).await.map_err(|_| Refusal::Interrupted)??;
     Ok(match repeats {
         None => accepted,
@@ -196,11 +236,20 @@ async fn accept_uncounted(
     })
 }
 
+/// What stands beside the events of a batch, in their order; empty for events that are no
+/// incidents.
+#[derive(Default)]
+struct Beside {
+    incidents: Vec<NewIncident>,
+    /// Pointers to their ids in the batch.
+    ids: Vec<String>,
+}
+
 /// Commits, and hands what is new to the planner when it has room.
 async fn commit(
     shared: Arc<Shared>,
     events: Vec<Event>,
-    incidents: Vec<NewIncident>,
+    Beside { incidents, ids }: Beside,
     idempotency: Option<Idempotency>,
     now: Timestamp,
 ) -> Result<Vec<Accepted>, Refusal> {
@@ -230,6 +279,13 @@ async fn commit(
             Ok(accepted)
         }
         Acceptance::Replayed(accepted) => Ok(accepted),
+        Acceptance::OtherEvents(positions) => {
+            const USED: &str = "is the id of an event of this detector that is no incident: \
+                                give the incident another id";
+            let pointers = positions.into_iter().filter_map(|at| ids.get(at));
+            let error = |pointer: &String| FieldError::new(pointer, "conflict", USED);
+            Err(Refusal::Invalid(pointers.map(error).take(validation::ERRORS_MAX).collect()))
+        }
         Acceptance::KeyReused => Err(Refusal::KeyReused),
     }
 }

@@ -10,6 +10,7 @@ use annunciator_api_types::{
     ApplicationInput, DeviceInput, EventInput, FieldError, ParameterInput,
 };
 use annunciator_core::{Application, Device, Event, EventUid, ParameterValue, Severity, Timestamp};
+use annunciator_planner::{INCIDENT_TYPE_PREFIX, STATUS_TYPE_PREFIX};
 
 use super::Batch;
 use super::json::push_key;
@@ -36,6 +37,27 @@ pub(super) fn validate(
         events.push(event(input, next_uid(), now, &mut findings));
     }
     if findings.errors.is_empty() { Ok(events) } else { Err(findings.errors) }
+}
+
+/// Finds events whose type is kept for incidents: from outside they would be told as incidents that
+/// nobody has checked, or as changes of status that nobody has made.
+pub(super) fn find_reserved_types(batch: &Batch) -> Vec<FieldError> {
+    const REMEDIES: [(&str, &str); 2] = [
+        (STATUS_TYPE_PREFIX, "change a status by POST /api/v1/incidents/ID/status"),
+        (INCIDENT_TYPE_PREFIX, "hand in incidents by POST /api/v1/incidents"),
+    ];
+    let mut findings = Findings { errors: Vec::new(), position: None };
+    for (position, input) in batch.inputs.iter().enumerate() {
+        findings.position = batch.is_list.then_some(position);
+        let mut reserved = REMEDIES.iter();
+        if let Some((prefix, remedy)) =
+            reserved.find(|(prefix, _)| input.event_type.starts_with(prefix))
+        {
+            let detail = format!("must not begin with `{prefix}`, which is reserved: {remedy}");
+            findings.add("/type", "reserved", detail);
+        }
+    }
+    findings.errors
 }
 
 /// What was found wrong so far.
@@ -176,7 +198,7 @@ pub(super) fn device(given: DeviceInput, findings: &mut Findings) -> Device {
 }
 
 pub(super) fn time(pointer: &str, text: &str, findings: &mut Findings) -> Option<Timestamp> {
-    let parsed = if has_form_of_rfc_3339(text) { text.parse::<Timestamp>().ok() } else { None };
+    let parsed = if has_form_of_rfc_3339(text) { parse_time(text) } else { None };
     match parsed {
         Some(at) if at >= Timestamp(0) => Some(at),
         Some(_) => {
@@ -192,6 +214,16 @@ pub(super) fn time(pointer: &str, text: &str, findings: &mut Findings) -> Option
 }
 
 /// The calendar library takes more forms than RFC 3339 has; this takes those and no others.
+/// The last hours of the year 9999, which people write for "never", are the latest time there is.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let parsed = text.parse::<Timestamp>().ok();
+    parsed.or_else(|| {
+        let in_last_days = text.strip_prefix("9999").filter(|rest| rest.starts_with("-12-3"))?;
+        // Another year tells whether day, hour and offset are such.
+        format!("2000{in_last_days}").parse::<Timestamp>().ok().map(|_| Timestamp::MAX)
+    })
+}
+
 fn has_form_of_rfc_3339(text: &str) -> bool {
     const TIME_BYTES_MAX: usize = 40;
     const DATE: &[u8] = b"dddd-dd-ddTdd:dd:dd";

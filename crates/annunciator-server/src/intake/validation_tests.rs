@@ -165,6 +165,10 @@ fn times_are_rfc_3339_in_sane_years() {
         ("2026-11-22 05:30:00+03:00", &[]),
         ("1970-01-01T00:00:00Z", &[]),
         ("9999-12-30T00:00:00Z", &[]),
+        ("9999-12-31T23:59:59.999Z", &[]),
+        ("9999-12-31T23:59:59-05:00", &[]),
+        ("9999-12-31T25:00:00Z", &["format"]),
+        ("9999-12-32T00:00:00Z", &["format"]),
         ("1969-12-31T23:59:59Z", &["range"]),
         ("0001-01-01T00:00:00Z", &["range"]),
         ("", &["format"]),
@@ -249,4 +253,25 @@ fn errors_are_told_up_to_a_bound() {
     let batch = Batch { inputs: vec![input; 1_000], is_list: true };
     let errors = validate(batch, NOW, || EventUid::from_parts(1, [7; 10])).unwrap_err();
     assert_eq!(errors.len(), ERRORS_MAX);
+}
+
+#[test]
+fn types_of_incidents_are_not_taken_from_outside() {
+    let check = |event_type: &str, expected: Option<&str>| {
+        let inputs = vec![
+            serde_json::from_value(sample()).unwrap(),
+            serde_json::from_value(sample_with("/type", event_type.into())).unwrap(),
+        ];
+        let errors = find_reserved_types(&Batch { inputs, is_list: true });
+        let found: Vec<_> = errors.iter().map(|e| (&*e.pointer, &*e.code)).collect();
+        let place = expected.map(|_| ("/1/type", "reserved"));
+        assert_eq!(found, place.into_iter().collect::<Vec<_>>(), "{event_type}");
+        assert!(errors.first().is_none_or(|e| e.detail.contains(expected.unwrap())), "{errors:?}");
+    };
+    check("incident.forecaster", Some("POST /api/v1/incidents"));
+    check("incident.", Some("POST /api/v1/incidents"));
+    check("incident_status.forecaster", Some("POST /api/v1/incidents/ID/status"));
+    for event_type in ["incident", "incidents.new", "incident_status", "my.incident.x"] {
+        check(event_type, None);
+    }
 }

@@ -10,6 +10,7 @@ use annunciator_planner::Owner;
 use serde_json::{Value, json};
 
 use super::flat;
+use super::order::{find_moves, is_moved};
 use super::retype::secrets_of;
 use crate::configuration::Configuration;
 
@@ -29,8 +30,11 @@ pub fn plan(before: &Configuration, after: &Configuration) -> Vec<SettingChange>
         let value = |value: Option<&Value>| value.cloned().unwrap_or_default();
         changes.push(SettingChange { name: name.clone(), from: value(from), to: value(to) });
     }
-    if changes.is_empty() && before != after {
-        let (from, to) = (json!(order_of(before)), json!(order_of(after)));
+    let moves = find_moves(before, after).into_iter();
+    changes.extend(moves.map(|(name, from, to)| SettingChange { name, from, to }));
+    let (from, to) = (order_of(before), order_of(after));
+    if is_moved(&from, &to) || (changes.is_empty() && before != after) {
+        let (from, to) = (json!(from), json!(to));
         changes.push(SettingChange { name: "order of entries".to_owned(), from, to });
     }
     changes

@@ -5,7 +5,9 @@
 
 use annunciator_api_types::FieldError;
 use annunciator_channels::check_address;
-use annunciator_planner::{LayerNumber, Place, find_override_problems, find_override_warnings};
+use annunciator_planner::{
+    IncidentSettings, LayerNumber, Place, find_override_problems, find_override_warnings,
+};
 use annunciator_settings::Problem;
 
 use super::{Snapshot, field_errors};
@@ -25,7 +27,7 @@ pub(super) fn find_problems(snapshot: &Snapshot) -> Vec<FieldError> {
         errors.extend(field_errors(channel.name().as_str(), problems.clone()));
         of_server.push(problems);
     }
-    errors.extend(field_errors("incidents", find_incident_problems(snapshot)));
+    errors.extend(field_errors("incidents", find_incident_problems(&snapshot.incidents.values)));
     errors.extend(field_errors("names", snapshot.names.values.find_conflicts()));
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_problems(overrides, &|content, key| content.sets(key));
@@ -70,8 +72,7 @@ fn below(place: &str, group: &str, problems: Vec<Problem>) -> Vec<FieldError> {
 }
 
 /// What is wrong with the settings about incidents, their addresses among it.
-fn find_incident_problems(snapshot: &Snapshot) -> Vec<Problem> {
-    let settings = &snapshot.incidents.values;
+pub(crate) fn find_incident_problems(settings: &IncidentSettings) -> Vec<Problem> {
     let mut problems = settings.find_problems();
     for (at, subscription) in settings.subscriptions.iter().enumerate() {
         for (place, address) in subscription.addresses.iter().enumerate() {
@@ -96,6 +97,7 @@ pub(super) fn find_warnings(snapshot: &Snapshot) -> Vec<FieldError> {
             channel.find_warnings(&server, &snapshot.certificates),
         ));
     }
+    warnings.extend(field_errors("incidents", snapshot.incidents.values.find_warnings()));
     let overrides = &snapshot.configuration.overrides;
     let found = find_override_warnings(overrides, &|content, key| content.sets(key));
     // No more is looked up than is shown.

@@ -77,8 +77,8 @@ CREATE TABLE notifications (
   thread_id text NOT NULL,
   event_id text NOT NULL,
   command text,                       -- JSON, null for messages
-  picture_id text,                    -- Content-ID, null when there is no picture
-  picture bytea,                      -- PNG
+  picture_id text,                    -- a line for each picture, null when there is none
+  picture bytea,                      -- PNG, one behind the other (src/pictures.rs)
   deliveries uuid[] NOT NULL,
   PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
@@ -241,6 +241,17 @@ CREATE TABLE incident_postponed (
 );
 CREATE INDEX incident_postponed_due ON incident_postponed (due_at);
 CREATE INDEX incident_postponed_event ON incident_postponed (event);
+
+-- Which bundles told an incident, or said that it is not told any more, and to which addresses.
+CREATE TABLE incident_told (
+  incident uuid NOT NULL,             -- the event that registered it
+  bundle uuid NOT NULL,               -- our own event about the bundle
+  address text COLLATE "C" NOT NULL,
+  is_told boolean NOT NULL,           -- false: the bundle's event says why not
+  at bigint NOT NULL,
+  PRIMARY KEY (incident, bundle, address)
+);
+CREATE INDEX incident_told_bundle ON incident_told (bundle);
 
 -- Names here and below are ASCII; they are compared without case.
 CREATE TABLE subscription_pauses (

@@ -4,7 +4,7 @@ use annunciator_core::{Event, EventUid, Sample, Severity, Timestamp};
 
 use super::samples::{START, audit, commit, event, first_page, queued, uid_of};
 use crate::{
-    Accept, Acceptance, Accepted, IncidentFilter, IncidentRow, NewIncident, RetentionRule,
+    Accept, Acceptance, Accepted, IncidentFilter, IncidentRow, NewIncident, Page, RetentionRule,
     StatusChange, StatusOutcome, Store,
 };
 
@@ -72,6 +72,25 @@ pub(super) async fn an_incident_is_stored_with_its_event_once(store: &dyn Store)
     assert_eq!(by_id, [expected]);
 }
 
+pub(super) async fn no_event_swallows_an_incident(store: &dyn Store) {
+    let accept = |events| Accept { events, idempotency: None, claimed: false, now: START };
+    let alone = store.accept(accept(vec![event(1)])).await.expect("accepted");
+    assert!(matches!(alone, Acceptance::Accepted(_)));
+    take(store, vec![(event(2), incident("TI-1", 0))]).await;
+    let copy = |uid: u32, of: u32| Event { uid: uid_of(uid), ..event(of) };
+    let made_here = Event { id: uid_of(4).to_string(), ..event(4) };
+    store.accept(accept(vec![made_here.clone()])).await.expect("accepted");
+    let same_made_here = Event { uid: uid_of(10), ..made_here };
+    let events = vec![event(3), copy(7, 1), copy(8, 2), same_made_here];
+    let incidents = vec![incident("TI-1", 0); events.len()];
+    let answer = store.accept_incidents(accept(events), incidents).await.expect("answered");
+    assert_eq!(answer, Acceptance::OtherEvents(vec![1, 3]));
+    for number in [1, 3, 4, 7, 8, 10] {
+        assert_eq!(store.incident(uid_of(number)).await.expect("read"), None, "{number}");
+    }
+    assert!(store.event(uid_of(3)).await.expect("read").is_none(), "a batch is whole or nothing");
+}
+
 pub(super) async fn incidents_alike_are_a_group(store: &dyn Store) {
     let given = NewIncident { group: "G".to_owned(), ..incident("TI-1", MINUTE_MS) };
     let alone = NewIncident { grouping_ms: 0, ..incident("TI-1", MINUTE_MS) };
@@ -134,10 +153,41 @@ pub(super) async fn incidents_are_found_by_what_they_are(store: &dyn Store) {
         (IncidentFilter { severity_min: Some(Severity::Critical), ..none() }, vec![2]),
         (IncidentFilter { since: Some(START.plus_ms(5)), ..none() }, vec![2]),
         (IncidentFilter { until: Some(START.plus_ms(5)), ..none() }, vec![1]),
+        (IncidentFilter { text: text("pi-7"), ..none() }, vec![2]),
+        (IncidentFilter { text: text("BOILER"), ..none() }, vec![1]),
+        (IncidentFilter { text: Some(event(1).id), kind: text("forecaster"), ..none() }, vec![1]),
+        (IncidentFilter { text: Some(uid_of(2).to_string()), ..none() }, vec![2]),
+        (IncidentFilter { text: text("pi-7"), kind: text("forecaster"), ..none() }, vec![]),
+        (IncidentFilter { text: text("том d: HAS"), ..none() }, vec![2, 1]),
+        (IncidentFilter { text: text("100%"), ..none() }, vec![]),
     ] {
         let expected: Vec<EventUid> = expected.into_iter().map(uid_of).collect();
         assert_eq!(listed(store, filter.clone()).await, expected, "{filter:?}");
+        for count in 0..3 {
+            let exceeds = store.incidents_exceed(filter.clone(), count).await.expect("read");
+            assert_eq!(exceeds, expected.len() > count, "{filter:?} {count}");
+        }
     }
+}
+
+/// Pages go on where the one before ended, whatever is left out between.
+pub(super) async fn incidents_are_listed_page_by_page(store: &dyn Store) {
+    let kind = |number: u32| if number.is_multiple_of(2) { "rule" } else { "limit" };
+    let incident = |number| NewIncident { kind: kind(number).to_owned(), ..incident("TI-1", 0) };
+    take(store, (1..=7).map(|number| (event(number), incident(number))).collect()).await;
+    let filter = IncidentFilter { kind: Some("limit".to_owned()), ..IncidentFilter::default() };
+    let mut page = Page { after: None, count_max: 2 };
+    let mut pages = Vec::new();
+    loop {
+        let found = store.incidents(filter.clone(), page.clone()).await.expect("read");
+        pages.push(found.rows.iter().map(|row| row.event.uid).collect::<Vec<_>>());
+        assert_eq!(found.searched_until, None);
+        page.after = found.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![uid_of(7), uid_of(5)], vec![uid_of(3), uid_of(1)]]);
 }
 
 pub(super) async fn a_status_changes_once_with_its_event_and_audit_line(store: &dyn Store) {

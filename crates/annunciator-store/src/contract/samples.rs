@@ -113,10 +113,12 @@ pub fn planned(
             thread_id: "disk.full@example.org".to_owned(),
             event_id: event.id.clone(),
             command: None,
-            picture: (number % 2 == 1).then(|| annunciator_core::Picture {
-                content_id: format!("{number}.chart@annunciator.invalid"),
-                png: vec![0, 1, 255],
-            }),
+            pictures: (0..number % 3)
+                .map(|one| annunciator_core::Picture {
+                    content_id: format!("{number}-{one}.chart@annunciator.invalid"),
+                    png: vec![0, 1, 255, 10],
+                })
+                .collect(),
         },
     };
     let deliveries = (0..recipients)

@@ -122,6 +122,12 @@ pub(super) const TABLES: &[Table] = &[
         &[("event", Octets::Id)],
     ),
     table(
+        "incident_told",
+        "SELECT incident, bundle, address, is_told, at FROM incident_told
+         ORDER BY incident, bundle, address",
+        &[("incident", Octets::Id), ("bundle", Octets::Id)],
+    ),
+    table(
         "subscription_pauses",
         "SELECT subscription, user_name, since FROM subscription_pauses
          ORDER BY subscription, user_name",

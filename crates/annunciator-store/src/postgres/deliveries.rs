@@ -167,7 +167,9 @@ pub(super) async fn queue_counts(db: &Lent) -> Outcome<QueueCounts> {
          UNION ALL (SELECT 3, NULL, created_at FROM queue WHERE lease_until IS NULL
                     ORDER BY id LIMIT 1)
          UNION ALL (SELECT 4, lane, count(*) FROM queue WHERE lease_until IS NULL
-                    GROUP BY lane ORDER BY lane)";
+                    GROUP BY lane ORDER BY lane)
+         UNION ALL SELECT 5, NULL, count(*) FROM incident_postponed
+         UNION ALL SELECT 6, NULL, min(due_at) FROM incident_postponed HAVING count(*) > 0";
     let mut counts = QueueCounts::default();
     for row in db.rows(text, values![]).await? {
         match get::<i32>(&row, 0)? {
@@ -175,6 +177,8 @@ pub(super) async fn queue_counts(db: &Lent) -> Outcome<QueueCounts> {
             1 => counts.events_parked = number(&row, 2)?,
             2 => counts.in_flight = number(&row, 2)?,
             3 => counts.oldest_queued_at = Some(time(&row, 2)?),
+            5 => counts.postponed = number(&row, 2)?,
+            6 => counts.postponed_due_at = Some(time(&row, 2)?),
             _ => counts.queued.push((Lane::new(get(&row, 1)?), number(&row, 2)?)),
         }
     }

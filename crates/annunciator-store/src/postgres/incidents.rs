@@ -1,4 +1,9 @@
 //! Incidents: rows beside their events, and the statuses they had.
+//!
+//! A group leads straight to its rows; any other list walks the incidents from the newest, within a
+//! budget (search.rs).
+
+use std::collections::{HashMap, HashSet};
 
 use annunciator_core::{Event, EventUid, Sample};
 use async_trait::async_trait;
@@ -16,18 +21,22 @@ use super::rows::{
     time,
 };
 use super::schema::lock;
-use super::search::{Conditions, count_of, cursor_of, to_cursor};
+use super::search::{Conditions, Search, count_of, cursor_of, to_cursor};
 use super::work::Work;
 use crate::incidents::{octets_of, samples_of};
 use crate::{
-    Accept, Acceptance, INCIDENT_STATUSES_MAX, IncidentFilter, IncidentGroupRow, IncidentRow,
-    IncidentStatusRow, Incidents, NewIncident, Page, Paged, Result, StatusChange, StatusOutcome,
+    Accept, Acceptance, Accepted, INCIDENT_STATUSES_MAX, IncidentFilter, IncidentGroupRow,
+    IncidentRow, IncidentStatusRow, Incidents, NewIncident, Page, Paged, Result, StatusChange,
+    StatusOutcome,
 };
 
 /// Most incidents of one id.
 const SAME_ID_MAX: usize = 100;
 /// What stands behind [`EVENT_COLUMNS`].
 const COLUMNS: &str = "i.status, i.told, i.changed_at, i.group_name, i.sample_count";
+/// Where a text is looked for.
+const SEARCHED: &str = "i.id, i.model, i.top_tag, i.device, i.detector, i.group_name, \
+     e.description, i.event::text";
 
 #[async_trait]
 impl Incidents for PostgresStore {
@@ -44,7 +53,13 @@ impl Incidents for PostgresStore {
 
     async fn incidents(&self, filter: IncidentFilter, page: Page) -> Result<Paged<IncidentRow>> {
         let db = self.inner.readers.lend().await?;
-        let outcome = incidents(&db, &filter, &page).await;
+        let outcome = incidents(&db, &filter, &page, self.inner.fold).await;
+        db.done(outcome)
+    }
+
+    async fn incidents_exceed(&self, filter: IncidentFilter, count: usize) -> Result<bool> {
+        let db = self.inner.readers.lend().await?;
+        let outcome = search_of(&filter, self.inner.fold).exceeds(&db, count).await;
         db.done(outcome)
     }
 
@@ -112,24 +127,49 @@ fn incident_of(row: &Row) -> Outcome<IncidentRow> {
     })
 }
 
-async fn incidents(db: &Lent, filter: &IncidentFilter, page: &Page) -> Outcome<Paged<IncidentRow>> {
+/// What a list looks for.
+fn search_of(filter: &IncidentFilter, fold: &str) -> Search {
     let mut all = Conditions::default();
-    all.add("i.event < {}", cursor_of(page)?);
+    let group = filter.group.as_ref().map(|group| all.place_of(text(group).into_owned()));
+    let rows = group.map_or_else(
+        || "incidents".to_owned(),
+        |place| format!("(SELECT * FROM incidents WHERE group_name = {place})"),
+    );
     all.add_some("i.kind = {}", filter.kind.clone());
     all.add_some("i.detector = {}", filter.detector.clone());
     all.add_some("i.model = {}", filter.model.clone());
     all.add_some("i.top_tag = {}", filter.top_tag.clone());
     all.add_some("i.device = {}", filter.device.clone());
     all.add_some("i.status = {}", filter.status.clone());
-    all.add_some("i.group_name = {}", filter.group.clone());
     all.add_some("i.severity >= {}", filter.severity_min.map(severity_number));
     all.add_some("i.starts_at >= {}", filter.since.map(|at| at.0));
     all.add_some("i.starts_at < {}", filter.until.map(|at| at.0));
-    let condition = format!("{} ORDER BY i.event DESC LIMIT {}", all.all(), count_of(page) + 1);
-    let rows = db.rows(&select_where(&condition), &all.with(&[])).await?;
-    let mut rows = rows.iter().map(incident_of).collect::<Outcome<Vec<_>>>()?;
-    let next = cut(&mut rows, page, |row| row.event.uid.0);
-    Ok(Paged { rows, next, searched_until: None })
+    all.add_needle(SEARCHED, filter.text.as_deref(), fold);
+    Search {
+        from: format!("{rows} i JOIN events e ON e.uid = i.event"),
+        key: "i.event",
+        at: "e.registered_at",
+        conditions: all,
+        lowest: Uuid::nil(),
+    }
+}
+
+async fn incidents(
+    db: &Lent,
+    filter: &IncidentFilter,
+    page: &Page,
+    fold: &str,
+) -> Outcome<Paged<IncidentRow>> {
+    let found = search_of(filter, fold).run(db, cursor_of(page)?, count_of(page)).await?;
+    let mut by_uid = HashMap::new();
+    for row in db.rows(&select_where("i.event = ANY($1)"), values![found.keys]).await? {
+        let row = incident_of(&row)?;
+        by_uid.insert(row.event.uid.0, row);
+    }
+    // Those that were removed meanwhile are not listed.
+    let rows = found.keys.iter().filter_map(|uid| by_uid.remove(uid)).collect();
+    let next = found.next.map(to_cursor);
+    Ok(Paged { rows, next, searched_until: found.searched_until })
 }
 
 /// Cuts a list that was read one row too far.
@@ -183,13 +223,15 @@ async fn statuses(db: &Lent, uid: EventUid) -> Outcome<Vec<IncidentStatusRow>> {
 }
 
 /// Inserts events with their incidents. They come one after the other, on all nodes: each may be
-/// alike to the one before.
+/// alike to the one before. What swallows an incident is known only when the events are inserted:
+/// another node may store an event of the same id at the same time.
 async fn take(
     db: &Lent,
     work: &mut Work,
     ask: &Accept,
     incidents: &[NewIncident],
 ) -> Outcome<Acceptance> {
+    db.batch("SAVEPOINT incidents").await?;
     let mut answers = accept(db, work, &[ask]).await?;
     let acceptance = answers.pop().expect("one was asked");
     if let Acceptance::Accepted(answers) = &acceptance {
@@ -197,8 +239,29 @@ async fn take(
         for ((event, incident), _) in both.filter(|(_, answer)| !answer.duplicate) {
             insert(db, event, incident).await?;
         }
+        let others = find_other_events(db, answers).await?;
+        if !others.is_empty() {
+            db.batch("ROLLBACK TO SAVEPOINT incidents").await?;
+            work.forget();
+            return Ok(Acceptance::OtherEvents(others));
+        }
     }
     Ok(acceptance)
+}
+
+/// Positions of those whose id an event has that is no incident.
+async fn find_other_events(db: &Lent, answers: &[Accepted]) -> Outcome<Vec<usize>> {
+    let known = answers.iter().filter(|answer| answer.duplicate);
+    let known: Vec<Uuid> = known.map(|answer| answer.uid.0).collect();
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = db.rows("SELECT event FROM incidents WHERE event = ANY($1)", values![known]).await?;
+    let incidents: HashSet<Uuid> = rows.iter().map(|row| get(row, 0)).collect::<Outcome<_>>()?;
+    let is_other = |(position, answer): (usize, &Accepted)| {
+        (answer.duplicate && !incidents.contains(&answer.uid.0)).then_some(position)
+    };
+    Ok(answers.iter().enumerate().filter_map(is_other).collect())
 }
 
 async fn insert(db: &Lent, event: &Event, incident: &NewIncident) -> Outcome<()> {

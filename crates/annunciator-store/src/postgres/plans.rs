@@ -20,6 +20,7 @@ use super::pool::Lent;
 use super::rows::{get, role_number, severity_number, state, time, to_json};
 use super::work::Work;
 use crate::limits::decisions_with;
+use crate::pictures;
 use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, PostponedRow, StoreError};
 
 /// The token of deliveries that are in flight from their plan on.
@@ -211,12 +212,8 @@ pub(super) async fn insert_notifications(
     let recipients: Vec<String> = all.iter().map(|one| to_json(&one.content.recipients)).collect();
     let commands: Vec<Option<String>> =
         all.iter().map(|one| one.content.command.as_ref().map(to_json)).collect();
-    let picture = |one: &&Notification| one.content.picture.clone();
-    let pictures: Vec<_> = all.iter().map(picture).collect();
-    let picture_ids: Vec<Option<String>> =
-        pictures.iter().map(|one| one.as_ref().map(|one| one.content_id.clone())).collect();
-    let pngs: Vec<Option<Vec<u8>>> =
-        pictures.into_iter().map(|one| one.map(|one| one.png)).collect();
+    let (picture_lines, picture_octets): (Vec<Option<String>>, Vec<Option<Vec<u8>>>) =
+        all.iter().map(|one| pictures::join(&one.content.pictures)).unzip();
     let lists: Vec<String> =
         planned.iter().map(|one| list_of(one.deliveries.iter().map(|each| each.id.0))).collect();
     db.run(
@@ -241,8 +238,8 @@ pub(super) async fn insert_notifications(
             html,
             recipients,
             commands,
-            picture_ids,
-            pngs,
+            picture_lines,
+            picture_octets,
             lists,
         ],
     )

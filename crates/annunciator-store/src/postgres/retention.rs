@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::accept::IDEMPOTENCY_MS;
 use super::bind::{count, values};
+use super::bundles::forget_told;
 use super::fault::Outcome;
 use super::partitions::floor_of;
 use super::pool::Lent;
@@ -201,6 +202,7 @@ async fn remove(db: &Lent, events: &[Uuid]) -> Outcome<u64> {
         // An operator revived a delivery meanwhile: the whole step is undone.
         return Err(StoreError::Busy("an event came back to life".to_owned()).into());
     }
+    forget_told(db, &events).await?;
     for text in [
         "DELETE FROM parked WHERE event = ANY($1)",
         "DELETE FROM incident_statuses WHERE incident = ANY($1)",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use annunciator_core::{
     Application, Attempt, AttemptFacts, ChannelName, Content, Delivery, DeliveryId, DeliveryState,
     Device, Event, EventUid, Failure, Lane, Notification, NotificationId, Outcome as Ended,
-    Picture, Recipient, RecipientRole, Scope, Severity, Timestamp,
+    Recipient, RecipientRole, Scope, Severity, Timestamp,
 };
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
@@ -15,6 +15,7 @@ use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
 use super::fault::{Outcome, unreadable};
+use crate::pictures;
 
 /// Numbers of the column `state`; the SQL texts use them too.
 pub(super) mod state {
@@ -107,7 +108,6 @@ pub(super) const NOTIFICATION_COLUMNS: &str = "n.id, n.event, n.channel, n.creat
 pub(super) fn notification_of(row: &Row) -> Outcome<Notification> {
     let conditions: Option<&str> = get(row, 9)?;
     let command: Option<&str> = get(row, 18)?;
-    let picture = get::<Option<String>>(row, 19)?.zip(get::<Option<Vec<u8>>>(row, 20)?);
     Ok(Notification {
         id: NotificationId(get(row, 0)?),
         event: EventUid(get(row, 1)?),
@@ -132,7 +132,7 @@ pub(super) fn notification_of(row: &Row) -> Outcome<Notification> {
             thread_id: get(row, 16)?,
             event_id: get(row, 17)?,
             command: command.map(|text| from_json(text, "command")).transpose()?,
-            picture: picture.map(|(content_id, png)| Picture { content_id, png }),
+            pictures: pictures::split(get(row, 19)?, get(row, 20)?),
         },
     })
 }

@@ -43,6 +43,12 @@ impl Conditions {
         self.texts.push(condition.replace("{}", &format!("${}", self.values.len())));
     }
 
+    /// Where a value stands that is asked for elsewhere in the statement.
+    pub(super) fn place_of(&mut self, value: impl Bind + Send + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("${}", self.values.len())
+    }
+
     pub(super) fn add_some(&mut self, condition: &str, value: Option<impl Bind + Send + 'static>) {
         if let Some(value) = value {
             self.add(condition, value);

@@ -3,6 +3,7 @@
 
 mod copies;
 mod failures;
+mod incidents;
 mod nodes;
 mod weeks;
 

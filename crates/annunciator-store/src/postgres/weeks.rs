@@ -74,6 +74,8 @@ pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, 
     }
     for text in [
         "DELETE FROM parked WHERE event >= $1 AND event < $2",
+        "DELETE FROM incident_told WHERE incident >= $1 AND incident < $2",
+        "DELETE FROM incident_told WHERE bundle >= $1 AND bundle < $2",
         "DELETE FROM incident_statuses WHERE incident >= $1 AND incident < $2",
         "DELETE FROM incidents WHERE event >= $1 AND event < $2",
     ] {

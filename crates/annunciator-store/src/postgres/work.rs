@@ -56,6 +56,11 @@ impl Work {
         Self { node, writer, counts: BTreeMap::new(), seen: BTreeMap::new(), leaves_work: false }
     }
 
+    /// What the transaction did so far is undone, and it goes on.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.node, self.writer);
+    }
+
     fn count(&mut self, at: Timestamp, figure: Figure, word: &str) {
         let key = (at.0.div_euclid(BUCKET_MS), figure as i16, word.to_owned());
         *self.counts.entry(key).or_default() += 1;

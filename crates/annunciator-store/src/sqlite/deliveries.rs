@@ -317,11 +317,16 @@ fn waiting_counts(connection: &Connection) -> rusqlite::Result<QueueCounts> {
         )?
         .query_row([], |row| row.get(0))
         .optional()?;
+    let postponed_due_at: Option<i64> = connection
+        .prepare_cached("SELECT min(due_at) FROM incident_postponed")?
+        .query_row([], |row| row.get(0))?;
     Ok(QueueCounts {
         events_unplanned: count("SELECT count(*) FROM inbox")?,
         events_parked: count("SELECT count(*) FROM parked")?,
         queued: queued.collect::<rusqlite::Result<_>>()?,
         in_flight: 0,
         oldest_queued_at: oldest.map(Timestamp),
+        postponed: count("SELECT count(*) FROM incident_postponed")?,
+        postponed_due_at: postponed_due_at.map(Timestamp),
     })
 }

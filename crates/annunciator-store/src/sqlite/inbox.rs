@@ -149,14 +149,32 @@ fn made_here(connection: &Connection, event: &Event) -> Result<Option<EventUid>,
     Ok(found.map(EventUid))
 }
 
-fn first_uid(connection: &Connection, event: &Event) -> Result<EventUid, Trouble> {
+/// The stored event of the same id and application.
+pub(super) fn find_known(
+    connection: &Connection,
+    event: &Event,
+) -> Result<Option<EventUid>, Trouble> {
+    if is_uid_text(&event.id, event.uid) {
+        return Ok(None);
+    }
+    match made_here(connection, event)? {
+        Some(uid) => Ok(Some(uid)),
+        None => find_by_id(connection, event),
+    }
+}
+
+fn find_by_id(connection: &Connection, event: &Event) -> Result<Option<EventUid>, Trouble> {
     let by_id = "SELECT uid FROM events WHERE id = ?1 AND application = ?2";
     let found = connection
         .prepare_cached(by_id)?
         .query_row((&event.id, &event.application.name), |row| uuid_of(row, 0))
         .optional()?;
+    Ok(found.map(EventUid))
+}
+
+fn first_uid(connection: &Connection, event: &Event) -> Result<EventUid, Trouble> {
     // Without an equal id it was the uid that is known: the same event, handed in again.
-    Ok(found.map_or(event.uid, EventUid))
+    Ok(find_by_id(connection, event)?.unwrap_or(event.uid))
 }
 
 /// Claims events that wait and belong to nobody, oldest first.

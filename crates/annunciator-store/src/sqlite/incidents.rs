@@ -2,18 +2,21 @@
 //!
 //! Failure: a row that cannot be read is `Corrupt`.
 
+use std::sync::Arc;
+
 use annunciator_core::{Event, EventUid, Sample, Timestamp};
 use async_trait::async_trait;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::events::{count_of, cursor_of};
-use super::fault::Trouble;
+use super::events::{count_of, cursor_of, to_cursor};
+use super::fault::{Trouble, store_error};
 use super::group::Kind;
 use super::history::list;
 use super::inbox::{self, Inbox};
 use super::records::insert_audit;
 use super::rows::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, event_of, severity_of, uuid_of};
-use super::search::Conditions;
+use super::search::{Budget, Conditions, Extent, Found, Needle, Search};
 use super::session::Session;
 use super::{SqliteStore, size_of_event};
 use crate::incidents::{SAMPLE_BYTES, octets_of, samples_of};
@@ -25,7 +28,10 @@ use crate::{
 /// Most incidents of one id.
 const SAME_ID_MAX: usize = 100;
 /// What stands behind [`EVENT_COLUMNS`].
-const COLUMNS: &str = "i.status, i.told, i.changed_at, i.group_name, i.sample_count, i.event";
+const COLUMNS: &str = "i.status, i.told, i.changed_at, i.group_name, i.sample_count";
+/// Where a text is looked for.
+const SEARCHED: &str = ", i.id, i.model, i.top_tag, i.device, i.detector, i.group_name, \
+     e.description, i.uid";
 
 #[async_trait]
 impl Incidents for SqliteStore {
@@ -44,7 +50,18 @@ impl Incidents for SqliteStore {
 
     async fn incidents(&self, filter: IncidentFilter, page: Page) -> Result<Paged<IncidentRow>> {
         let ask = move |connection: &Connection| incidents(connection, &filter, &page);
-        self.shared.readers.ask(ask).await
+        self.shared.readers.search(ask).await
+    }
+
+    async fn incidents_exceed(&self, filter: IncidentFilter, count: usize) -> Result<bool> {
+        let filter = Arc::new(filter);
+        let mut extent = Extent::up_to(count);
+        while !extent.is_known() {
+            let (filter, place) = (Arc::clone(&filter), extent.place());
+            let ask = move |connection: &Connection| find(connection, &filter, place, Budget::PAGE);
+            extent.add(&self.search(ask).await?);
+        }
+        Ok(extent.is_exceeded())
     }
 
     async fn incident(&self, uid: EventUid) -> Result<Option<IncidentRow>> {
@@ -120,6 +137,47 @@ fn incidents(
     filter: &IncidentFilter,
     page: &Page,
 ) -> Result<Paged<IncidentRow>> {
+    let place = (cursor_of(page)?, count_of(page));
+    let listed = find(connection, filter, place, Budget::PAGE).and_then(|found| {
+        let mut select = connection.prepare_cached(&select_where("i.event = ?1"))?;
+        let mut rows = Vec::with_capacity(found.keys.len());
+        for key in &found.keys {
+            // One that was removed meanwhile is not listed.
+            rows.extend(select.query_row([key], incident_of).optional()?);
+        }
+        let next = found.next.map(to_cursor);
+        Ok(Paged { rows, next, searched_until: found.searched_until })
+    });
+    listed.map_err(|error| store_error(&error))
+}
+
+/// The keys of a list, behind `after` and at most so many. A group leads straight to its rows; any
+/// other filter walks the incidents from the newest within a budget (search.rs).
+fn find(
+    connection: &Connection,
+    filter: &IncidentFilter,
+    (after, count_max): (i64, usize),
+    budget: Budget,
+) -> rusqlite::Result<Found> {
+    let conditions = conditions_of(filter);
+    let needle = Needle::of(filter.text.as_deref());
+    let group = filter.group.clone().map(Value::Text);
+    let text = format!(
+        "SELECT i.event, e.registered_at, {}{} FROM incidents i
+         CROSS JOIN events e ON e.key = i.event
+         WHERE {}i.event < ? ORDER BY i.event DESC",
+        conditions.as_column(),
+        if needle.is_some() { SEARCHED } else { "" },
+        if group.is_some() { "i.group_name = ? AND " } else { "" },
+    );
+    let mut values = conditions.values_with([]);
+    values.extend(group);
+    values.push(Value::Integer(after));
+    let ends_before = Timestamp(i64::MIN);
+    Search { text: &text, values, needle, ends_before, count_max }.run(connection, budget)
+}
+
+fn conditions_of(filter: &IncidentFilter) -> Conditions {
     let mut all = Conditions::default();
     all.add_some("i.kind = ?", filter.kind.clone());
     all.add_some("i.detector = ?", filter.detector.clone());
@@ -127,22 +185,13 @@ fn incidents(
     all.add_some("i.top_tag = ?", filter.top_tag.clone());
     all.add_some("i.device = ?", filter.device.clone());
     all.add_some("i.status = ?", filter.status.clone());
-    all.add_some("i.group_name = ?", filter.group.clone());
     all.add_some(
         "i.severity >= ?",
         filter.severity_min.map(|severity| i64::from(severity.number())),
     );
     all.add_some("i.starts_at >= ?", filter.since.map(|at| at.0));
     all.add_some("i.starts_at < ?", filter.until.map(|at| at.0));
-    let condition = format!(
-        "{} AND i.event < ? ORDER BY i.event DESC LIMIT {}",
-        all.as_column(),
-        count_of(page) + 1
-    );
-    let values = rusqlite::params_from_iter(all.values_with([cursor_of(page)?]));
-    list(connection, &select_where(&condition), values, page, |row| {
-        Ok((row.get(EVENT_COLUMN_COUNT + 5)?, incident_of(row)?))
-    })
+    all
 }
 
 fn groups(connection: &Connection, page: &Page) -> Result<Paged<IncidentGroupRow>> {
@@ -187,6 +236,10 @@ fn take(
     accept: &Accept,
     incidents: &[NewIncident],
 ) -> std::result::Result<Acceptance, Trouble> {
+    let others = find_other_events(&session.connection, &accept.events)?;
+    if !others.is_empty() {
+        return Ok(Acceptance::OtherEvents(others));
+    }
     let acceptance = inbox::accept(session, accept)?;
     if let Acceptance::Accepted(answers) = &acceptance {
         let both = accept.events.iter().zip(incidents).zip(answers);
@@ -195,6 +248,23 @@ fn take(
         }
     }
     Ok(acceptance)
+}
+
+/// Positions of those whose id an event has that is no incident.
+fn find_other_events(
+    connection: &Connection,
+    events: &[Event],
+) -> std::result::Result<Vec<usize>, Trouble> {
+    let mut is_incident = connection.prepare_cached("SELECT 1 FROM incidents WHERE uid = ?1")?;
+    let mut others = Vec::new();
+    for (position, event) in events.iter().enumerate() {
+        if let Some(uid) = inbox::find_known(connection, event)?
+            && !is_incident.exists([uid.0.as_bytes()])?
+        {
+            others.push(position);
+        }
+    }
+    Ok(others)
 }
 
 fn insert(

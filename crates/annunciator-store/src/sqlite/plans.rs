@@ -15,6 +15,7 @@ use super::limits::Admission;
 use super::rows::{keys_to_blob, role_number, severity_of, state, to_json};
 use super::session::{ClaimedEvent, Flight, Memory, Session};
 use crate::limits::decisions_with;
+use crate::pictures;
 use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
 
 /// The token of deliveries that are in flight from their plan on.
@@ -253,6 +254,7 @@ impl<'a> Ledger<'a> {
         deliveries: &[i64],
     ) -> rusqlite::Result<i64> {
         let Notification { scope, content, .. } = notification;
+        let (picture_lines, picture_octets) = pictures::join(&content.pictures);
         self.content.insert(rusqlite::params![
             notification.id.0.as_bytes(),
             event_key,
@@ -275,8 +277,8 @@ impl<'a> Ledger<'a> {
             keys_to_blob(deliveries),
             (!scope.conditions.is_empty()).then(|| to_json(&scope.conditions)),
             content.command.as_ref().map(to_json),
-            content.picture.as_ref().map(|picture| &picture.content_id),
-            content.picture.as_ref().map(|picture| &picture.png),
+            picture_lines,
+            picture_octets,
         ])
     }
 

@@ -256,6 +256,7 @@ fn remove_if_finished(connection: &Connection, event: i64) -> Result<bool> {
             delete.execute([key])?;
         }
     }
+    super::bundles::forget_told(connection, event)?;
     super::incidents::remove(connection, event)?;
     for text in [
         "DELETE FROM plans WHERE event = ?1",

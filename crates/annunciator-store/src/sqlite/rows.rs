@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use annunciator_core::{
     Application, Attempt, AttemptFacts, ChannelName, Content, Delivery, DeliveryId, DeliveryState,
-    Device, Event, EventUid, Failure, Lane, Notification, NotificationId, Outcome, Picture,
-    Recipient, RecipientRole, Scope, Severity, Timestamp,
+    Device, Event, EventUid, Failure, Lane, Notification, NotificationId, Outcome, Recipient,
+    RecipientRole, Scope, Severity, Timestamp,
 };
 use rusqlite::{Result, Row};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::fault::unreadable;
+use crate::pictures;
 
 /// Numbers of the column `deliveries.state`; the SQL texts use them too.
 pub(super) mod state {
@@ -113,13 +114,9 @@ pub(super) fn notification_of(row: &Row<'_>) -> Result<Notification> {
             thread_id: row.get(15)?,
             event_id: row.get(16)?,
             command: command.map(|text| from_json(&text, "command")).transpose()?,
-            picture: picture_of(row.get(19)?, row.get(20)?),
+            pictures: pictures::split(row.get(19)?, row.get(20)?),
         },
     })
-}
-
-fn picture_of(content_id: Option<String>, png: Option<Vec<u8>>) -> Option<Picture> {
-    Some(Picture { content_id: content_id?, png: png? })
 }
 
 /// Columns of a delivery, for [`delivery_of`].

@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0012_pictures.sql"),
     include_str!("../../migrations/0013_incident_bundles.sql"),
     include_str!("../../migrations/0014_told_by.sql"),
+    include_str!("../../migrations/0015_told_in_bundles.sql"),
 ];
 
 /// Name of the database file in its folder.

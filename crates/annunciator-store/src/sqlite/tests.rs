@@ -195,7 +195,7 @@ fn migrations_take_each_step_once_and_a_broken_one_changes_nothing() {
     migrate(&mut connection, &[one, two]).unwrap();
     assert_eq!(version(&connection), 2);
     connection.prepare("SELECT a.y FROM a, b").unwrap();
-    assert_eq!(MIGRATIONS.len(), 14, "a new step needs a test from the old files");
+    assert_eq!(MIGRATIONS.len(), 15, "a new step needs a test from the old files");
 }
 
 #[test]
@@ -238,6 +238,11 @@ async fn a_file_of_the_first_version_is_brought_to_today_with_what_it_holds() {
         assert_eq!(store.kept("a").await.unwrap(), Some(kept));
         let ask = FigureAsk { since: Timestamp(0), until: START, step_ms: crate::BUCKET_MS };
         assert_eq!(store.figures(ask).await.unwrap(), []);
+        let uid = "01a22c1b-b217-7000-8000-000000000001".parse().unwrap();
+        assert_eq!(
+            crate::Bundles::told_in_bundles(&*store, uid).await.unwrap(),
+            Default::default()
+        );
         let page = Page { after: None, count_max: 1 };
         assert_eq!(store.silences(SilenceFilter::default(), page.clone()).await.unwrap().rows, []);
         let alive = crate::Alive { used_after: START, created_after: START };
@@ -393,6 +398,12 @@ fn what_must_be_fast_uses_its_index() {
         (
             "SELECT key FROM deliveries WHERE put_off = 1 AND key > 1 ORDER BY key LIMIT 2",
             "INDEX deliveries_put_off",
+        ),
+        (
+            "SELECT i.event, e.registered_at FROM incidents i
+             CROSS JOIN events e ON e.key = i.event
+             WHERE i.group_name = 'a' AND i.event < 9 ORDER BY i.event DESC",
+            "INDEX incidents_group",
         ),
         ("SELECT uid FROM events WHERE id = 'a' AND application = 'b'", "INDEX events_id"),
         ("SELECT key FROM deliveries WHERE key BETWEEN 1 AND 64 AND id = x'00'", "PRIMARY KEY"),

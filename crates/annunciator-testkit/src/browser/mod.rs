@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 mod accessibility;
+mod downloads;
 mod driver;
 mod elements;
 mod keys;
@@ -181,6 +182,15 @@ impl Browser {
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ] });
         done("dark or light", self.session.devtools("Emulation.setEmulatedMedia", &parameters));
+    }
+
+    /// Pages run no script of their own from the next one on, as where people turn it off.
+    #[track_caller]
+    pub fn turn_script_off(&self) {
+        let set = self
+            .session
+            .devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+        done("no script", set);
     }
 
     /// The cookies of the open page, also those hidden from scripts: `name`, `value`, `path`,

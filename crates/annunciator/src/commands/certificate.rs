@@ -123,6 +123,9 @@ struct DownloadKeyArgs {
     /// Do not encrypt the copy
     #[arg(long)]
     plain: bool,
+    /// The file as it was uploaded, where it is kept so, instead of PKCS#8
+    #[arg(long, requires = "plain")]
+    as_uploaded: bool,
     /// With --server: file that holds the token in use once more, as proof [default: ask for it]
     #[arg(long, value_name = "FILE")]
     credential_file: Option<PathBuf>,
@@ -302,7 +305,7 @@ fn request_of(name: String, kind: String, content: &Content) -> Result<Certifica
     } else {
         content.password_file.as_deref().map(read_secret).transpose()?.unwrap_or_default()
     };
-    Ok(CertificateUpload { name, kind, files: files?, password })
+    Ok(CertificateUpload { name, kind, files: files?, password, ..CertificateUpload::default() })
 }
 
 fn read_upload(file: &Path) -> Result<CertificateFile> {
@@ -336,7 +339,7 @@ async fn download_key(client: &Client, args: &DownloadKeyArgs) -> Result<()> {
         None => prompt("token")?,
     };
     let path = format!("{}/key", path_of(&args.id));
-    let request = KeyDownloadRequest { credential, export_password };
+    let request = KeyDownloadRequest { credential, export_password, as_uploaded: args.as_uploaded };
     let pem = client.fetch(Call::json(Method::POST, path, &request)?).await?;
     // Only for its owner, from its first octet on; never over something that is there.
     let file =

@@ -75,6 +75,9 @@ struct Which {
 
 #[derive(Args, Debug)]
 struct ListArgs {
+    /// Only with this text in id, model, asset, detector, top tag, group or description
+    #[arg(long)]
+    search: Option<String>,
     /// Only of this kind of detector
     #[arg(long)]
     kind: Option<String>,
@@ -118,7 +121,8 @@ pub(crate) async fn run(args: IncidentArgs) -> Result<ExitCode> {
         IncidentCommand::List(args) => list(&client, *args).await,
         IncidentCommand::Show { which, json } => show(&client, &which, json).await,
         IncidentCommand::Status { which, status, comment } => {
-            change(&client, &which, IncidentStatusRequest { status, comment }).await
+            change(&client, &which, IncidentStatusRequest { status, comment, from: String::new() })
+                .await
         }
     }
 }
@@ -139,8 +143,15 @@ async fn send(client: &Client, file: &Path, mapping: Option<&str>) -> Result<Exi
     };
     let accepted: AcceptedIncidents = client.post(path, &read_document(file)?).await?;
     for one in accepted.incidents {
-        let said = if one.duplicate { "known already" } else { "accepted" };
+        let said = match (one.duplicate, one.differs) {
+            (false, _) => "accepted",
+            (true, false) => "known already",
+            (true, true) => "known already, and it differs",
+        };
         output::print_line(&format!("{}  {said}", one.id));
+        if !one.advice.is_empty() {
+            output::print_line(&format!("  {}", one.advice));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -172,6 +183,7 @@ async fn list(client: &Client, args: ListArgs) -> Result<ExitCode> {
         Ok(())
     };
     let query = Query::new(PATH)
+        .with_some("q", args.search)
         .with_some("kind", args.kind)
         .with_some("detector", args.detector)
         .with_some("model", args.model)

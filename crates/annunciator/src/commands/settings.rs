@@ -73,7 +73,7 @@ struct SetArgs {
     /// (KEY@- reads standard input), or KEY alone to be asked without echo
     #[arg(value_name = "KEY=VALUE", required_unless_present_any = ["unset", "file"])]
     assignments: Vec<Assignment>,
-    /// Clear a setting, so that its default holds again
+    /// Clear a setting, or a whole group such as `mail_notifier`: the defaults hold again
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
     /// A TOML file of settings, laid over the saved ones: what it leaves out stays as it is
@@ -181,13 +181,22 @@ async fn set(client: &Client, args: &SetArgs) -> Result<ExitCode> {
     }
     for key in &args.unset {
         let path = parse_key(key).map_err(anyhow::Error::msg)?;
-        put(&mut patch, &path, Value::Null)?;
+        unset(&mut patch, &path)?;
     }
     let saved = save(client, &patch, args.comment.as_deref(), args.revision).await;
     let saved = saved.map_err(|error| with_unset(error, &patch))?;
     output::print_line(&format!("saved as revision {}", saved.revision));
     print_warnings(&saved.warnings);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes one setting back to its default, or a whole group.
+fn unset(patch: &mut Map<String, Value>, path: &[String]) -> Result<()> {
+    let [group] = path else { return put(patch, path, Value::Null) };
+    if patch.insert(group.clone(), Value::Null).is_some() {
+        bail!("`{group}` is given twice: a whole group is unset alone");
+    }
+    Ok(())
 }
 
 /// Says which assignments show a secret to others.
@@ -323,6 +332,19 @@ email.servers  [\"a\"]  server
             assert!(words.contains(expected), "{words}");
             assert_eq!(words.contains("--unset email.password"), !expected.is_empty(), "{words}");
         }
+    }
+
+    #[test]
+    fn a_whole_group_is_unset_alone() {
+        let check = |before: Value, key: &str, expected: Option<Value>| {
+            let mut patch = map(&before);
+            let done = unset(&mut patch, &parse_key(key).unwrap());
+            assert_eq!(done.is_ok().then_some(Value::Object(patch)), expected, "{before} {key}");
+        };
+        check(json!({}), "mail_notifier", Some(json!({"mail_notifier": null})));
+        check(json!({}), "email.port", Some(json!({"email": {"port": null}})));
+        check(json!({"email": {"port": 1}}), "email", None);
+        check(json!({"email": null}), "email.port", None);
     }
 
     #[test]

@@ -67,6 +67,17 @@ fn report(paint: Paint, zone: &TimeZone, now: Timestamp, status: &StatusView) ->
         let text = format!("{}, {}", moment::full(at, zone), moment::relative(at, now));
         rows.push(fact("oldest queued", text.into()));
     }
+    if status.incidents_postponed > 0 {
+        let text = match status.incidents_overdue_since {
+            Some(at) => format!(
+                "{} told of incidents later, the first was due {}",
+                status.incidents_postponed,
+                moment::relative(at, now)
+            ),
+            None => format!("{} told of incidents later", status.incidents_postponed),
+        };
+        rows.push(fact("waiting", text.into()));
+    }
     for ending in &status.ending {
         let text = format!("{}: {}", ending.what, moment::relative(ending.ends_at, now));
         let tone = if ending.ends_at <= now { Tone::Bad } else { Tone::Waiting };

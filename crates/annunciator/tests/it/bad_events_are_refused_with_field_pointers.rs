@@ -54,6 +54,11 @@ fn bad_fields_are_named_all_at_once() {
         (x().description(&"d".repeat(65_537)), &[("/description", "too_long")]),
         (x().id(&"i".repeat(257)), &[("/id", "too_long")]),
         (x().device_ip("10.0.0.300"), &[("/device/ip", "format")]),
+        (x().with("type", "incident.forecaster"), &[("/type", "reserved")]),
+        (
+            x().with("type", "incident_status.forecaster").severity("fatal"),
+            &[("/type", "reserved"), ("/severity", "one_of")],
+        ),
         (x().occurred_at("yesterday"), &[("/occurred_at", "format")]),
         (x().occurred_at("2026-11-22T05:30:00"), &[("/occurred_at", "format")]),
         (x().occurred_at("2026-13-22T05:30:00Z"), &[("/occurred_at", "format")]),

@@ -36,12 +36,13 @@ const FIELDS: [(&str, SetField); 11] = [
 const TEMPLATE: &str = "%EVENT% %EVENT_TYPE% %COMPUTER% %DOMAIN% %GROUP% %TASK% %DESCR% %PRODUCT% \
                         %VERSION% %EVENT_ID% %PARAM:p%";
 /// The fields that every message has, in order.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "Date",
     "From",
     "To",
     "Subject",
     "Message-ID",
+    "In-Reply-To",
     "References",
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
@@ -91,7 +92,8 @@ fn check_parsed(parsed: &ParsedMessage, has_html: bool) {
         expected.pop();
     }
     // A notification that begins its thread refers to nothing.
-    expected.retain(|name| *name != "References" || names.contains(name));
+    let refers = ["In-Reply-To", "References"];
+    expected.retain(|name| !refers.contains(name) || names.contains(name));
     assert_eq!(names, expected, "{parsed:?}");
     assert_eq!(parsed.addresses["to"], [(String::new(), OPERATOR.to_owned())]);
     for name in ["cc", "bcc"] {

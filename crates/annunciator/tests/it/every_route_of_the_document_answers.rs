@@ -112,6 +112,7 @@ fn body_of(site: &Site, path: &str) -> Value {
         }),
         "/api/v1/incidents" => json!({"detector": {"kind": "rule"}}),
         "/api/v1/incidents/mapped/{name}" => json!({"nr": 1}),
+        "/api/v1/incidents/mapping-preview" => json!({"name": "hall", "document": {"nr": 1}}),
         "/api/v1/incidents/{id}/status" => json!({"status": "ignore"}),
         "/api/v1/incidents/audience" => json!({"incident": {"detector": {"kind": "rule"}}}),
         "/api/v1/subscriptions/{name}" => json!({"users": "eve"}),

@@ -1,4 +1,4 @@
-//! Deliveries, events and the audit log are saved as files, and no cell is a formula.
+//! Deliveries, events, incidents and the audit log are saved as files, and no cell is a formula.
 
 use annunciator_testkit::relay::Relay;
 use serde_json::Value;
@@ -73,4 +73,29 @@ fn lists_are_saved_as_files_without_formulas() {
     let printed = site.run(&["event", "export", "--format", "ndjson", "--type", "disk.full"]);
     let first: Value = serde_json::from_str(printed.lines().next().unwrap()).unwrap();
     assert_eq!(text(&first["id"]), "three");
+}
+
+#[test]
+fn incidents_are_saved_as_files_without_formulas() {
+    let site = Site::start();
+    let incident = |id: &str, model: &str| {
+        serde_json::json!({"id": id, "detector": {"kind": "rule"}, "model": model,
+            "description": FORMULA, "top_tag": {"name": "TI-101", "value": -1.5}})
+    };
+    let two = serde_json::json!([incident("i-1", "=1+1"), incident("i-2", "Pump")]);
+    drop(site.post("/api/v1/incidents", &two).expect_status(202));
+    let of = |query: &str| file(&site, &format!("/api/v1/incidents/export?{query}"));
+    let (headers, csv) = of("q=PUMP");
+    assert!(headers.iter().any(|(_, value)| value.contains("filename=\"incidents-20")));
+    assert_eq!(csv.matches("\r\n").count(), 2, "{csv}");
+    let csv = of("format=csv").1;
+    assert!(csv.starts_with("\u{feff}uid,id,registered_at,start,end,severity,status"), "{csv}");
+    for cell in [",'=1+1,", ",'-1.5,", "\"'=HYPERLINK"] {
+        assert!(csv.contains(cell), "{cell}: {csv}");
+    }
+    let json: Vec<Value> = serde_json::from_str(&of("format=json&kind=rule").1).expect("an array");
+    let ids: Vec<_> = json.iter().map(|one| text(&one["id"])).collect();
+    assert_eq!(ids, ["i-2", "i-1"]);
+    assert_eq!(of("format=ndjson&status=ignore").1, "");
+    site.wait_until_idle();
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
 
+mod a_pair_of_files_lives_while_settings_use_it;
 mod a_policy_of_the_group_wins_and_its_lock_holds;
 mod browser;
 mod certificates;
@@ -70,4 +71,5 @@ mod the_mail_notifier_shows_its_certificate_and_trusts_it;
 mod the_store_survives_a_second_server_and_a_full_disk;
 mod tls_is_used_as_the_settings_say;
 mod transient_and_permanent_refusals_are_told_apart;
+mod what_waits_is_told_over_its_own_relay_or_said_to_be_lost;
 mod what_waits_meets_the_saved_settings_after_a_start;

@@ -107,3 +107,51 @@ fn who_may_test_and_not_change_tests_what_is_saved() {
     let found = site.run(&["audit", "--search", "\"failed\""]);
     assert_eq!(found.matches("test_message.send").count(), 1, "{found}");
 }
+
+#[test]
+fn who_may_test_mails_nobody_of_their_own_choice() {
+    let relay = Relay::builder().start();
+    let site = Site::start();
+    let subscriptions = json!([{"name": "A", "addresses": "shift@plant.example",
+                                "users": ["lead"]}]);
+    let notifier = json!({"servers": ["127.0.0.1"], "port": relay.port(),
+                          "sender": "notifier@plant.example"});
+    drop(site.save(&json!({"mail_notifier": notifier,
+        "incidents": {"subscriptions": subscriptions},
+        "email": {"recipients": ["admins@plant.example"]}})));
+    let tester = somebody(&site, "tester", &["read_settings", "send_test_message"]);
+    make_user(&site, "lead", "viewer");
+    for name in ["tester", "lead"] {
+        let path = format!("/api/v1/users/{name}");
+        let address = json!({ "email": format!("{name}@plant.example") });
+        drop(answer(site.server.client().patch(&path, &address)).expect_status(200));
+    }
+    let path = "/api/v1/test-message";
+    let request = |to: &str| json!({"channel": "mail_notifier", "to": to});
+    for (to, status) in [
+        ("eve@evil.example", 422),
+        ("tester@plant.example; eve@evil.example", 422),
+        ("Tester@plant.example", 200),
+        ("shift@plant.example;lead@plant.example", 200),
+        ("admins@plant.example", 200),
+    ] {
+        let answer = tester.send(&site, "POST", path, &request(to)).expect_status(status).json();
+        match status {
+            200 => assert_eq!(answer["ok"], true, "{to}: {answer}"),
+            _ => {
+                let error = &answer["errors"][0];
+                assert_eq!(
+                    (&error["pointer"], &error["code"]),
+                    (&json!("/to"), &json!("foreign_address")),
+                    "{to}: {answer}"
+                );
+                let words = error["detail"].as_str().unwrap_or_default();
+                assert!(words.starts_with("eve@evil.example is neither"), "{words}");
+            }
+        }
+    }
+    assert_eq!(relay.message_count(), 3, "what was refused went nowhere");
+    // The owner may change settings, and mails whom they like.
+    let answer = site.post(path, &request("eve@evil.example")).expect_status(200).json();
+    assert_eq!(answer["ok"], true, "{answer}");
+}

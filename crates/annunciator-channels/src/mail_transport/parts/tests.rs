@@ -49,7 +49,7 @@ fn order(tag: u64, sender: &str, addresses: &[&str]) -> Order {
         thread_id: "2@host.example".into(),
         event_id: "e".into(),
         command: None,
-        picture: None,
+        pictures: Vec::new(),
     };
     let notification = Notification {
         id: NotificationId::from_parts(1, [0; 10]),

@@ -3,12 +3,13 @@
 //! Standard: RFC 7578 (`multipart/form-data`). Failure: a broken upload is a sentence above the
 //! form; what the API refuses stands there as well.
 
-use annunciator_api_types::{CertificateFile, CertificateSaved, CertificateUpload};
+use annunciator_api_types::{CertificateFile, CertificateSaved, CertificateUpload, KeptPart};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::response::Response;
 use base64ct::{Base64, Encoding as _};
 use hyper::Method;
 
+use crate::form::Form;
 use crate::page::Visitor;
 use crate::refusal::{Errors, Stop};
 
@@ -33,6 +34,15 @@ fn tell_of_keys(kind: &str, errors: &mut Errors, words: &str) {
     }
 }
 
+/// Whether certificate and key come one by one.
+#[derive(Default)]
+pub(in crate::pages) struct PartOfPair {
+    /// The other part, of the object that the form holds.
+    pub(in crate::pages) kept: Option<KeptPart>,
+    /// Whether one part may be missing; the object then lives only while it is used.
+    pub(in crate::pages) may_be_half: bool,
+}
+
 /// What was uploaded.
 #[derive(Default)]
 pub(in crate::pages) struct Upload {
@@ -44,6 +54,10 @@ pub(in crate::pages) struct Upload {
     pub(in crate::pages) files: Vec<CertificateFile>,
     /// In which field of the form each file was chosen.
     pub(in crate::pages) slots: Vec<String>,
+    /// What a form of settings asks for beside its files.
+    pub(in crate::pages) part: PartOfPair,
+    /// The other fields of the form.
+    pub(in crate::pages) rest: Form,
     is_broken: bool,
 }
 
@@ -81,7 +95,7 @@ impl Upload {
                 "name" => value.trim().clone_into(&mut self.name),
                 "field" => self.field = value,
                 "password" => self.password = value,
-                _ => {}
+                _ => self.rest.0.push((name, value)),
             }
         }
         Some(())
@@ -103,6 +117,9 @@ impl Upload {
             kind: self.kind.clone(),
             files: self.files.clone(),
             password: self.password.clone(),
+            kept: self.part.kept.clone(),
+            incomplete: self.part.may_be_half,
+            only_while_used: self.part.may_be_half,
         };
         match visitor.try_send(method, path, &request).await {
             Ok(reply) => {

@@ -24,6 +24,8 @@ pub(super) struct Verdict {
     pub(super) tone: &'static str,
     /// The sentence.
     pub(super) headline: String,
+    /// What the sentence leaves out; may be empty.
+    pub(super) detail: String,
     /// What is not well, the worst first.
     pub(super) troubles: Vec<Trouble>,
 }
@@ -41,8 +43,14 @@ pub(super) struct Trouble {
 }
 
 impl Verdict {
-    /// The verdict; `settings` are missing where they may not be read.
-    pub(super) fn of(page: &Page, status: &StatusView, settings: Option<&Value>) -> Self {
+    /// The verdict; `settings` are missing where they may not be read. `failed` is how many
+    /// deliveries failed of late, and in which words that is told.
+    pub(super) fn of(
+        page: &Page,
+        status: &StatusView,
+        settings: Option<&Value>,
+        failed: (u64, &str),
+    ) -> Self {
         let mut troubles = Vec::new();
         of_store(page, status, &mut troubles);
         let is_used = status.lanes.iter().any(|lane| lane.queued > 0);
@@ -55,20 +63,38 @@ impl Verdict {
         of_ends(page, status, &mut troubles);
         troubles.sort_by_key(|trouble| trouble.tone != "bad");
         let headline = match &troubles[..] {
+            [] if failed.0 > 0 => page.t("dashboard-well-now"),
             [] => page.t("dashboard-well"),
             [only] => only.words.clone(),
             several => page.t1("dashboard-troubles", "count", several.len()),
         };
         let tone = troubles.first().map_or("good", |worst| worst.tone);
-        Self { tone, headline, troubles }
+        let detail = match &troubles[..] {
+            [] => well_detail(page, failed),
+            _ => String::new(),
+        };
+        Self { tone, headline, detail, troubles }
     }
 
     /// Nothing is known: the status may not be read, or did not come.
     pub(super) fn unknown(page: &Page) -> Self {
         let key =
             if page.may("read_status") { "dashboard-no-answer" } else { "dashboard-no-status" };
-        Self { tone: "", headline: page.t(key), troubles: Vec::new() }
+        Self { tone: "", headline: page.t(key), detail: String::new(), troubles: Vec::new() }
     }
+}
+
+/// What stands below the sentence that nothing is wrong: what failed before is not kept quiet.
+fn well_detail(page: &Page, (count, period): (u64, &str)) -> String {
+    if count == 0 {
+        return page.t("dashboard-well-detail");
+    }
+    let values = [
+        ("count", count.into()),
+        ("number", page.number(&count).into()),
+        ("period", period.into()),
+    ];
+    page.language.say_with("dashboard-well-failed", &values)
 }
 
 /// Whether any channel has all that it needs to tell somebody.
@@ -85,12 +111,26 @@ pub(super) fn is_set_up(settings: &Value) -> bool {
     (email && has("email", "servers"))
         || (sms && has("sms", "servers"))
         || has("executable", "file")
+        || (has("mail_notifier", "servers")
+            && has("mail_notifier", "sender")
+            && has_subscribers(&values["incidents"]["subscriptions"]))
+}
+
+/// Whether a subscription that is on names anybody.
+fn has_subscribers(subscriptions: &Value) -> bool {
+    let names_any = |one: &Value| {
+        let is_there = |key: &str| one[key].as_array().is_some_and(|all| !all.is_empty());
+        one["enabled"] != false && (is_there("users") || is_there("addresses"))
+    };
+    subscriptions.as_array().is_some_and(|all| all.iter().any(names_any))
 }
 
 fn nobody_is_told(page: &Page) -> Trouble {
     let mut actions = Vec::new();
     if page.may("change_settings") {
         actions.push((page.t("dashboard-do-set-up"), "/welcome/relay".to_owned()));
+        let notifier = "/settings/mail-notifier".to_owned();
+        actions.push((page.t("subscriptions-set-notifier"), notifier));
     }
     Trouble {
         tone: "warn",

@@ -49,7 +49,7 @@ fn failure(diagnostic: &str) -> Value {
 #[test]
 fn each_trouble_is_told_with_what_to_do() {
     let check = |changes: Value, tone: &str, words: &str, path: &str| {
-        let verdict = Verdict::of(&page(), &status(&changes), Some(&relay_settings()));
+        let verdict = Verdict::of(&page(), &status(&changes), Some(&relay_settings()), (0, ""));
         assert_eq!((verdict.tone, verdict.headline.as_str()), (tone, words), "{changes}");
         let paths = verdict.troubles.iter().flat_map(|trouble| &trouble.actions);
         assert_eq!(paths.map(|(_, path)| path.as_str()).next().unwrap_or_default(), path);
@@ -88,7 +88,7 @@ fn one_trouble_is_not_told_twice_and_the_worst_stands_first() {
         "relays": [{"server": "mail:25", "skipped": true, "failures_in_a_row": 5,
                     "connections": 0, "last_failure": failure("connection refused")}],
     });
-    let verdict = Verdict::of(&page(), &status(&changes), Some(&relay_settings()));
+    let verdict = Verdict::of(&page(), &status(&changes), Some(&relay_settings()), (0, ""));
     assert_eq!((verdict.tone, verdict.headline.as_str()), ("bad", "2 things need attention"));
     let tones: Vec<_> = verdict.troubles.iter().map(|trouble| trouble.tone).collect();
     assert_eq!(tones, ["bad", "warn"]);
@@ -99,9 +99,9 @@ fn a_server_without_a_way_out_leads_to_the_guided_set_up() {
     let check = |values: Value, expected: bool| {
         let settings = json!({ "values": values });
         assert_eq!(is_set_up(&settings), expected, "{settings}");
-        let verdict = Verdict::of(&page(), &status(&json!({})), Some(&settings));
+        let verdict = Verdict::of(&page(), &status(&json!({})), Some(&settings), (0, ""));
         let leads = verdict.troubles.iter().flat_map(|trouble| &trouble.actions);
-        assert_eq!(leads.count(), usize::from(!expected));
+        assert_eq!(leads.count(), 2 * usize::from(!expected));
     };
     check(json!({}), false);
     check(json!({"email": {"servers": ["mail"], "recipients": []}}), false);
@@ -109,6 +109,29 @@ fn a_server_without_a_way_out_leads_to_the_guided_set_up() {
     check(json!({"email": {"servers": ["mail"], "recipients_bcc": ["a@example.org"]}}), true);
     check(json!({"sms": {"servers": ["gw"], "phone_numbers": ["+4917012345"]}}), true);
     check(json!({"executable": {"file": "/opt/tell"}}), true);
+    let told = |notifier: Value, one: Value| json!({"mail_notifier": notifier, "incidents": {"subscriptions": [one]}});
+    let notifier = || json!({"servers": ["mail"], "sender": "a@example.org"});
+    let one = || json!({"enabled": true, "users": [], "addresses": ["b@example.org"]});
+    check(told(notifier(), one()), true);
+    check(told(json!({"servers": ["mail"], "sender": ""}), one()), false);
+    check(told(json!({"servers": [], "sender": "a@example.org"}), one()), false);
+    check(told(notifier(), json!({"enabled": false, "addresses": ["b@example.org"]})), false);
+    check(told(notifier(), json!({"enabled": true, "users": [], "addresses": []})), false);
+    check(told(notifier(), json!({"enabled": true, "users": ["anna"], "addresses": []})), true);
     // Who may not read the settings is not told what they lack.
-    assert_eq!(Verdict::of(&page(), &status(&json!({})), None).tone, "good");
+    assert_eq!(Verdict::of(&page(), &status(&json!({})), None, (0, "")).tone, "good");
+}
+
+#[test]
+fn what_failed_of_late_is_not_called_delivered() {
+    let check = |failed: u64, headline: &str, has: &str| {
+        let settings = relay_settings();
+        let failed = (failed, "last 24 hours");
+        let verdict = Verdict::of(&page(), &status(&json!({})), Some(&settings), failed);
+        assert_eq!((verdict.tone, verdict.headline.as_str()), ("good", headline));
+        assert!(verdict.detail.contains(has), "{}", verdict.detail);
+    };
+    check(0, "All is well", "delivered or on its way");
+    check(1, "Nothing is wrong now", "1 delivery has failed");
+    check(12, "Nothing is wrong now", "12 deliveries have failed (last 24 hours)");
 }

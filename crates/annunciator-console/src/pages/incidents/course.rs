@@ -1,6 +1,6 @@
 //! The samples of a top tag become a line over time, in parts of a hundred of its place.
 //!
-//! In: samples; the start of the incident. Out: points as SVG takes them, lowest and highest value,
+//! In: samples; the start of the incident. Out: points as SVG takes them, round marks of values,
 //! where the start is. Knows nothing of: words, colours.
 //! Failure: fewer than two samples at different times make no line.
 
@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 
 use annunciator_api_types::SampleView;
 use annunciator_core::Timestamp;
+use annunciator_template::ValueAxis;
 
-/// Room that stays empty above and below the line. Unit: percent of the height.
+/// Room that stays empty above the last and below the first mark. Unit: percent of the height.
 const MARGIN: f64 = 6.0;
 
 /// The line.
@@ -27,6 +28,8 @@ pub(crate) struct Course {
     pub(crate) first: Timestamp,
     /// Last time.
     pub(crate) last: Timestamp,
+    /// Round marks of values.
+    pub(crate) axis: ValueAxis,
 }
 
 impl Course {
@@ -42,10 +45,8 @@ impl Course {
         let lowest = values.clone().fold(f64::INFINITY, f64::min);
         let highest = values.fold(f64::NEG_INFINITY, f64::max);
         let across = |at: Timestamp| 100.0 * real(at.ms_since(first)) / real(last.ms_since(first));
-        let down = |value: f64| {
-            let share = if highest > lowest { (highest - value) / (highest - lowest) } else { 0.5 };
-            MARGIN + share * (100.0 - 2.0 * MARGIN)
-        };
+        let axis = ValueAxis::of(lowest, highest);
+        let down = |value: f64| down(axis.share(value));
         let mut points = String::new();
         for one in &samples {
             let (x, y) = (across(one.at), down(one.value));
@@ -54,8 +55,19 @@ impl Course {
         points.truncate(points.trim_end().len());
         let is_within = start >= first && start <= last;
         let start = is_within.then(|| across(start));
-        Some(Self { points, start, lowest, highest, first, last })
+        Some(Self { points, start, lowest, highest, first, last, axis })
     }
+
+    /// Where the lines of the marks are, from the top.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |mark: &f64| format!("{:.2}", down(self.axis.share(*mark)));
+        self.axis.marks.iter().map(line).collect()
+    }
+}
+
+/// Where a share of the axis is, from the top.
+fn down(share: f64) -> f64 {
+    MARGIN + (1.0 - share) * (100.0 - 2.0 * MARGIN)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times of centuries fit into 52 bits")]
@@ -66,6 +78,16 @@ fn real(ms: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_stand_where_their_values_do() {
+        let sample = |at, value| SampleView { at: Timestamp(at), value };
+        let samples = [sample(0, 538.500_123), sample(9, 560.664_643_972_892_6)];
+        let course = Course::of(&samples, Timestamp(0)).unwrap();
+        assert_eq!(course.lines(), ["94.00", "72.00", "50.00", "28.00", "6.00"]);
+        assert_eq!(course.axis.marks, [530.0, 540.0, 550.0, 560.0, 570.0]);
+        assert!(course.points.starts_with("0.00,75.30 "), "{}", course.points);
+    }
 
     #[test]
     fn samples_become_a_line_from_edge_to_edge() {

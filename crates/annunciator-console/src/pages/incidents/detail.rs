@@ -14,7 +14,6 @@ use super::tone;
 use crate::api::escape;
 use crate::form::Form;
 use crate::page::{Page, Visitor, lead_to, show_as};
-use crate::pages::events::parameter;
 use crate::refusal::{Errors, Stop};
 
 #[derive(Template)]
@@ -39,10 +38,35 @@ impl Detail {
         is_link.then_some(link)
     }
 
+    /// Whether it has a status that is no longer one.
+    fn is_status_gone(&self) -> bool {
+        !super::is_known(&self.statuses, &self.detail.incident.status.code)
+    }
+
     /// The value of the top tag with its units.
     fn value(&self, tag: &TopTagInput) -> String {
-        let value = tag.value.as_ref().map_or_else(String::new, parameter);
+        let value = tag.value.as_ref().map(|value| self.page.value(value)).unwrap_or_default();
         format!("{value} {}", tag.units).trim().to_owned()
+    }
+
+    /// Who gave a status: people and tokens in the reader's words.
+    fn author(&self, author: &str) -> String {
+        match author.split_once(' ') {
+            Some(("user", name)) => self.page.t1("incidents-by-user", "name", name),
+            Some(("token", name)) => self.page.t1("incidents-by-token", "name", name),
+            _ => author.to_owned(),
+        }
+    }
+
+    /// The marks beside the course, from the top.
+    fn marks(&self, course: &Course) -> Vec<String> {
+        let language = self.page.language.of_readers();
+        course.axis.marks.iter().rev().map(|mark| course.axis.write(*mark, language)).collect()
+    }
+
+    /// A value of the course, as fine as its picture is.
+    fn finer(&self, course: &Course, value: &f64) -> String {
+        course.axis.write_finer(*value, self.page.language.of_readers())
     }
 }
 
@@ -89,11 +113,18 @@ pub(super) async fn change_status(
     form: Form,
 ) -> Result<Response, Stop> {
     let path = format!("{}/status", path_of(&uid.0));
-    let request = json!({ "status": form.trimmed("status"), "comment": form.trimmed("comment") });
+    let request = json!({ "status": form.trimmed("status"), "comment": form.trimmed("comment"),
+        "from": form.trimmed("from") });
     match visitor.try_send(Method::POST, &path, &request).await {
         Ok(reply) => {
             let result = reply.json::<IncidentStatusResult>(&path);
             let result = result.map_err(|refusal| visitor.stop(refusal))?;
+            if !result.changed && !form.trimmed("comment").is_empty() {
+                // What was typed is not lost.
+                let summary = visitor.guest.language.say("notice-status-unchanged");
+                let errors = Errors { summary, ..Errors::default() };
+                return draw(&visitor, &uid.0, errors, &form).await;
+            }
             let notice = match result.told.as_deref() {
                 _ if !result.changed => "status-unchanged",
                 Some("late") => "status-late",

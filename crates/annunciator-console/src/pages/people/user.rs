@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
-use annunciator_api_types::{RoleList, UserPatch, UserSaved, UserView};
+use annunciator_api_types::{
+    RoleList, SubscriptionList, SubscriptionView, UserPatch, UserSaved, UserView,
+};
 use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
 use hyper::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::users::Link;
 use super::{RoleChoice, role_choices};
@@ -43,6 +45,8 @@ struct User {
     roles: Vec<RoleChoice>,
     errors: Errors,
     password_errors: Errors,
+    /// Subscriptions that name the user, as far as the visitor may see them.
+    subscriptions: Vec<String>,
 }
 
 /// Path of the API for a user.
@@ -67,8 +71,23 @@ impl User {
             user,
             errors: Errors::default(),
             password_errors: Errors::default(),
+            subscriptions: subscriptions(visitor, name).await,
         })
     }
+}
+
+/// Names of the subscriptions that name a user; none for who may not see all.
+async fn subscriptions(visitor: &Visitor, user: &str) -> Vec<String> {
+    if !visitor.may("read_subscriptions") || !visitor.may("read_settings") {
+        return Vec::new();
+    }
+    let list = visitor.try_get::<SubscriptionList>("/api/v1/subscriptions").await;
+    let names = |one: &SubscriptionView| {
+        let users = one.settings.get("users").and_then(Value::as_array).into_iter().flatten();
+        users.filter_map(Value::as_str).any(|name| name.eq_ignore_ascii_case(user))
+    };
+    let found = list.map(|list| list.subscriptions).unwrap_or_default();
+    found.into_iter().filter(names).map(|one| one.name).collect()
 }
 
 async fn user(visitor: Visitor, name: Path<String>) -> Result<Response, Stop> {

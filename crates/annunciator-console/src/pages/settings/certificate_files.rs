@@ -1,11 +1,12 @@
 //! Certificate and key of the Mail Notifier, each as a file: browse, clear, download.
 //!
-//! In: files as they are chosen in the form. Out: an object of the API, named by the form, which
-//! settings name once the form is saved; nothing is stored in settings before.
-//! Failure: what is no certificate with its key is told beside the files.
+//! In: files as they are chosen in the form, with the form around them. Out: an object of the API,
+//! which may be half a pair, named by the form; settings name it once the form is saved. With
+//! script the two files alone are drawn again, without it the whole page.
+//! Failure: what is wrong with a file is told beside it, and nothing else of the form is lost.
 //! Standard: spec 9.5, 10.3.
 
-use annunciator_api_types::{CertificateList, CertificateView};
+use annunciator_api_types::{CertificateList, CertificateView, KeptPart};
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
@@ -13,15 +14,24 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::arrangement::Tab;
-use super::tab::Desk;
+use super::save;
+use super::tab::{Desk, Given};
+use crate::api::escape;
 use crate::form::Form;
 use crate::page::{Page, Visitor, show, show_as};
-use crate::pages::certificates::upload::Upload;
+use crate::pages::certificates::upload::{PartOfPair, Upload};
 use crate::refusal::Stop;
 use crate::settings_form::{Kind, Setting};
 
 /// The setting.
 const KEY: &str = "client_certificate";
+/// What is uploaded.
+const CLIENT: &str = "client";
+/// Where it goes.
+const OBJECTS: &str = "/api/v1/certificates";
+/// The two parts, as fields of the form and as the API names them.
+const CERTIFICATE: &str = "certificate";
+const THE_KEY: &str = "key";
 
 /// The two files. `{{ files|safe }}` shows them: its template escapes all texts.
 #[derive(Template)]
@@ -35,10 +45,10 @@ pub(super) struct CertificateFiles {
     id: String,
     object: Option<CertificateView>,
     is_open: bool,
+    /// What keeps the settings from being saved.
     error: String,
     warnings: Vec<String>,
-    /// What was done, in words.
-    said: String,
+    told: Told,
     /// Whether it is put into a page that is open.
     is_answer: bool,
 }
@@ -51,11 +61,12 @@ struct KeyDialog<'a> {
     is_answer: bool,
 }
 
-#[derive(Template)]
+/// What came of a file, in words.
+#[derive(Template, Default)]
 #[template(path = "settings/certificate_said.html")]
-struct Said {
+pub(super) struct Told {
     words: String,
-    tone: &'static str,
+    is_error: bool,
 }
 
 impl CertificateFiles {
@@ -66,19 +77,32 @@ impl CertificateFiles {
         dialog.render().unwrap_or_default()
     }
 
-    fn new(visitor: &Visitor, tab: &Tab, object: Option<CertificateView>) -> Option<Self> {
-        Some(Self {
-            page: visitor.page("notifier-title", tab.menu_section()),
-            tab: tab.name,
-            field: format!("{}.{KEY}", tab.group.filter(|_| tab.is_apart())?),
-            id: object.as_ref().map_or_else(String::new, |object| object.id.clone()),
-            object,
-            is_open: visitor.may("manage_certificates") && visitor.may("change_settings"),
-            error: String::new(),
-            warnings: Vec::new(),
-            said: String::new(),
-            is_answer: false,
-        })
+    /// Whether there is a certificate.
+    fn has_certificate(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| !object.certificates.is_empty())
+    }
+
+    /// Whether there is a key.
+    fn has_key(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| !object.key.is_empty())
+    }
+
+    /// Whether one part is there without the other.
+    fn is_half(&self) -> bool {
+        self.has_certificate() != self.has_key()
+    }
+
+    /// What is missing of the pair, beside where it is to be chosen.
+    fn missing(&self, part: &str) -> String {
+        match part {
+            CERTIFICATE if self.has_key() && !self.has_certificate() => {
+                self.page.t("notifier-missing-certificate")
+            }
+            THE_KEY if self.has_certificate() && !self.has_key() => {
+                self.page.t("notifier-missing-key")
+            }
+            _ => String::new(),
+        }
     }
 }
 
@@ -100,130 +124,192 @@ pub(super) async fn objects(visitor: &Visitor) -> Vec<CertificateView> {
     list.map(|list| list.certificates).unwrap_or_default()
 }
 
-/// The files of a tab as they stand; nothing on tabs without them.
-pub(super) fn of(desk: &Desk) -> Option<CertificateFiles> {
-    let sheet = desk.sheet(desk.tab.group.filter(|_| desk.tab.is_apart())?)?;
-    let field = sheet.field(KEY, desk.visitor.guest.language)?;
-    let typed = desk.typed();
-    let id = match typed.has(&field.name) {
-        true => typed.trimmed(&field.name).to_owned(),
-        false => match sheet.standing(KEY).value {
-            Value::String(id) => id,
-            _ => String::new(),
-        },
-    };
-    let object = desk.objects.iter().find(|object| object.id == id).cloned();
-    let mut files = CertificateFiles::new(&desk.visitor, desk.tab, object)?;
-    files.id = id;
-    files.error = field.error;
-    files.warnings = Some(field.warning).filter(|words| !words.is_empty()).into_iter().collect();
-    Some(files)
+/// Name of the setting in the form of a tab that has it.
+fn field_of(tab: &Tab) -> Option<String> {
+    Some(format!("{}.{KEY}", tab.group.filter(|_| tab.is_apart())?))
 }
 
-/// Takes the files once certificate and key are both there; the answer says what is missing, or
-/// puts the new object into the form.
+/// The files of a tab as they stand; nothing on tabs without them.
+pub(super) fn of(desk: &Desk) -> Option<CertificateFiles> {
+    let name = field_of(desk.tab)?;
+    let visitor = &desk.visitor;
+    let field = desk.sheet(desk.tab.group?)?.field(KEY, visitor.guest.language)?;
+    let page = visitor.page("notifier-title", desk.tab.menu_section());
+    let id = id_of(desk, &desk.typed());
+    let object = desk.objects.iter().find(|object| object.id == id).cloned();
+    let mut warnings = vec![field.warning];
+    if object.as_ref().is_some_and(|object| object.weak_key) {
+        warnings.push(page.t("settings-problem-weak-key"));
+    }
+    warnings.retain(|words| !words.is_empty());
+    warnings.dedup();
+    Some(CertificateFiles {
+        tab: desk.tab.name,
+        field: name,
+        id,
+        object,
+        is_open: visitor.may("manage_certificates") && visitor.may("change_settings"),
+        error: field.error,
+        warnings,
+        told: Told { words: desk.told.words.clone(), is_error: desk.told.is_error },
+        is_answer: visitor.guest.is_partial,
+        page,
+    })
+}
+
+/// The id that a form holds, or the one that is saved.
+fn id_of(desk: &Desk, form: &Form) -> String {
+    let Some(name) = field_of(desk.tab) else { return String::new() };
+    if form.has(&name) {
+        return form.trimmed(&name).to_owned();
+    }
+    let standing = desk.tab.group.and_then(|group| desk.sheet(group));
+    match standing.map(|sheet| sheet.standing(KEY).value) {
+        Some(Value::String(id)) => id,
+        _ => String::new(),
+    }
+}
+
+/// A form of settings, and the object that it names.
+struct Pair {
+    desk: Desk,
+    form: Form,
+    held: Option<CertificateView>,
+}
+
+impl Pair {
+    async fn open(visitor: Visitor, tab: &str, form: Form) -> Result<Self, Stop> {
+        let desk = Desk::open(visitor, tab).await?;
+        if !desk.tab.is_apart() {
+            return Err(Stop::not_found(&desk.visitor.guest));
+        }
+        let id = id_of(&desk, &form);
+        let held = desk.objects.iter().find(|object| object.id == id).cloned();
+        Ok(Self { desk, form, held })
+    }
+
+    /// A part of what the form names, to be taken over; none when it has no such part.
+    fn part(&self, part: &str) -> Option<KeptPart> {
+        let held = self.held.as_ref().filter(|held| !held.lost)?;
+        let has = match part {
+            CERTIFICATE => !held.certificates.is_empty(),
+            _ => !held.key.is_empty(),
+        };
+        has.then(|| KeptPart { id: held.id.clone(), part: part.to_owned() })
+    }
+
+    /// Names another object in the form, or none; the one before goes when nothing uses it.
+    async fn replace(&mut self, object: Option<CertificateView>) {
+        let id = object.as_ref().map_or_else(String::new, |object| object.id.clone());
+        let name = field_of(self.desk.tab).unwrap_or_default();
+        self.form.0.retain(|(key, _)| *key != name);
+        self.form.0.push((name, id));
+        self.desk.objects.extend(object);
+        let unused =
+            self.held.take().filter(|held| held.only_while_used && held.used_by.is_empty());
+        if let Some(unused) = unused {
+            let path = format!("/api/v1/certificates/{}", escape(&unused.id));
+            // What stays is deleted by the server within a day.
+            drop(self.desk.visitor.try_send(Method::DELETE, &path, &()).await);
+        }
+    }
+
+    /// The files, or the whole page for a browser without script.
+    async fn answer(mut self, words: String, is_error: bool) -> Result<Response, Stop> {
+        let told = Told { words, is_error };
+        let status = if is_error { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        let is_partial = self.desk.visitor.guest.is_partial;
+        if is_partial && is_error {
+            return Ok(show_as(status, &told));
+        }
+        // What somebody else saved since this form was drawn is still to be told.
+        let revision = self.form.trimmed("revision").parse();
+        self.desk.view.revision = revision.unwrap_or(self.desk.view.revision);
+        self.desk.told = told;
+        self.desk.put_form(&self.form, &[]);
+        if is_partial {
+            let files = of(&self.desk).ok_or_else(|| Stop::not_found(&self.desk.visitor.guest))?;
+            return Ok(show(&files));
+        }
+        let comment = save::comment_of(&self.form);
+        save::draw(self.desk, Given { status, comment, is_changed: true, ..Given::default() }).await
+    }
+}
+
+/// Takes a certificate, a key or both; what is not chosen anew stays, when the two belong together.
 pub(super) async fn upload(
     visitor: Visitor,
     name: Path<String>,
     mut upload: Upload,
 ) -> Result<Response, Stop> {
-    let tab = Tab::named(&name.0).filter(|tab| tab.is_apart());
-    let tab = tab.ok_or_else(|| Stop::not_found(&visitor.guest))?;
-    let page = visitor.page("notifier-title", tab.menu_section());
-    if let Some(key) = missing(&upload) {
-        return Ok(show(&Said { words: page.t(key), tone: "" }));
-    }
-    upload.kind = "client".to_owned();
+    let form = std::mem::take(&mut upload.rest);
+    let mut pair = Pair::open(visitor, &name.0, form).await?;
+    let visitor = pair.desk.visitor.clone();
+    let page = visitor.page("notifier-title", pair.desk.tab.menu_section());
+    let is_chosen = |part: &str| upload.slots.iter().any(|slot| slot == part);
+    let kept = match (is_chosen(CERTIFICATE), is_chosen(THE_KEY)) {
+        (false, false) => return pair.answer(page.t("notifier-nothing-chosen"), true).await,
+        (true, false) => pair.part(THE_KEY),
+        (false, true) => pair.part(CERTIFICATE),
+        (true, true) => None,
+    };
+    CLIENT.clone_into(&mut upload.kind);
     upload.name = page.t1("notifier-object-name", "time", page.time(&page.now));
-    match upload.send(&visitor, Method::POST, "/api/v1/certificates").await? {
+    upload.part = PartOfPair { kept, may_be_half: true };
+    let mut words = "notifier-uploaded";
+    let mut sent = upload.send(&visitor, Method::POST, OBJECTS).await?;
+    let is_other_pair = |error: &annunciator_api_types::FieldError| error.code == "key_mismatch";
+    if upload.part.kept.is_some()
+        && sent.as_ref().is_err_and(|errors| errors.fields.iter().any(is_other_pair))
+    {
+        // The file that was chosen now is the one that is meant.
+        words =
+            if is_chosen(CERTIFICATE) { "notifier-key-gone" } else { "notifier-certificate-gone" };
+        upload.part.kept = None;
+        sent = upload.send(&visitor, Method::POST, OBJECTS).await?;
+    }
+    match sent {
         Ok(saved) => {
-            let mut files = CertificateFiles::new(&visitor, tab, Some(saved.certificate))
-                .ok_or_else(|| Stop::not_found(&visitor.guest))?;
-            files.said = page.t("notifier-uploaded");
-            files.warnings = saved.warnings;
-            files.is_answer = true;
-            Ok(show(&files))
+            let mut words = vec![page.t(words)];
+            words.extend(saved.warnings);
+            pair.replace(Some(saved.certificate)).await;
+            pair.answer(words.join(" "), false).await
         }
         Err(errors) => {
-            let of_fields = errors.fields.iter().map(|one| one.detail.as_str());
-            let words: Vec<_> = of_fields.collect();
+            let words: Vec<_> = errors.fields.iter().map(|one| one.detail.as_str()).collect();
             let words = if words.is_empty() { errors.summary } else { words.join("; ") };
-            Ok(show_as(StatusCode::UNPROCESSABLE_ENTITY, &Said { words, tone: "error" }))
+            pair.answer(words, true).await
         }
     }
 }
 
-/// Takes the object out of the form.
+/// Takes one part out of the form; the other stays.
 pub(super) async fn clear(
     visitor: Visitor,
-    name: Path<String>,
-    _form: Form,
+    Path((name, part)): Path<(String, String)>,
+    form: Form,
 ) -> Result<Response, Stop> {
-    let tab = Tab::named(&name.0);
-    let files = tab.and_then(|tab| CertificateFiles::new(&visitor, tab, None));
-    let mut files = files.ok_or_else(|| Stop::not_found(&visitor.guest))?;
-    files.said = files.page.t("notifier-cleared");
-    files.is_answer = true;
-    Ok(show(&files))
-}
-
-/// The words for what is still to be chosen. A PKCS #12 file holds both, and so may a PEM file.
-fn missing(upload: &Upload) -> Option<&'static str> {
-    let has = |slot: &str| upload.slots.iter().any(|one| one == slot);
-    match (has("certificate"), has("key")) {
-        (true, false) if !upload.files.iter().any(holds_key) => Some("notifier-missing-key"),
-        (false, true) if !upload.files.iter().any(holds_key_and_certificate) => {
-            Some("notifier-missing-certificate")
+    let mut pair = Pair::open(visitor, &name, form).await?;
+    let visitor = pair.desk.visitor.clone();
+    let page = visitor.page("notifier-title", pair.desk.tab.menu_section());
+    let other = match part.as_str() {
+        CERTIFICATE => THE_KEY,
+        THE_KEY => CERTIFICATE,
+        _ => return Err(Stop::not_found(&visitor.guest)),
+    };
+    let Some(kept) = pair.part(other) else {
+        pair.replace(None).await;
+        return pair.answer(page.t("notifier-cleared"), false).await;
+    };
+    let mut upload = Upload::default();
+    CLIENT.clone_into(&mut upload.kind);
+    upload.name = page.t1("notifier-object-name", "time", page.time(&page.now));
+    upload.part = PartOfPair { kept: Some(kept), may_be_half: true };
+    match upload.send(&visitor, Method::POST, OBJECTS).await? {
+        Ok(saved) => {
+            pair.replace(Some(saved.certificate)).await;
+            pair.answer(page.t("notifier-cleared"), false).await
         }
-        (false, false) => Some("notifier-missing-certificate"),
-        _ => None,
-    }
-}
-
-fn is_container(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.ends_with(".p12") || name.ends_with(".pfx")
-}
-
-fn holds_key(file: &annunciator_api_types::CertificateFile) -> bool {
-    is_container(&file.name) || holds(file, "PRIVATE KEY-----")
-}
-
-fn holds_key_and_certificate(file: &annunciator_api_types::CertificateFile) -> bool {
-    is_container(&file.name) || holds(file, "BEGIN CERTIFICATE-----")
-}
-
-fn holds(file: &annunciator_api_types::CertificateFile, part: &str) -> bool {
-    use base64ct::Encoding as _;
-    let content = base64ct::Base64::decode_vec(&file.content_base64).unwrap_or_default();
-    String::from_utf8_lossy(&content).contains(part)
-}
-
-#[cfg(test)]
-mod tests {
-    use annunciator_api_types::CertificateFile;
-    use base64ct::{Base64, Encoding as _};
-
-    use super::*;
-
-    #[test]
-    fn what_is_missing_is_said_until_both_are_there() {
-        let check = |files: &[(&str, &str, &str)], expected: Option<&str>| {
-            let mut upload = Upload::default();
-            for (slot, name, content) in files {
-                upload.slots.push((*slot).to_owned());
-                let content_base64 = Base64::encode_string(content.as_bytes());
-                upload.files.push(CertificateFile { name: (*name).to_owned(), content_base64 });
-            }
-            assert_eq!(missing(&upload), expected, "{files:?}");
-        };
-        let certificate = ("certificate", "a.pem", "-----BEGIN CERTIFICATE-----");
-        let key = ("key", "a.key", "-----BEGIN PRIVATE KEY-----");
-        check(&[], Some("notifier-missing-certificate"));
-        check(&[certificate], Some("notifier-missing-key"));
-        check(&[key], Some("notifier-missing-certificate"));
-        check(&[certificate, key], None);
-        check(&[("certificate", "both.P12", "")], None);
-        check(&[("certificate", "both.pem", "-----BEGIN EC PRIVATE KEY-----")], None);
+        Err(errors) => pair.answer(errors.summary, true).await,
     }
 }

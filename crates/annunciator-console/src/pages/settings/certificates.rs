@@ -44,7 +44,12 @@ fn among(objects: &[CertificateView], page: &Page) -> BTreeMap<String, Vec<Choos
         choice(&object.id, object.name.clone(), help)
     };
     let of_setting = |(key, kind, none): (&str, &str, &str)| {
-        let objects = objects.iter().filter(|object| object.kind == kind).map(of_object);
+        // Half a pair can be used by nobody.
+        let is_whole = |object: &&CertificateView| {
+            kind != "client" || !(object.certificates.is_empty() || object.key.is_empty())
+        };
+        let objects = objects.iter().filter(|object| object.kind == kind).filter(is_whole);
+        let objects = objects.map(of_object);
         let all = std::iter::once(choice("", page.t(none), String::new())).chain(objects);
         (key.to_owned(), all.collect())
     };

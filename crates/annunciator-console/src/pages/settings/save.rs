@@ -7,6 +7,7 @@ use hyper::header::IF_MATCH;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value};
 
+use super::arrangement::Tab;
 use super::tab::{Desk, Given};
 use super::{conflict, presets, preview};
 use crate::api::{Refusal, Reply, with_query};
@@ -54,6 +55,17 @@ pub(super) async fn save_tab(
                 .await
         }
     }
+}
+
+/// Takes back everything that a page of its own sets, in one piece.
+pub(super) async fn unset(visitor: Visitor, name: Path<String>) -> Result<Response, Stop> {
+    let tab = Tab::named(&name.0).filter(|tab| tab.is_apart());
+    let Some(group) = tab.and_then(|tab| tab.group) else {
+        return Err(Stop::not_found(&visitor.guest));
+    };
+    let patch = Map::from_iter([(group.to_owned(), Value::Null)]);
+    visitor.send(Method::PATCH, "/api/v1/settings", &patch).await?;
+    Ok(lead_to(&visitor.guest, &format!("/settings/{}?notice=notifier-unset", name.0)))
 }
 
 /// Draws the tab with what every drawing needs.

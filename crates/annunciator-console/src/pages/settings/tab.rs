@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::arrangement::{ADVANCED, TABS, Tab};
-use super::certificate_files::{self, CertificateFiles};
+use super::certificate_files::{self, CertificateFiles, Told};
 use super::conflict::Meanwhile;
 use super::field_tools::{self, FieldTools};
 use super::preview::{self, Preview};
@@ -22,6 +22,8 @@ use crate::settings_form::{Definitions, Field, Sheet, Standing, problem_words};
 
 /// A warning that the page gives by itself, while it holds.
 const LIVE_WARNING: &str = "empty_sender";
+/// A warning that nothing can be sent.
+const NO_SENDER: &str = "no_sender";
 /// How the API names the layer of these settings among origins.
 const SERVER_ORIGIN: &str = "server-wide settings";
 
@@ -57,6 +59,10 @@ pub(super) struct TabPage {
     pub(super) summary: String,
     pub(super) wrong: Vec<Remark>,
     pub(super) remarks: Vec<Remark>,
+    /// Whether what was saved cannot send anything.
+    pub(super) is_idle: bool,
+    /// Whether all of it can be taken back at once.
+    pub(super) may_unset: bool,
     pub(super) meanwhile: Option<Meanwhile>,
     pub(super) presets: Vec<PresetView>,
     pub(super) preset: Option<PresetView>,
@@ -104,6 +110,8 @@ pub(super) struct Desk {
     pub(super) sheets: Vec<Sheet>,
     /// Certificate objects, where a tab shows one.
     pub(super) objects: Vec<CertificateView>,
+    /// What came of certificate and key, where they are chosen as files.
+    pub(super) told: Told,
 }
 
 /// How a setting stands in the server-wide layer.
@@ -150,7 +158,7 @@ impl Desk {
             true => certificate_files::objects(&visitor).await,
             false => Vec::new(),
         };
-        Ok(Self { visitor, tab, definitions, view, sheets, objects })
+        Ok(Self { visitor, tab, definitions, view, sheets, objects, told: Told::default() })
     }
 
     /// The form in place of what is saved; empty without one.
@@ -232,6 +240,10 @@ impl Desk {
         let warnings = if is_just_saved { self.view.warnings.as_slice() } else { &[] };
         let sections = self.sections(&page);
         let remarks = self.remarks(warnings, &page, false);
+        let is_idle = warnings.iter().any(|warning| warning.code == NO_SENDER);
+        let may_change = self.visitor.may("change_settings");
+        let mut standings = self.sheets.iter().flat_map(|sheet| sheet.standings.values());
+        let may_unset = may_change && self.tab.is_apart() && standings.any(|one| one.is_set);
         if !remarks.is_empty() {
             // They begin with the same word.
             page.notice = None;
@@ -244,7 +256,9 @@ impl Desk {
             sections,
             revision: self.view.revision,
             comment: given.comment,
-            may_change: self.visitor.may("change_settings"),
+            may_change,
+            is_idle,
+            may_unset,
             is_changed: given.is_changed,
             summary: given.errors.summary,
             wrong,

@@ -1,28 +1,35 @@
 //! Who would be told: a stored incident, or one that could come, becomes a list of addresses.
 //!
-//! In: the query, or a posted form. Out: addresses with when they are told, and who is left out and why. Nothing is
-//! sent.
+//! In: the query, or a posted form. Out: addresses with when they are told, and who is left out and
+//! why. Nothing is sent.
 
-use annunciator_api_types::{AudienceView, IncidentList, IncidentView};
+use annunciator_api_types::{AudienceView, IncidentList, IncidentStatusView, IncidentView};
 use askama::Template;
 use axum::response::Response;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::api::Refusal;
 use crate::form::Form;
+use crate::language::Language;
 use crate::page::{Page, Visitor, show, show_as};
 use crate::refusal::{Errors, Stop};
 
 /// Incidents that are offered.
 const OFFERED: &str = "/api/v1/incidents?limit=50";
 
+/// What is asked, and what can be chosen.
+pub(super) struct Question {
+    pub(super) asked: Form,
+    pub(super) incidents: Vec<IncidentView>,
+    pub(super) statuses: Vec<IncidentStatusView>,
+}
+
 #[derive(Template)]
 #[template(path = "subscriptions/preview.html")]
 struct Preview {
     page: Page,
-    asked: Form,
-    incidents: Vec<IncidentView>,
-    statuses: Vec<annunciator_api_types::IncidentStatusView>,
+    question: Question,
     found: Option<AudienceView>,
     errors: Errors,
     /// Whether the page asks by itself once it is shown.
@@ -38,24 +45,34 @@ struct Found {
     is_to_ask: bool,
 }
 
-impl Preview {
+impl Question {
+    /// A question with the incidents that can be chosen.
+    pub(super) async fn new(visitor: &Visitor, asked: Form) -> Self {
+        let (incidents, statuses) = match visitor.try_get::<IncidentList>(OFFERED).await {
+            Ok(list) => (list.incidents, list.statuses),
+            // One that could come can still be asked about.
+            Err(_) => (Vec::new(), Vec::new()),
+        };
+        Self { asked, incidents, statuses }
+    }
+
     /// What an incident is called in a list.
-    fn name(&self, one: &IncidentView) -> String {
+    pub(super) fn name(&self, page: &Page, one: &IncidentView) -> String {
         let tag = one.top_tag.as_ref().map_or("", |tag| tag.name.as_str());
         let parts = [one.model.as_str(), tag, one.asset.name.as_str()];
         let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let name = if parts.is_empty() { one.id.clone() } else { parts.join(", ") };
-        format!("{}: {name}", self.page.short_time(&one.registered_at))
+        format!("{}: {name}", page.short_time(&one.registered_at))
     }
 
     /// Whether the incident is not among those that are offered.
-    fn is_older(&self) -> bool {
+    pub(super) fn is_older(&self) -> bool {
         let asked = self.asked.text("incident");
         !asked.is_empty() && !self.incidents.iter().any(|one| one.uid == asked)
     }
 
     /// Whether an incident that could come is asked about.
-    fn is_made_up(&self) -> bool {
+    pub(super) fn is_made_up(&self) -> bool {
         self.asked.text("incident").is_empty()
     }
 }
@@ -65,48 +82,49 @@ impl Preview {
 pub(super) async fn open(visitor: Visitor) -> Result<Response, Stop> {
     let asked = visitor.guest.query();
     let is_to_ask = request_of(&asked).is_some();
-    Ok(show(&draw(&visitor, asked, None, Errors::default(), is_to_ask).await))
+    let question = Question::new(&visitor, asked).await;
+    let page = visitor.page("subscriptions-preview", "subscriptions");
+    let errors = Errors::default();
+    Ok(show(&Preview { page, question, found: None, errors, is_to_ask }))
 }
 
 /// The answer.
 pub(super) async fn ask(visitor: Visitor, asked: Form) -> Result<Response, Stop> {
     let (mut found, mut errors) = (None, Errors::default());
     if let Some(request) = request_of(&asked) {
-        let path = "/api/v1/incidents/audience";
-        match visitor.try_send(Method::POST, path, &request).await {
-            Ok(reply) => {
-                let view = reply.json::<AudienceView>(path);
-                found = Some(view.map_err(|refusal| visitor.stop(refusal))?);
-            }
+        match answer(&visitor, &request).await {
+            Ok(view) => found = Some(view),
             Err(refusal) => errors = Errors::of(&visitor.guest, refusal)?,
         }
     }
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = visitor.page("subscriptions-preview", "subscriptions");
+    let is_to_ask = false;
     if visitor.guest.is_partial {
-        let page = visitor.page("subscriptions-preview", "subscriptions");
-        return Ok(show_as(status, &Found { page, found, errors, is_to_ask: false }));
+        return Ok(show_as(status, &Found { page, found, errors, is_to_ask }));
     }
-    Ok(show_as(status, &draw(&visitor, asked, found, errors, false).await))
+    let question = Question::new(&visitor, asked).await;
+    Ok(show_as(status, &Preview { page, question, found, errors, is_to_ask }))
 }
 
-async fn draw(
-    visitor: &Visitor,
-    asked: Form,
-    found: Option<AudienceView>,
-    errors: Errors,
-    is_to_ask: bool,
-) -> Preview {
-    let (incidents, statuses) = match visitor.try_get::<IncidentList>(OFFERED).await {
-        Ok(list) => (list.incidents, list.statuses),
-        // One that could come can still be asked about.
-        Err(_) => (Vec::new(), Vec::new()),
-    };
-    let page = visitor.page("subscriptions-preview", "subscriptions");
-    Preview { page, asked, incidents, statuses, found, errors, is_to_ask }
+/// Asks the API; a status that stands against it is named in the reader's language.
+pub(super) async fn answer(visitor: &Visitor, request: &Value) -> Result<AudienceView, Refusal> {
+    let path = "/api/v1/incidents/audience";
+    let mut view: AudienceView = visitor.try_send(Method::POST, path, request).await?.json(path)?;
+    if view.silent.contains('`') && visitor.guest.language == Language::Russian {
+        let list = visitor.try_get::<IncidentList>("/api/v1/incidents?limit=1").await;
+        for status in list.map(|list| list.statuses).unwrap_or_default() {
+            let (name, name_ru) = (format!("`{}`", status.name), format!("`{}`", status.name_ru));
+            if !status.name_ru.is_empty() {
+                view.silent = view.silent.replace(&name, &name_ru);
+            }
+        }
+    }
+    Ok(view)
 }
 
 /// The question for the API; nothing before anything was asked.
-fn request_of(asked: &Form) -> Option<Value> {
+pub(super) fn request_of(asked: &Form) -> Option<Value> {
     let incident = asked.trimmed("incident");
     if !incident.is_empty() {
         return Some(json!({ "incident_id": incident }));

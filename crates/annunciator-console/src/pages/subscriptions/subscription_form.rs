@@ -10,6 +10,11 @@ use crate::form::Form;
 use crate::page::Page;
 use crate::pages::incidents::KINDS;
 
+/// What a new one has. Unit: minutes.
+const BUNDLE_MINUTES: &str = "30";
+/// When a new one is mailed daily.
+const DAILY_AT: &str = "08:00";
+
 /// A subscription as it stands in the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SubscriptionForm {
@@ -41,8 +46,8 @@ impl SubscriptionForm {
             time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             severity: "info".to_owned(),
             delivery: "at_once".to_owned(),
-            bundle_minutes: "30".to_owned(),
-            daily_at: "08:00".to_owned(),
+            bundle_minutes: BUNDLE_MINUTES.to_owned(),
+            daily_at: DAILY_AT.to_owned(),
             ..Self::default()
         }
     }
@@ -87,6 +92,11 @@ impl SubscriptionForm {
     /// As it was posted.
     pub(super) fn of_posted(form: &Form) -> Self {
         let text = |name: &str| form.trimmed(name).to_owned();
+        // What its rhythm does not use is not posted, and stands there again when it does.
+        let or_default = |name: &str, default: &str| match form.has(name) {
+            true => text(name),
+            false => default.to_owned(),
+        };
         let boxes = |name: &str| -> Vec<String> {
             let all = form.all(name).into_iter().map(str::trim);
             all.filter(|one| !one.is_empty()).map(str::to_owned).collect()
@@ -108,8 +118,8 @@ impl SubscriptionForm {
             groups: lines(form.text("groups")),
             severity: text("severity"),
             delivery: text("delivery"),
-            bundle_minutes: text("bundle_minutes"),
-            daily_at: text("daily_at"),
+            bundle_minutes: or_default("bundle_minutes", BUNDLE_MINUTES),
+            daily_at: or_default("daily_at", DAILY_AT),
             quiet_from: text("quiet_from"),
             quiet_until: text("quiet_until"),
             follow_ups: form.is_on("follow_ups"),
@@ -145,6 +155,30 @@ impl SubscriptionForm {
             _ => {}
         }
         settings
+    }
+
+    /// The keys of the labels of what differs from another one.
+    pub(super) fn find_changes(&self, other: &Self) -> Vec<&'static str> {
+        let all = [
+            ("subscriptions-name", self.name == other.name),
+            ("subscriptions-on", self.enabled == other.enabled),
+            ("subscriptions-users", self.users == other.users),
+            ("subscriptions-addresses", self.addresses == other.addresses),
+            ("subscriptions-language", self.language == other.language),
+            ("subscriptions-time-zone", self.time_zone == other.time_zone),
+            ("subscriptions-detectors", self.detectors == other.detectors),
+            ("subscriptions-models", self.models == other.models),
+            ("subscriptions-assets", self.assets == other.assets),
+            ("subscriptions-groups", self.groups == other.groups),
+            ("incidents-severity-min", self.severity == other.severity),
+            ("subscriptions-when", self.delivery == other.delivery),
+            ("subscriptions-bundle", self.bundle_minutes == other.bundle_minutes),
+            ("subscriptions-daily", self.daily_at == other.daily_at),
+            ("subscriptions-quiet-from", self.quiet_from == other.quiet_from),
+            ("subscriptions-quiet-until", self.quiet_until == other.quiet_until),
+            ("subscriptions-follow-ups", self.follow_ups == other.follow_ups),
+        ];
+        all.into_iter().filter(|(_, is_same)| !is_same).map(|(key, _)| key).collect()
     }
 
     /// Whether a user is one of its own; case does not count.
@@ -225,6 +259,10 @@ mod tests {
         check("delivery=bundled&bundle_minutes=x", "bundle_minutes", json!("x"));
         check("delivery=at_once&bundle_minutes=x", "bundle_minutes", Value::Null);
         check("delivery=daily&daily_at=07:30", "daily_at", json!("07:30"));
+        let form = SubscriptionForm::of_posted(&Form::parse(b"delivery=at_once"));
+        assert_eq!((form.bundle_minutes.as_str(), form.daily_at.as_str()), ("30", "08:00"));
+        let form = SubscriptionForm::of_posted(&Form::parse(b"bundle_minutes=&daily_at="));
+        assert_eq!((form.bundle_minutes.as_str(), form.daily_at.as_str()), ("", ""));
         check("enabled=off&enabled=on", "enabled", json!(true));
         check("", "enabled", json!(false));
     }

@@ -17,7 +17,7 @@ const LINES_OPEN: usize = 6;
 /// Names of parameters that narrow the list.
 const FILTERS: [&str; 3] = ["q", "author", "action"];
 /// What can be done, for the list to choose from; others are shown by the word of the API.
-const ACTIONS: [&str; 29] = [
+const ACTIONS: [&str; 33] = [
     "settings.save",
     "settings.export_sealed",
     "token.create",
@@ -26,6 +26,7 @@ const ACTIONS: [&str; 29] = [
     "user.change",
     "user.delete",
     "user.change_password",
+    "user.change_password.refused",
     "user.set_password",
     "user.give_key",
     "user.use_key",
@@ -45,6 +46,9 @@ const ACTIONS: [&str; 29] = [
     "delivery.retry",
     "delivery.cancel",
     "delivery.resend",
+    "incident.status",
+    "subscription.pause",
+    "test_message.send",
     "backup.create",
     "backup.delete",
 ];

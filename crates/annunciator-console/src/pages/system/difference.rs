@@ -48,8 +48,14 @@ pub(super) fn lines(detail: &Value) -> Vec<Line> {
     if let (Some(before), Some(after)) = (fields.get("before"), fields.get("after")) {
         compare(before, after, &mut lines);
     }
+    let is_step = is_step(fields);
+    if is_step {
+        let (from, to) = (Some(shown(&fields["from"])), shown(&fields["to"]));
+        lines.push(Line { name: "status".to_owned(), from, to });
+    }
     for (name, value) in fields {
         match value {
+            _ if is_step && (name == "from" || name == "to") => {}
             _ if name == "before" && fields.contains_key("after") => {}
             _ if name == "after" && fields.contains_key("before") => {}
             Value::Object(pair) if is_change(pair) => lines.push(Line {
@@ -71,6 +77,11 @@ pub(super) fn lines(detail: &Value) -> Vec<Line> {
     }
     lines.truncate(LINES_MAX);
     lines
+}
+
+/// Whether a detail is a step of an incident from one status to another.
+fn is_step(fields: &Map<String, Value>) -> bool {
+    ["id", "from", "to"].iter().all(|name| fields.get(*name).is_some_and(Value::is_string))
 }
 
 fn is_change(pair: &Map<String, Value>) -> bool {
@@ -127,6 +138,9 @@ fn shown_of(name: &str, value: &Value) -> Shown {
 fn shown(value: &Value) -> Shown {
     match value {
         Value::Null => Shown::Unset,
+        Value::Bool(is_so) => {
+            Shown::Words("shell", vec![if *is_so { "yes" } else { "no" }.to_owned()])
+        }
         Value::String(text) if text == "<secret>" => Shown::Secret,
         Value::String(text) if is_time(text) => {
             text.parse().map_or_else(|_| cut(text.clone()), Shown::At)
@@ -199,6 +213,15 @@ mod tests {
                 line("role", None, Shown::Words("role", vec!["viewer".to_owned()])),
             ],
         );
+        check(
+            json!({"id": "i-1", "from": "under_review", "to": "ignore", "comment": ""}),
+            &[
+                line("status", Some(text("under_review")), text("ignore")),
+                line("id", None, text("i-1")),
+            ],
+        );
+        let yes = Shown::Words("shell", vec!["yes".to_owned()]);
+        check(json!({ "paused": true }), &[line("paused", None, yes)]);
         check(json!({"further changes": 7}), &[line("further_changes", None, text("7"))]);
         let at = "2026-11-30T05:21:07.000Z";
         check(json!({ "ends_at": at }), &[line("ends_at", None, Shown::At(at.parse().unwrap()))]);

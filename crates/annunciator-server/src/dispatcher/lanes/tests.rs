@@ -33,7 +33,7 @@ fn work(number: u64) -> Work {
         thread_id: String::new(),
         event_id: String::new(),
         command: None,
-        picture: None,
+        pictures: Vec::new(),
     };
     let notification = Notification {
         id,

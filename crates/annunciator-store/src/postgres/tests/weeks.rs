@@ -54,6 +54,12 @@ async fn a_week_is_dropped_when_its_last_event_is_over() {
     let last = finish(&*store, 3, end.plus_ms(-5), Severity::Failure).await;
     // What tells it comes after it, in its own week.
     let next = finish(&*store, 70_000_000, end.plus_ms(5), Severity::Critical).await;
+    let told = format!(
+        "INSERT INTO incident_told (incident, bundle, address, is_told, at)
+         VALUES ('{first}', '{next}', 'a@x', true, 0), ('{next}', '{last}', 'a@x', true, 0),
+           ('{next}', '{next}', 'a@x', true, 0)"
+    );
+    let _ = cluster.ask(&name, &told);
     let left = async || {
         let page = crate::contract::samples::first_page();
         let rows = store.events(EventFilter::default(), page).await.unwrap().rows;
@@ -79,4 +85,6 @@ async fn a_week_is_dropped_when_its_last_event_is_over() {
     let orphans = "SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM deliveries)
         + (SELECT count(*) FROM attempts) + (SELECT count(*) FROM event_ids)";
     assert_eq!(cluster.ask(&name, orphans), "4", "one of each is left");
+    let told = cluster.ask(&name, "SELECT incident, bundle FROM incident_told");
+    assert_eq!(told, format!("{next}|{next}"), "what a week told, or of it, is forgotten");
 }

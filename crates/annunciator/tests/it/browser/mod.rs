@@ -8,6 +8,8 @@ mod a_certificate_uploaded_in_the_tab_is_used;
 mod a_delivery_is_tried_again_from_the_ledger;
 mod a_limit_is_configured_in_its_dialog;
 mod a_locked_value_says_which_policy_locks_it;
+mod a_mail_about_an_incident_fits_a_telephone;
+mod a_mapping_is_tried_and_saved_in_the_page;
 mod a_new_password_ends_other_sessions;
 mod a_silence_is_tried_before_it_mutes;
 mod a_subscription_made_in_the_page_gets_the_mail;
@@ -20,6 +22,8 @@ mod certificates_of_every_kind_are_uploaded;
 mod each_role_sees_just_its_pages;
 mod events_are_filtered_as_one_types;
 mod hostile_event_text_stays_text;
+mod incidents_are_searched_as_one_types;
+mod own_subscriptions_are_paused_with_the_right;
 mod settings_are_reset_and_brought_back;
 mod settings_show_what_matters_now;
 mod several_event_types_are_edited_at_once;
@@ -29,7 +33,10 @@ mod the_first_start_leads_to_a_received_test_mail;
 mod the_preview_follows_what_is_typed;
 mod the_story_of_an_event_is_told_to_its_end;
 mod two_administrators_change_settings_at_once;
+mod two_administrators_edit_statuses_at_once;
+mod what_is_saved_says_what_it_lacks;
 mod who_signs_in_signs_out_and_leaves_nothing;
+mod who_would_be_told_follows_the_form;
 
 use annunciator_testkit::browser::Browser;
 use serde_json::json;
@@ -62,6 +69,16 @@ pub(crate) fn sign_in(browser: &Browser, name: &str) {
     browser.type_into("#password", PASSWORD);
     browser.click("form .button.primary");
     browser.wait_for(".menu-foot");
+}
+
+/// Whoever is signed in reads Russian from now on.
+pub(crate) fn speak_russian(browser: &Browser) {
+    browser.open("/account");
+    browser.select("#language", "ru");
+    browser.click("form.form .button.primary");
+    browser.wait_until("the page is Russian", || {
+        browser.attribute("html", "lang").as_deref() == Some("ru")
+    });
 }
 
 /// Clicks what may lie under a bar that stays at the bottom: in the middle of the window.
