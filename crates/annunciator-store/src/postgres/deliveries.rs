@@ -49,7 +49,8 @@ async fn search_of(db: &Lent, filter: &DeliveryFilter, fold: &str) -> Outcome<Op
     }
     .to_owned();
     if let Some(ids) = ids_of(db, filter).await? {
-        all.add("d.id = ANY({})", ids);
+        let place = all.place_of(ids);
+        from = format!("(SELECT d.* FROM {from} WHERE d.id = ANY({place})) d");
         all.add_some("d.event = {}", filter.event.map(|uid| uid.0));
     }
     all.add_some("lower(d.address) = lower({})", filter.recipient.clone());

@@ -4,6 +4,7 @@
 mod copies;
 mod failures;
 mod incidents;
+mod lists;
 mod nodes;
 mod weeks;
 
