@@ -26,7 +26,7 @@ const SAMPLES: [Sample; 6] = [
     },
     Sample {
         application: ("Anomaly Detector", "4.0"),
-        event_type: ("incident.forecaster", "Deviation from the forecast"),
+        event_type: ("forecast.deviation", "Deviation from the forecast"),
         severity: "critical",
         device: ["Förderband 3", "10.20.7.3", "PLANT", "Plant A/Line 2"],
         task: "",

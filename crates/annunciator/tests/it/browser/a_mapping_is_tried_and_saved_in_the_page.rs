@@ -75,7 +75,7 @@ fn a_mapping_is_tried_and_saved_in_the_page() {
     browser.click("td a");
     browser.set_value("#document", DOCUMENT);
     click_amid(&browser, ".section > div > .button");
-    browser.wait_for_text("Будет принято");
+    browser.wait_for_text("Будет отклонено");
     picture(&browser, "mapping-tried-ru");
 }
 
