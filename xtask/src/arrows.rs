@@ -80,10 +80,19 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["annunciator-store"], "only the store knows SQL"),
     ("libsqlite3-sys", &["annunciator-store"], "only the store knows SQL"),
+    ("tokio-postgres", &["annunciator-store"], "only the store knows SQL"),
+    ("postgres-openssl", &["annunciator-store"], "only the store knows SQL"),
     (
         "openssl",
-        &["annunciator-certificates", "annunciator-smtp", "annunciator-server", TESTKIT],
-        "TLS lives in the SMTP client and in our own listener; certificates are read in one place",
+        &[
+            "annunciator-certificates",
+            "annunciator-smtp",
+            "annunciator-store",
+            "annunciator-server",
+            TESTKIT,
+        ],
+        "TLS lives in the SMTP client, before the database and in our own listener; certificates \
+         are read in one place",
     ),
     (
         "tokio-openssl",

@@ -31,6 +31,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("unbound", "a validating resolver that is trusted with its AD bit"),
     ("samba", "a NetBIOS name service and WINS server"),
     ("samba-common-bin", "asks it as nmblookup"),
+    ("postgresql", "the store that several nodes share"),
     ("iproute2", "networks for one test alone"),
     ("chromium", "a browser that judges the console"),
     ("chromium-driver", "does in it what a person would do"),

@@ -26,6 +26,7 @@ mod lifecycle;
 mod limit_clock;
 mod limit_summary;
 mod metrics;
+mod nodes;
 mod overrides_document;
 mod own_events;
 mod passwords;
@@ -49,5 +50,6 @@ mod upkeep;
 pub use settings_document::compile as compile_settings;
 pub use settings_document::{Verdict, check as check_settings, order as settings_order};
 pub use start::{
-    Bootstrap, BootstrapToken, Pages, RunningServer, ServerConfig, StartError, TlsFiles, start,
+    Bootstrap, BootstrapToken, Pages, RunningServer, ServerConfig, StartError, StorePlace,
+    TlsFiles, start,
 };

@@ -188,12 +188,24 @@ impl RoleBook {
     /// # Errors
     /// What the store answers.
     pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let book = Self::default();
+        book.reload(store).await?;
+        Ok(book)
+    }
+
+    /// Reads all roles again.
+    ///
+    /// # Errors
+    /// What the store answers; the roles are as before then.
+    pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let _steady = self.steady().await;
         let entries = store.roles().await?.into_iter().map(|RoleRecord { name, rights }| {
             // A right of a newer version is none here.
             let rights = rights.iter().filter_map(|word| Right::named(word));
             (name, Rights::of(rights))
         });
-        Ok(Self { entries: ArcSwap::from_pointee(entries.collect()), changing: Mutex::new(()) })
+        self.entries.store(Arc::new(entries.collect()));
+        Ok(())
     }
 
     /// The rights of a role, if there is such a role.

@@ -56,6 +56,8 @@ pub struct Shared {
     pub throttle: Throttle,
     /// The key that makes the first administrator.
     pub setup: SetupKey,
+    /// An operator asks this node to drain.
+    pub drain: tokio_util::sync::CancellationToken,
     /// The way of own events into the inbox.
     pub own_events: OwnEvents,
     /// The way to the planner.

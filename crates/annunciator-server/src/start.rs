@@ -14,6 +14,7 @@ use annunciator_api_types::{FieldError, Role};
 use annunciator_certificates::CertificateFacts;
 use annunciator_channels::Executables;
 use annunciator_core::Clock;
+use annunciator_store::postgres::{NodeIdentity, PostgresAddress, PostgresStore};
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
 use tokio::net::TcpListener;
@@ -42,7 +43,7 @@ use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
 use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
-use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, upkeep};
+use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, upkeep};
 
 /// Longest wait for attempts under way at a drain.
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
@@ -58,6 +59,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Folder of the store and the socket; made when it does not exist.
     pub data_dir: PathBuf,
+    /// Where the store is.
+    pub store: StorePlace,
     /// The key that seals secrets; beside the data folder when not given.
     pub secret_key_file: Option<PathBuf>,
     /// Certificate and key of the HTTP listener.
@@ -70,6 +73,39 @@ pub struct ServerConfig {
     pub pages: Option<Pages>,
     /// Not ready before [`RunningServer::bootstrap`] was called.
     pub wait_for_bootstrap: bool,
+}
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StorePlace {
+    /// In a file of the data folder, for this node alone.
+    #[default]
+    File,
+    /// In a database that several nodes share.
+    Database(Box<PostgresAddress>),
+}
+
+impl std::str::FromStr for StorePlace {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        match text {
+            "sqlite" => Ok(Self::File),
+            address => Ok(Self::Database(Box::new(address.parse()?))),
+        }
+    }
+}
+
+impl StorePlace {
+    async fn open(&self, data_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match self {
+            Self::File => SqliteStore::open(data_dir)?,
+            Self::Database(address) => {
+                let node = NodeIdentity::of_folder(data_dir, &host_name())?;
+                PostgresStore::open(address, node).await?
+            }
+        })
+    }
 }
 
 /// PEM files of the HTTP listener.
@@ -179,7 +215,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     };
     let key_file = config.secret_key_file.clone();
     let sealer = Sealer::open(&key_file.unwrap_or_else(|| beside(&config.data_dir)))?;
-    let store: Arc<dyn Store> = SqliteStore::open(&config.data_dir)?;
+    let store = config.store.open(&config.data_dir).await?;
     let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -202,6 +238,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     tasks.spawn("limit summaries", limit_summary::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("incident bundles", incident_bundles::run(shared.clone(), stop_planning.clone()));
     tasks.spawn("limit clock", limit_clock::watch(shared.clone(), stop_planning.clone()));
+    tasks.spawn("signs of life", nodes::beat(shared.clone(), host_name(), stop_planning.clone()));
+    tasks.spawn("other nodes", nodes::follow(shared.clone(), stop_planning.clone()));
     let pages = config.pages;
     tasks.spawn("http", http::serve(shared.clone(), pages, listener, tls, stop_listening.clone()));
     tasks.spawn("socket", http::serve_socket(shared.clone(), socket, stop_listening.clone()));
@@ -293,6 +331,7 @@ async fn assemble(
         passwords: Passwords::new()?,
         throttle: Throttle::default(),
         setup: SetupKey::default(),
+        drain: CancellationToken::new(),
         own_events,
         planner,
         dispatcher,
@@ -412,6 +451,11 @@ impl RunningServer {
         // What ends soon can be told only now.
         shared.certificates.wake_watch();
         Ok(())
+    }
+
+    /// Ends when an operator asks this node to drain.
+    pub async fn drain_asked(&self) {
+        self.shared.drain.cancelled().await;
     }
 
     /// Ends when the server cannot go on.

@@ -75,11 +75,32 @@ impl TokenBook {
     /// # Errors
     /// What the store answers.
     pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let book = Self { entries: ArcSwap::default(), changing: Mutex::new(()) };
+        book.reload(store).await?;
+        Ok(book)
+    }
+
+    /// Reads all tokens again; when they were used here is not forgotten.
+    ///
+    /// # Errors
+    /// What the store answers; the tokens are as before then.
+    pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let _changing = self.changing.lock().await;
+        let before = self.entries.load();
         let mut entries = Entries::new();
         for record in store.tokens().await? {
-            entries.insert(record.id.clone(), Arc::new(Entry::new(record)));
+            let entry = Entry::new(record);
+            if let Some(known) = before.get(&entry.record.id) {
+                let used = known.used_ms.load(Ordering::Relaxed);
+                entry.used_ms.store(used, Ordering::Relaxed);
+                entry
+                    .last_used_ms
+                    .fetch_max(known.last_used_ms.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+            entries.insert(entry.record.id.clone(), Arc::new(entry));
         }
-        Ok(Self { entries: ArcSwap::from_pointee(entries), changing: Mutex::new(()) })
+        self.entries.store(Arc::new(entries));
+        Ok(())
     }
 
     /// Who the bearer of this text is, if it is a token in force.

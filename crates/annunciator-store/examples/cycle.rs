@@ -1,11 +1,13 @@
 //! Measures the store's part of an event's way: accept, plan, settle, in batches.
 //!
-//! `cargo run --release -p annunciator-store --example cycle [FOLDER] [EVENTS] [TASKS]`
+//! `cargo run --release -p annunciator-store --example cycle [FOLDER|ADDRESS] [EVENTS] [TASKS]`
+//! An address such as `postgres://annunciator@localhost/bench` measures the store of several nodes,
+//! in a database that is there for it; with `NODES=2` by as many nodes in this process.
 //! Events carry a text of 1 kB and go to one recipient. The figures hold the making of the events.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -15,6 +17,7 @@ use annunciator_core::{
     Device, Event, EventUid, Lane, Notification, NotificationId, Outcome, Recipient, RecipientRole,
     Scope, Severity, Stages, Timestamp,
 };
+use annunciator_store::postgres::{NodeIdentity, PostgresStore};
 use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{
     Accept, Decision, DecisionKind, PlanCommit, PlanVerdict, PlannedNotification, Settlement, Store,
@@ -22,37 +25,57 @@ use annunciator_store::{
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let dir = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let place = arguments.next();
     let count: u64 = arguments.next().map_or(20_000, |text| text.parse().expect("a number"));
     let tasks: u64 = arguments.next().map_or(8, |text| text.parse().expect("a number"));
     for (batch, divisor) in [(1, 4), (16, 1), (100, 1)] {
-        measure(&dir, batch, tasks, count / divisor);
+        measure(place.as_deref(), batch, tasks, count / divisor);
     }
 }
 
-fn measure(dir: &Path, batch: u64, tasks: u64, count: u64) {
+/// Opens the stores that are measured: several nodes at an address, or one in a folder.
+async fn open(place: Option<&str>, batch: u64) -> (Vec<Arc<dyn Store>>, Option<PathBuf>) {
+    if let Some(address) = place.filter(|place| place.starts_with("postgres")) {
+        let nodes: u128 = std::env::var("NODES").map_or(1, |text| text.parse().expect("a number"));
+        let address = address.parse().expect("an address");
+        let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+        for number in 1..=nodes {
+            let node = NodeIdentity::new(uuid::Uuid::from_u128(number), &format!("bench {number}"));
+            stores.push(PostgresStore::open(&address, node).await.expect("a database"));
+        }
+        return (stores, None);
+    }
+    let dir = place.map_or_else(std::env::temp_dir, PathBuf::from);
     let dir = dir.join(format!("annunciator-cycle-{}-{batch}", std::process::id()));
+    (vec![SqliteStore::open(&dir).expect("a store")], Some(dir))
+}
+
+fn measure(place: Option<&str>, batch: u64, tasks: u64, count: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    let (seconds, cpu) = runtime.block_on(async {
-        let store: Arc<dyn Store> = SqliteStore::open(&dir).expect("a store");
+    let (seconds, cpu, dir) = runtime.block_on(async {
+        let (stores, dir) = open(place, batch).await;
         let next = Arc::new(AtomicU64::new(0));
         let (begin, cpu) = (Instant::now(), cpu_us());
         let mut running = tokio::task::JoinSet::new();
-        for _ in 0..tasks {
-            running.spawn(cycle(Arc::clone(&store), Arc::clone(&next), batch, count));
+        for store in stores.iter().cycle().take(usize::try_from(tasks).expect("a few")) {
+            running.spawn(cycle(Arc::clone(store), Arc::clone(&next), batch, count));
         }
         while let Some(result) = running.join_next().await {
             result.expect("no panic");
         }
-        let measured = (begin.elapsed().as_secs_f64(), cpu_us() - cpu);
-        store.close().await;
+        let measured = (begin.elapsed().as_secs_f64(), cpu_us() - cpu, dir);
+        for store in stores {
+            store.close().await;
+        }
         measured
     });
-    std::fs::remove_dir_all(&dir).expect("our own folder");
+    if let Some(dir) = dir {
+        std::fs::remove_dir_all(dir).expect("our own folder");
+    }
     let done = count.div_ceil(batch) * batch;
     println!(
         "batch {batch:4}, {tasks} tasks, {done} events: {:8.0} events/s, {:6.1} us CPU/event",

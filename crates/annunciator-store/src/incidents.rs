@@ -184,3 +184,31 @@ pub trait Incidents: Send + Sync + 'static {
     /// in one commit. The event waits for planning and belongs to nobody.
     async fn change_incident_status(&self, change: StatusChange) -> Result<StatusOutcome>;
 }
+
+/// Octets of a stored sample: time and value, big-endian.
+pub(crate) const SAMPLE_BYTES: usize = 16;
+
+/// Samples as they are stored.
+pub(crate) fn octets_of(samples: &[Sample]) -> Vec<u8> {
+    let octets = |sample: &Sample| {
+        let mut octets = [0; SAMPLE_BYTES];
+        octets[..8].copy_from_slice(&sample.at.0.to_be_bytes());
+        octets[8..].copy_from_slice(&sample.value.to_be_bytes());
+        octets
+    };
+    samples.iter().flat_map(octets).collect()
+}
+
+/// Stored samples.
+pub(crate) fn samples_of(octets: &[u8]) -> Vec<Sample> {
+    let (samples, _) = octets.as_chunks::<SAMPLE_BYTES>();
+    let sample = |octets: &[u8; SAMPLE_BYTES]| {
+        let (at, value) = octets.split_at(8);
+        let eight = |octets: &[u8]| octets.try_into().unwrap_or([0; 8]);
+        Sample {
+            at: Timestamp(i64::from_be_bytes(eight(at))),
+            value: f64::from_be_bytes(eight(value)),
+        }
+    };
+    samples.iter().map(sample).collect()
+}

@@ -16,7 +16,9 @@ mod figures;
 mod incidents;
 mod ledger;
 mod limits;
+mod nodes;
 mod pictures;
+pub mod postgres;
 mod queue;
 mod records;
 mod roles;
@@ -52,6 +54,7 @@ pub use limits::{
     PlannedLimit, SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource,
     SummaryVerdict, Waiting,
 };
+pub use nodes::{BeatAnswer, Change, NodeBeat, NodeRow, NodeState, Nodes};
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,
     Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
@@ -83,6 +86,7 @@ pub trait Store:
     + Backups
     + Incidents
     + Bundles
+    + Nodes
     + Send
     + Sync
     + 'static
@@ -104,7 +108,9 @@ pub trait Store:
     /// Commits plans: event marked, notifications and deliveries inserted, in one transaction.
     ///
     /// A plan for an event that is planned already changes nothing. A notification whose limit is
-    /// reached gets no deliveries and a decision instead; answers which ones.
+    /// reached gets no deliveries and a decision instead. Answers which ones have no deliveries:
+    /// those, and the notifications of plans that changed nothing and came to the ledger in no
+    /// commit before. None of them may be delivered.
     async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>>;
 
     // ---- queue -----------------------------------------------------------------------------
@@ -218,6 +224,11 @@ pub trait Store:
     async fn retain(&self, rule: RetentionRule) -> Result<Retained>;
     /// Whether it can be written to, and how much room is left.
     async fn health(&self) -> StoreHealth;
+    /// What other nodes change, and that work waits; none where there is only this node. A listener
+    /// that was too slow has missed some: it must take all as changed.
+    fn changes(&self) -> Option<tokio::sync::broadcast::Receiver<Change>> {
+        None
+    }
     /// Commits what is under way and closes the files.
     async fn close(&self);
 }

@@ -5,9 +5,11 @@
 //! Knows nothing of: clocks; held time is an argument.
 //! Failure: as of every call of [`crate::Store`].
 
+use std::collections::HashSet;
+
 use annunciator_core::{
-    ChannelName, Counter, Event, EventUid, HeldTime, Lane, LimitKey, LimitRule, NotificationId,
-    NotificationLimit, Recipient, Scope, Timestamp,
+    ChannelName, Counter, Decision, DecisionKind, Delivery, Event, EventUid, HeldTime, Lane,
+    LimitKey, LimitRule, NotificationId, NotificationLimit, Recipient, Scope, Timestamp,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -243,4 +245,57 @@ pub trait Limits: Send + Sync {
 
     /// Forgets limits of which nothing happened since then, and which owe nothing.
     async fn forget_limits(&self, before: HeldTime) -> Result<usize>;
+}
+
+/// What a summary needs to go the way of what was limited.
+pub(crate) fn source_of(
+    planned: &PlannedNotification,
+    first: &Delivery,
+    limit: &PlannedLimit,
+) -> SummarySource {
+    let notification = &planned.notification;
+    SummarySource {
+        channel: notification.channel.clone(),
+        lane: first.lane.clone(),
+        scope: notification.scope.clone(),
+        sender: notification.content.sender.clone(),
+        lifetime_ms: first.expires_at.ms_since(first.created_at),
+        rule: limit.limit.rule,
+        origin: limit.limit.origin.clone(),
+    }
+}
+
+/// The decisions of a plan some of whose notifications were limited: one for each limit that was
+/// reached, and that of its channel goes when nothing of it was admitted.
+pub(crate) fn decisions_with(
+    decisions: &[Decision],
+    notifications: &[PlannedNotification],
+    limited: &[&PlannedNotification],
+) -> Vec<Decision> {
+    let ids: HashSet<_> = limited.iter().map(|planned| planned.notification.id).collect();
+    let has_limited: HashSet<&ChannelName> =
+        limited.iter().map(|planned| &planned.notification.channel).collect();
+    let others = notifications.iter().filter(|planned| !ids.contains(&planned.notification.id));
+    let has_admitted: HashSet<&ChannelName> =
+        others.map(|planned| &planned.notification.channel).collect();
+    let is_kept = |decision: &&Decision| {
+        decision.kind != DecisionKind::Notified
+            || !has_limited.contains(&decision.channel)
+            || has_admitted.contains(&decision.channel)
+    };
+    let mut all: Vec<Decision> = decisions.iter().filter(is_kept).cloned().collect();
+    let mut told = HashSet::new();
+    for planned in limited {
+        let limit = &planned.limit.as_ref().expect("what was limited has a limit").limit;
+        let channel = &planned.notification.channel;
+        if told.insert((channel, &limit.key)) {
+            all.push(Decision {
+                channel: channel.clone(),
+                kind: DecisionKind::Limited,
+                // Without a time, so that the reasons of many events are one stored set.
+                reason: format!("the limit of {} ({}) is reached", limit.rule, limit.origin),
+            });
+        }
+    }
+    all
 }

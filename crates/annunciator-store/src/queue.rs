@@ -7,7 +7,7 @@ use annunciator_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{PlannedLimit, PostponedRow, SlotEnd};
+use crate::{NewAudit, PlannedLimit, PostponedRow, SlotEnd};
 
 /// A batch of events to accept, all or none.
 #[derive(Debug, Clone)]
@@ -202,4 +202,18 @@ pub struct QueueCounts {
     pub postponed: u64,
     /// When the first of those is due.
     pub postponed_due_at: Option<Timestamp>,
+}
+
+/// The line of an operation also names those it was not done to.
+pub(crate) fn with_refused(audit: &NewAudit, operated: &[(DeliveryId, Operated)]) -> NewAudit {
+    let mut audit = audit.clone();
+    let refused = operated.iter().filter(|(_, answer)| *answer != Operated::Done);
+    let refused: Vec<String> = refused.map(|(id, _)| id.to_string()).collect();
+    if !refused.is_empty()
+        && let Ok(serde_json::Value::Object(mut detail)) = serde_json::from_str(&audit.detail)
+    {
+        detail.insert("refused".to_owned(), refused.into());
+        audit.detail = serde_json::Value::Object(detail).to_string();
+    }
+    audit
 }

@@ -17,6 +17,7 @@ pub mod network;
 pub mod nmbd;
 pub mod oauth;
 pub mod postfix;
+pub mod postgres;
 pub mod process;
 pub mod python_dkim;
 pub mod python_email;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use annunciator_server::StorePlace;
 use anyhow::{Context, Result, bail};
 
 use document::{Given, GivenOptions};
@@ -31,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Folder of the store and of the command line's socket.
     pub(crate) data_dir: PathBuf,
+    /// Where the store is.
+    pub(crate) store: StorePlace,
     /// The key that secrets in the store are sealed with; outside `data_dir`.
     pub(crate) secret_key_file: PathBuf,
     /// Folders that executables may lie in.
@@ -119,7 +122,7 @@ fn resolve(file: Option<(&Path, &str)>, around: &Surroundings) -> Result<Config,
 
     let listen = options.parse("listen", parse_listen);
     let data_dir = options.path("data_dir").or_else(|| default_data_dir(around));
-    options.parse("store", parse_store);
+    let store = options.parse("store", parse_store);
     let secret_key_file = options.path("secret_key_file");
     let executable_dirs = options.folders("executable_dirs");
     let level = options.parse("log.level", parse_log_level);
@@ -142,6 +145,7 @@ fn resolve(file: Option<(&Path, &str)>, around: &Surroundings) -> Result<Config,
         listen,
         secret_key_file: secret_key_file.unwrap_or_else(|| key_beside(&data_dir)),
         data_dir,
+        store: store.unwrap_or_default(),
         executable_dirs,
         log: LogConfig {
             level: level.unwrap_or_else(|| "info".to_owned()),
@@ -289,15 +293,12 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     Err(format!("`{text}`: {FORM}"))
 }
 
-fn parse_store(text: &str) -> Result<(), String> {
-    match text {
-        "sqlite" => Ok(()),
-        _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => Err(
-            "PostgreSQL cannot be used with this version yet: leave it out, or write \"sqlite\""
-                .to_owned(),
-        ),
-        _ => Err(format!("`{text}` must be \"sqlite\"")),
+fn parse_store(text: &str) -> Result<StorePlace, String> {
+    if !matches!(text, "sqlite") && !text.starts_with("postgres") {
+        return Err("it must be \"sqlite\" or begin with \"postgres://\"".to_owned());
     }
+    // The address holds a password: what is wrong with it is told without it.
+    text.parse().map_err(|error| format!("{error}"))
 }
 
 fn parse_log_level(text: &str) -> Result<String, String> {

@@ -60,6 +60,7 @@ pub(crate) async fn shared(folder: &std::path::Path) -> Arc<Shared> {
         passwords: crate::passwords::Passwords::new().unwrap(),
         throttle: crate::throttle::Throttle::default(),
         setup: crate::setup_key::SetupKey::default(),
+        drain: CancellationToken::new(),
         own_events: OwnEvents::new(store.clone(), ids.clone(), planner.clone()),
         sealer: Arc::new(Sealer::open(&folder.join("key")).expect("a key is made")),
         store,

@@ -1,5 +1,6 @@
 //! The HTTP API of a whole server over real connections: who gets in, what is refused, and how.
 
+mod nodes;
 mod server;
 
 use std::io::{Read, Write};

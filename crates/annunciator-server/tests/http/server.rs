@@ -2,10 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use annunciator_api_types::Role;
-use annunciator_server::{Bootstrap, BootstrapToken, RunningServer, ServerConfig, TlsFiles, start};
+use annunciator_server::{
+    Bootstrap, BootstrapToken, RunningServer, ServerConfig, StorePlace, TlsFiles, start,
+};
 use annunciator_testkit::http::{Client, Response, exchange_raw};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -29,13 +32,26 @@ impl Server {
         server
     }
 
+    /// A node of several at a database, all with this key file.
+    pub(super) fn start_node(address: &str, key_file: &Path) -> Self {
+        let store = address.parse().expect("it is an address");
+        let server = Self::start_at(store, Some(key_file.to_owned()), None);
+        server.bootstrap();
+        server
+    }
+
     pub(super) fn start_unready(tls: Option<TlsFiles>) -> Self {
+        Self::start_at(StorePlace::File, None, tls)
+    }
+
+    fn start_at(store: StorePlace, key_file: Option<PathBuf>, tls: Option<TlsFiles>) -> Self {
         let runtime = Runtime::new().expect("a runtime starts");
         let folder = tempfile::tempdir().expect("a folder is made");
         let config = ServerConfig {
             listen: "127.0.0.1:0".parse().expect("it is an address"),
             data_dir: folder.path().join("data"),
-            secret_key_file: None,
+            store,
+            secret_key_file: key_file,
             tls,
             executable_dirs: Vec::new(),
             hello_name: Some("test.example".to_owned()),

@@ -126,8 +126,20 @@ pub(super) async fn an_event_that_cannot_be_planned_is_parked(store: &dyn Store)
 
 pub(super) async fn a_plan_is_committed_once(store: &dyn Store) {
     let first = enqueue(store, 1, "a", 2, in_flight()).await;
+    let plan = |planned: crate::PlannedNotification| PlanCommit {
+        event: uid_of(1),
+        verdict: PlanVerdict::Planned {
+            notifications: vec![planned],
+            decisions: Vec::new(),
+            term_days: None,
+            postponed: Vec::new(),
+        },
+    };
     let second = planned(&event(1), 9, "a", 1, &in_flight());
-    commit(store, &event(1), vec![second]).await;
+    let left_out = store.commit_plans(vec![plan(second.clone())]).await.expect("committed");
+    assert_eq!(left_out, [second.notification.id], "it must not be delivered");
+    let left_out = store.commit_plans(vec![plan(first.clone())]).await.expect("committed");
+    assert!(left_out.is_empty(), "it was asked again after an answer that was lost");
     commit(store, &event(7), Vec::new()).await;
     let stored = store.notifications_of(uid_of(1)).await.expect("read");
     assert_eq!(stored, [(*first.notification).clone()]);

@@ -19,6 +19,7 @@ use super::rows::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, event_of, severity_of, uuid
 use super::search::{Budget, Conditions, Extent, Found, Needle, Search};
 use super::session::Session;
 use super::{SqliteStore, size_of_event};
+use crate::incidents::{SAMPLE_BYTES, octets_of, samples_of};
 use crate::{
     Accept, Acceptance, INCIDENT_STATUSES_MAX, IncidentFilter, IncidentGroupRow, IncidentRow,
     IncidentStatusRow, Incidents, NewIncident, Page, Paged, Result, StatusChange, StatusOutcome,
@@ -26,8 +27,6 @@ use crate::{
 
 /// Most incidents of one id.
 const SAME_ID_MAX: usize = 100;
-/// Octets of a stored sample.
-const SAMPLE_BYTES: usize = 16;
 /// What stands behind [`EVENT_COLUMNS`].
 const COLUMNS: &str = "i.status, i.told, i.changed_at, i.group_name, i.sample_count";
 /// Where a text is looked for.
@@ -419,27 +418,4 @@ pub(super) fn remove(connection: &Connection, event: i64) -> rusqlite::Result<()
         connection.prepare_cached(text)?.execute([event])?;
     }
     Ok(())
-}
-
-fn octets_of(samples: &[Sample]) -> Vec<u8> {
-    let octets = |sample: &Sample| {
-        let mut octets = [0; SAMPLE_BYTES];
-        octets[..8].copy_from_slice(&sample.at.0.to_be_bytes());
-        octets[8..].copy_from_slice(&sample.value.to_be_bytes());
-        octets
-    };
-    samples.iter().flat_map(octets).collect()
-}
-
-fn samples_of(octets: &[u8]) -> Vec<Sample> {
-    let (samples, _) = octets.as_chunks::<SAMPLE_BYTES>();
-    let sample = |octets: &[u8; SAMPLE_BYTES]| {
-        let (at, value) = octets.split_at(8);
-        let eight = |octets: &[u8]| octets.try_into().unwrap_or([0; 8]);
-        Sample {
-            at: Timestamp(i64::from_be_bytes(eight(at))),
-            value: f64::from_be_bytes(eight(value)),
-        }
-    };
-    samples.iter().map(sample).collect()
 }

@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use annunciator_core::{
-    ChannelName, Counter, Decision, DecisionKind, Delivery, EventUid, HeldTime, Lane, LimitKey,
-    LimitRule, NotificationLimit, Recipient, RecipientRole, Timestamp,
+    Counter, Decision, DecisionKind, EventUid, HeldTime, Lane, LimitKey, LimitRule,
+    NotificationLimit, Recipient, RecipientRole, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -17,6 +17,7 @@ use super::inbox::Inbox;
 use super::plans;
 use super::rows::{from_json, role_number, to_json};
 use super::session::Session;
+use crate::limits::source_of;
 use crate::{
     AUDIENCE_MAX, Audience, Limited, LimitedKey, LimitedType, PlanCommit, PlanVerdict,
     PlannedLimit, PlannedNotification, SummaryCommit, SummarySource, SummaryVerdict,
@@ -192,24 +193,6 @@ fn note_limited(
     Ok(())
 }
 
-/// What a summary needs to go the way of what was limited.
-fn source_of(
-    planned: &PlannedNotification,
-    first: &Delivery,
-    limit: &PlannedLimit,
-) -> SummarySource {
-    let notification = &planned.notification;
-    SummarySource {
-        channel: notification.channel.clone(),
-        lane: first.lane.clone(),
-        scope: notification.scope.clone(),
-        sender: notification.content.sender.clone(),
-        lifetime_ms: first.expires_at.ms_since(first.created_at),
-        rule: limit.limit.rule,
-        origin: limit.limit.origin.clone(),
-    }
-}
-
 fn note_source(connection: &Connection, key: i64, source: &SummarySource) -> Result<()> {
     connection
         .prepare_cached(
@@ -239,41 +222,6 @@ fn note_audience(
         count += insert.execute((key, lane.as_str(), &recipient.address, role, count))?;
     }
     Ok(())
-}
-
-/// The decisions of a plan some of whose notifications were limited: one for each limit that was
-/// reached, and that of its channel goes when nothing of it was admitted.
-pub(super) fn decisions_with(
-    decisions: &[Decision],
-    notifications: &[PlannedNotification],
-    limited: &[&PlannedNotification],
-) -> Vec<Decision> {
-    let ids: HashSet<_> = limited.iter().map(|planned| planned.notification.id).collect();
-    let has_limited: HashSet<&ChannelName> =
-        limited.iter().map(|planned| &planned.notification.channel).collect();
-    let others = notifications.iter().filter(|planned| !ids.contains(&planned.notification.id));
-    let has_admitted: HashSet<&ChannelName> =
-        others.map(|planned| &planned.notification.channel).collect();
-    let is_kept = |decision: &&Decision| {
-        decision.kind != DecisionKind::Notified
-            || !has_limited.contains(&decision.channel)
-            || has_admitted.contains(&decision.channel)
-    };
-    let mut all: Vec<Decision> = decisions.iter().filter(is_kept).cloned().collect();
-    let mut told = HashSet::new();
-    for planned in limited {
-        let limit = &planned.limit.as_ref().expect("what was limited has a limit").limit;
-        let channel = &planned.notification.channel;
-        if told.insert((channel, &limit.key)) {
-            all.push(Decision {
-                channel: channel.clone(),
-                kind: DecisionKind::Limited,
-                // Without a time, so that the reasons of many events are one stored set.
-                reason: format!("the limit of {} ({}) is reached", limit.rule, limit.origin),
-            });
-        }
-    }
-    all
 }
 
 /// The limits that owe a summary.

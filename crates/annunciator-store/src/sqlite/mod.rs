@@ -21,6 +21,7 @@ mod incidents;
 mod key;
 mod limits;
 mod limits_face;
+mod nodes;
 mod plans;
 mod readers;
 mod records;
@@ -28,7 +29,7 @@ mod retention;
 mod roles;
 mod room;
 mod rows;
-mod schema;
+pub(crate) mod schema;
 mod search;
 mod session;
 mod settlement;
@@ -108,6 +109,7 @@ impl SqliteStore {
             checkpoints: checkpoint::Checkpoints::default(),
             room: Room::new(measure),
             flights: 0.into(),
+            node: nodes::OwnNode::default(),
             backup: Mutex::new(()),
             are_backups_stopped: false.into(),
             ailment: Mutex::new(None),

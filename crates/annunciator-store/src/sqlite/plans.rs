@@ -11,9 +11,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use super::fault::{Trouble, unreadable};
 use super::figures::Word;
 use super::key::{SPAN, key_of};
-use super::limits::{Admission, decisions_with};
+use super::limits::Admission;
 use super::rows::{keys_to_blob, role_number, severity_of, state, to_json};
 use super::session::{ClaimedEvent, Flight, Memory, Session};
+use crate::limits::decisions_with;
 use crate::pictures;
 use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
 
@@ -21,7 +22,7 @@ use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
 const FIRST_TOKEN: i64 = 1;
 
 /// Commits the verdicts of planners; those on events that wait no longer change nothing.
-/// Answers the notifications that were limited.
+/// Answers the notifications without deliveries: limited, or of a plan that changed nothing.
 pub(super) fn commit_plans(
     session: &mut Session,
     plans: &[PlanCommit],
@@ -51,6 +52,7 @@ pub(super) fn commit_plans(
             }
         };
         if leave.execute([event.key])? == 0 {
+            all_limited.extend(not_stored(connection, notifications)?);
             continue;
         }
         let mut keys = Vec::with_capacity(notifications.len());
@@ -86,6 +88,22 @@ pub(super) fn commit_plans(
         ))?;
     }
     Ok(all_limited)
+}
+
+/// Of a plan that changes nothing, the notifications that no commit before brought to the ledger.
+fn not_stored(
+    connection: &Connection,
+    notifications: &[PlannedNotification],
+) -> rusqlite::Result<Vec<NotificationId>> {
+    let mut find = connection.prepare_cached("SELECT 1 FROM notifications WHERE id = ?1")?;
+    let mut ids = Vec::new();
+    for planned in notifications {
+        let id = planned.notification.id;
+        if !find.exists([id.0.as_bytes()])? {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 fn find_event(connection: &Connection, uid: EventUid) -> rusqlite::Result<Option<ClaimedEvent>> {

@@ -3,12 +3,12 @@
 
 use annunciator_core::{DeliveryId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Result, Row};
-use serde_json::Value;
 
 use super::fault::{Trouble, unreadable};
 use super::key::{SPAN, key_of};
 use super::rows::{state, state_word};
 use super::session::Session;
+use crate::queue::with_refused;
 use crate::{
     AuditEntry, NewAudit, Operated, REVISIONS_MAX, Requeue, SavedSettings, SettingsChange,
     SettingsSave, TokenRecord,
@@ -89,20 +89,6 @@ fn operate(
         operated.push((*id, answer));
     }
     Ok(operated)
-}
-
-/// The line of an operation also names those it was not done to.
-fn with_refused(audit: &NewAudit, operated: &[(DeliveryId, Operated)]) -> NewAudit {
-    let mut audit = audit.clone();
-    let refused = operated.iter().filter(|(_, answer)| *answer != Operated::Done);
-    let refused: Vec<String> = refused.map(|(id, _)| id.to_string()).collect();
-    if !refused.is_empty()
-        && let Ok(Value::Object(mut detail)) = serde_json::from_str(&audit.detail)
-    {
-        detail.insert("refused".to_owned(), refused.into());
-        audit.detail = Value::Object(detail).to_string();
-    }
-    audit
 }
 
 /// Writes a line of the audit log.

@@ -33,7 +33,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ];
 
 /// Name of the database file in its folder.
-pub(super) const FILE_NAME: &str = "annunciator.sqlite3";
+pub(crate) const FILE_NAME: &str = "annunciator.sqlite3";
 
 /// Unit: octets. Measured with `examples/cycle.rs`: with 8 KiB an event that comes alone costs a
 /// sixth more CPU, and groups of 16 or 100 cost the same.
@@ -51,7 +51,7 @@ const LOG_SIZE_MAX: i64 = 32 << 20;
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Reads and writes.
     Write,
     /// Reads only.
@@ -61,7 +61,7 @@ pub(super) enum Purpose {
 }
 
 /// Opens a connection to a file.
-pub(super) fn connect(file: &Path, purpose: Purpose) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(file: &Path, purpose: Purpose) -> rusqlite::Result<Connection> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if purpose == Purpose::Write {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
@@ -142,7 +142,7 @@ pub(super) fn keep_private(file: &Path) -> Result<()> {
 }
 
 /// Takes the folder for this process, until the file is dropped.
-pub(super) fn lock(dir: &Path) -> Result<File> {
+pub(crate) fn lock(dir: &Path) -> Result<File> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let io = |what: &str, error: std::io::Error| {
         StoreError::Io(format!("{what} `{}`: {error}", dir.display()))

@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) ailment: Mutex<Option<StoreError>>,
     #[cfg(test)]
     pub(super) faults: Faults,
+    /// The only node.
+    pub(super) node: super::nodes::OwnNode,
 }
 
 /// Where a test can make the disk fail.

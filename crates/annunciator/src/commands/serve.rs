@@ -110,6 +110,10 @@ async fn wait(
                 tracing::error!("an essential task has ended: the server stops");
                 return false;
             }
+            () = server.drain_asked() => {
+                tracing::info!("draining, as an operator asked for");
+                return true;
+            }
             received = signals.next() => match received {
                 Received::End(name) => {
                     tracing::info!(signal = name, "draining; a second signal ends at once");
@@ -153,6 +157,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
     ServerConfig {
         listen: config.listen,
         data_dir: config.data_dir.clone(),
+        store: config.store.clone(),
         secret_key_file: Some(config.secret_key_file.clone()),
         tls,
         executable_dirs: config.executable_dirs.clone(),

@@ -109,6 +109,7 @@ impl<'f> Stage<'f> {
         let server = annunciator_server::start(ServerConfig {
             listen: "127.0.0.1:0".parse().expect("a constant"),
             data_dir: folder.data_dir(),
+            store: annunciator_server::StorePlace::File,
             secret_key_file: Some(folder.key_file()),
             tls: None,
             executable_dirs: Vec::new(),

@@ -1,0 +1,104 @@
+//! What went wrong at PostgreSQL becomes a [`StoreError`].
+//!
+//! Standard: error codes of PostgreSQL 15, appendix A.
+//! Failure: a commit whose answer was lost is told as failed: who asks again with the same ids finds
+//! what was committed.
+
+use std::error::Error as _;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::StoreError;
+
+/// Why a call did not succeed.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The call is refused for what it asks.
+    Refused(StoreError),
+    /// The database, or the way to it, failed.
+    Postgres(Error),
+}
+
+/// Result of what runs within a transaction.
+pub(super) type Outcome<T> = std::result::Result<T, Trouble>;
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Trouble {
+    /// What the caller is told.
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Postgres(error) => store_error(&error),
+        }
+    }
+
+    /// Whether two transactions stood in each other's way and the same again will do.
+    pub(super) fn is_collision(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        let code = error.code();
+        code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+            || code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
+    }
+
+    /// Whether it is the connection that failed, or that it leads to the wrong server: other idle
+    /// ones are as good as dead, too.
+    pub(super) fn is_about_connection(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        match error.code() {
+            None => true,
+            // Ended by hand or at a shutdown; a server that was the primary takes no writes.
+            Some(code) => code.code().starts_with("57P") || code.code() == "25006",
+        }
+    }
+
+    /// Whether the database is there and refused something of the call's content.
+    pub(super) fn is_about_content(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Postgres(error) => {
+                error.code().is_some_and(|code| matches!(&code.code()[..2], "22" | "23"))
+            }
+        }
+    }
+}
+
+/// Who must act on an error of PostgreSQL.
+pub(super) fn store_error(error: &Error) -> StoreError {
+    let words = words_of(error);
+    // Without a code it is the way to the database.
+    let Some(code) = error.code() else { return StoreError::Io(words) };
+    match code.code() {
+        "53100" => StoreError::Full(words),
+        "57014" | "53300" | "53200" | "55P03" | "40001" | "40P01" => StoreError::Busy(words),
+        "XX001" | "XX002" | "42P01" | "42703" => StoreError::Corrupt(words),
+        _ => StoreError::Io(words),
+    }
+}
+
+/// The server's own sentence, or what the driver says with its cause.
+pub(super) fn words_of(error: &Error) -> String {
+    if let Some(told) = error.as_db_error() {
+        return format!("PostgreSQL: {} ({})", told.message(), told.code().code());
+    }
+    match error.source() {
+        Some(source) => format!("the database cannot be reached: {error}: {source}"),
+        None => format!("the database cannot be reached: {error}"),
+    }
+}
+
+/// A stored value that this version cannot read.
+pub(super) fn unreadable(what: &str) -> Trouble {
+    Trouble::Refused(StoreError::Corrupt(format!("a stored {what} is not readable")))
+}

@@ -1,0 +1,277 @@
+//! [`Store`] over the writers and the connections that are lent.
+
+use std::sync::atomic::Ordering;
+
+use annunciator_core::{
+    Attempt, DeliveryId, Event, EventUid, Notification, NotificationId, Timestamp,
+};
+use async_trait::async_trait;
+use tokio::sync::{broadcast, oneshot};
+
+use super::group::Job;
+use super::schema::lock;
+use super::{
+    PostgresStore, accept, claims, deliveries, events, facts, figures, operator, plans, records,
+    retention,
+};
+use crate::{
+    Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, Change, ClaimAsk, ClaimedOrder,
+    Claims, DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, FigureAsk, FigureRow,
+    KeptText, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification, QueueCounts,
+    Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
+    Settlement, Store, StoreError, StoreHealth, TokenRecord,
+};
+
+/// A question of a reader: asked again once when its connection had died unnoticed.
+macro_rules! read {
+    ($store:expr, $db:ident => $question:expr) => {{
+        let mut tried = false;
+        loop {
+            let $db = $store.inner.readers.lend().await?;
+            let outcome = $question.await;
+            match $db.done(outcome) {
+                Err(StoreError::Io(_)) if !tried => tried = true,
+                answer => break answer,
+            }
+        }
+    }};
+}
+
+/// A transaction of a command.
+macro_rules! write {
+    ($store:expr, $db:ident => $command:expr) => {{
+        let $db = $store.inner.writers.begin().await?;
+        let outcome = $command.await;
+        $db.end(outcome).await
+    }};
+    ($store:expr, $lock:ident, $db:ident => $command:expr) => {{
+        let $db = $store.inner.writers.begin_holding(lock::$lock).await?;
+        let outcome = $command.await;
+        $db.end(outcome).await
+    }};
+}
+
+impl PostgresStore {
+    /// Hands a job to the writers and waits for its answer.
+    async fn gather<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T>>) -> Job) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.jobs.push(job(reply))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn accept(&self, accept: Accept) -> Result<Acceptance> {
+        self.gather(|reply| Job::Accept(accept, reply)).await
+    }
+
+    async fn claim_events(&self, count_max: usize) -> Result<Vec<Event>> {
+        write!(self, db => accept::claim_events(&db, self.inner.node, count_max))
+    }
+
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>> {
+        self.gather(|reply| Job::Plans(plans, reply)).await
+    }
+
+    async fn claim_due(&self, ask: ClaimAsk) -> Result<Claims> {
+        let mut last = self.inner.lane_last.lock().await;
+        write!(self, db => claims::claim_due(&db, self.inner.node, &ask, &mut last))
+    }
+
+    async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>> {
+        write!(self, db => claims::claim_expired(&db, self.inner.node, &ask))
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<DeliveryId>> {
+        self.gather(|reply| Job::Settle(settlements, reply)).await
+    }
+
+    async fn insert_notification(
+        &self,
+        planned: PlannedNotification,
+        audit: NewAudit,
+    ) -> Result<()> {
+        let db = self.inner.writers.begin().await?;
+        let mut work = self.inner.work();
+        let outcome = match plans::insert_notification(&db, &mut work, &planned).await {
+            Ok(()) => records::insert_audit(&db, &audit).await,
+            Err(trouble) => Err(trouble),
+        };
+        self.inner.end(db, work, outcome).await
+    }
+
+    async fn requeue(
+        &self,
+        requeue: Requeue,
+        audit: NewAudit,
+    ) -> Result<Vec<(DeliveryId, Operated)>> {
+        let done = write!(self, db => operator::requeue(&db, &requeue, &audit));
+        self.inner.has_work.notify_one();
+        done
+    }
+
+    async fn cancel(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: Timestamp,
+        audit: NewAudit,
+    ) -> Result<Vec<(DeliveryId, Operated)>> {
+        write!(self, db => operator::cancel(&db, &deliveries, now, &audit))
+    }
+
+    async fn queue_counts(&self) -> Result<QueueCounts> {
+        read!(self, db => deliveries::queue_counts(&db))
+    }
+
+    async fn events(&self, filter: EventFilter, page: Page) -> Result<Paged<EventRow>> {
+        read!(self, db => events::events(&db, &filter, &page, self.inner.fold))
+    }
+
+    async fn event(&self, uid: EventUid) -> Result<Option<EventRow>> {
+        read!(self, db => events::event(&db, uid))
+    }
+
+    async fn events_by_source_id(
+        &self,
+        id: &str,
+        application: Option<&str>,
+    ) -> Result<Vec<EventRow>> {
+        read!(self, db => events::events_by_source_id(&db, id, application))
+    }
+
+    async fn event_types(&self) -> Result<Vec<EventTypeRow>> {
+        read!(self, db => events::event_types(&db))
+    }
+
+    async fn notifications_of(&self, event: EventUid) -> Result<Vec<Notification>> {
+        read!(self, db => events::notifications_of(&db, event))
+    }
+
+    async fn notification(&self, id: NotificationId) -> Result<Option<Notification>> {
+        read!(self, db => events::notification(&db, id))
+    }
+
+    async fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Result<Paged<DeliveryRow>> {
+        read!(self, db => deliveries::deliveries(&db, &filter, &page, self.inner.fold))
+    }
+
+    async fn events_exceed(&self, filter: EventFilter, count: usize) -> Result<bool> {
+        read!(self, db => events::exceed(&db, &filter, count, self.inner.fold))
+    }
+
+    async fn deliveries_exceed(&self, filter: DeliveryFilter, count: usize) -> Result<bool> {
+        read!(self, db => deliveries::exceed(&db, &filter, count, self.inner.fold))
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>> {
+        read!(self, db => deliveries::delivery(&db, id))
+    }
+
+    async fn attempts_of(&self, id: DeliveryId) -> Result<Vec<Attempt>> {
+        read!(self, db => deliveries::attempts_of(&db, id))
+    }
+
+    async fn figures(&self, ask: FigureAsk) -> Result<Vec<FigureRow>> {
+        read!(self, db => figures::figures(&db, ask))
+    }
+
+    async fn settings(&self, layer: &str) -> Result<Option<SavedSettings>> {
+        read!(self, db => records::newest_settings(&db, layer))
+    }
+
+    async fn settings_history(&self, layer: &str, page: Page) -> Result<Paged<SavedSettings>> {
+        read!(self, db => records::settings_history(&db, layer, &page))
+    }
+
+    async fn settings_revision(&self, layer: &str, revision: i64) -> Result<Vec<SavedSettings>> {
+        read!(self, db => records::settings_revision(&db, layer, revision))
+    }
+
+    async fn save_settings(&self, change: SettingsChange) -> Result<SettingsSave> {
+        write!(self, SETTINGS, db => records::save_settings(&db, &change))
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        read!(self, db => records::tokens(&db))
+    }
+
+    async fn insert_token(&self, token: TokenRecord, audit: NewAudit) -> Result<()> {
+        write!(self, USERS, db => records::insert_token(&db, &token, &audit))
+    }
+
+    async fn delete_token(&self, id: &str, audit: NewAudit) -> Result<bool> {
+        write!(self, db => records::delete_token(&db, id, &audit))
+    }
+
+    async fn touch_tokens(&self, used: Vec<(String, Timestamp)>) -> Result<()> {
+        write!(self, db => records::touch_tokens(&db, &used))
+    }
+
+    async fn certificates(&self) -> Result<Vec<CertificateRecord>> {
+        read!(self, db => records::certificates(&db))
+    }
+
+    async fn put_certificate(&self, record: CertificateRecord, audit: NewAudit) -> Result<()> {
+        write!(self, db => records::put_certificate(&db, &record, &audit))
+    }
+
+    async fn delete_certificate(&self, id: &str, audit: NewAudit) -> Result<bool> {
+        write!(self, db => records::delete_certificate(&db, id, &audit))
+    }
+
+    async fn kept(&self, place: &str) -> Result<Option<KeptText>> {
+        read!(self, db => records::kept(&db, place))
+    }
+
+    async fn keep(&self, place: &str, kept: KeptText) -> Result<()> {
+        let place = place.to_owned();
+        self.gather(|reply| Job::Keep(place, kept, reply)).await
+    }
+
+    async fn note(&self, audit: NewAudit) -> Result<()> {
+        let db = self.inner.writers.lend().await?;
+        let outcome = records::insert_audit(&db, &audit).await;
+        db.done(outcome)
+    }
+
+    async fn audit(&self, filter: AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        read!(self, db => records::audit(&db, &filter, &page, self.inner.fold))
+    }
+
+    async fn retain(&self, rule: RetentionRule) -> Result<Retained> {
+        let mut sweep = self.inner.sweep.lock().await;
+        write!(self, db => retention::retain(&db, &mut sweep, &rule))
+    }
+
+    async fn health(&self) -> StoreHealth {
+        let measured = async {
+            let db = self.inner.keeper.lend().await?;
+            let outcome = facts::size_bytes(&db).await;
+            db.done(outcome)
+        };
+        let (size, reason) = match measured.await {
+            Ok(size) => {
+                self.inner.size_bytes.store(size, Ordering::Relaxed);
+                (size, self.inner.writers.ailment())
+            }
+            Err(error) => (self.inner.size_bytes.load(Ordering::Relaxed), Some(error)),
+        };
+        StoreHealth {
+            writable: reason.is_none(),
+            reason: reason.map(|error| error.to_string()).unwrap_or_default(),
+            // The room is that of the database's machine, which is not asked.
+            free_bytes: 0,
+            reserve_bytes: 0,
+            size_bytes: size,
+        }
+    }
+
+    fn changes(&self) -> Option<broadcast::Receiver<Change>> {
+        Some(self.inner.changes.subscribe())
+    }
+
+    async fn close(&self) {
+        self.end().await;
+    }
+}

@@ -1,0 +1,226 @@
+//! What several nodes alone can break: claims, limits, plans and news.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annunciator_core::{HeldTime, LimitKey, LimitRule, NotificationLimit, Timestamp};
+
+use super::{database, node, open_at};
+use crate::contract::samples::{
+    START, accept, all_at_once, ask, audit, claim_all, commit, delivery_id_of, enqueue, event,
+    in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
+};
+use crate::postgres::PostgresStore;
+use crate::{
+    Accept, Change, Limits as _, Nodes as _, PlanCommit, PlanVerdict, PlannedLimit, SettingsChange,
+    SlotAnswer, SlotAsk, Store as _, StoreError,
+};
+
+const NODES: u128 = 3;
+
+async fn nodes(address: &str) -> Vec<Arc<PostgresStore>> {
+    let mut stores = Vec::new();
+    for number in 1..=NODES {
+        stores.push(open_at(address, number).await);
+    }
+    stores
+}
+
+fn limit(count: u32) -> NotificationLimit {
+    NotificationLimit {
+        key: LimitKey("email/server".into()),
+        rule: LimitRule { count, period_ms: 60_000 },
+        origin: "server settings".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_is_exact_over_nodes() {
+    const COUNT: u32 = 10;
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    let of = |number: u32| &stores[number as usize % stores.len()];
+    let plan = |number: u32| async move {
+        let store = of(number);
+        let event = event(number);
+        accept(&**store, vec![event.clone()]).await;
+        let mut planned = planned(&event, number, "a", 1, &queued(time_of(number)));
+        let (type_name, now) = (event.type_name.clone(), HeldTime(50_000));
+        planned.limit = Some(PlannedLimit { limit: limit(COUNT), type_name, now });
+        let verdict = PlanVerdict::Planned {
+            notifications: vec![planned],
+            decisions: Vec::new(),
+            term_days: None,
+            postponed: Vec::new(),
+        };
+        store.commit_plans(vec![PlanCommit { event: event.uid, verdict }]).await.unwrap().is_empty()
+    };
+    let admitted = all_at_once((0..120).map(plan)).await;
+    assert_eq!(admitted.iter().filter(|admitted| **admitted).count(), COUNT as usize);
+    assert_eq!(stores[0].limited_keys().await.unwrap()[0].count, 110);
+    let take = |number: u32| async move {
+        let ask = SlotAsk {
+            limit: limit(COUNT),
+            notification: notification_id_of(number),
+            event: uid_of(number),
+            planned_at: time_of(number),
+            was_tried: false,
+            may_have_arrived: false,
+            now: HeldTime(50_000),
+        };
+        matches!(of(number).take_slot(ask).await.unwrap(), SlotAnswer::Taken(_))
+    };
+    let taken = all_at_once((0..60).map(take)).await;
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), COUNT as usize);
+    // The slots of a node end with its own start, and no others.
+    let freed = stores[0].free_lost_slots(HeldTime(50_001)).await.unwrap();
+    assert!(freed > 0 && freed < COUNT as usize, "{freed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_claimed_by_one_node() {
+    const COUNT: u32 = 90;
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    for number in 0..COUNT {
+        enqueue(&*stores[0], number, "a", 2, queued(START)).await;
+    }
+    let waiting = Accept {
+        events: (1_000..1_000 + COUNT).map(event).collect(),
+        idempotency: None,
+        claimed: false,
+        now: START,
+    };
+    stores[0].accept(waiting).await.unwrap();
+    let claim = |place: usize| {
+        let store = stores[place % stores.len()].clone();
+        async move {
+            let few = crate::ClaimAsk { total_max: 10, per_lane_max: 10, ..ask(START.plus_ms(9)) };
+            let orders = store.claim_due(few).await.unwrap().orders;
+            let events = store.claim_events(10).await.unwrap();
+            (orders, events)
+        }
+    };
+    let (mut deliveries, mut uids, mut all) = (HashSet::new(), HashSet::new(), 0);
+    for _ in 0..10 {
+        for (orders, events) in all_at_once((0..6).map(claim)).await {
+            all += events.len();
+            uids.extend(events.iter().map(|event| event.uid));
+            for order in orders {
+                assert_eq!(order.deliveries.len(), 2, "a notification is never cut");
+                all += order.deliveries.len();
+                deliveries.extend(order.deliveries.iter().map(|claimed| claimed.delivery.id));
+            }
+        }
+    }
+    assert_eq!((deliveries.len(), uids.len()), (2 * COUNT as usize, COUNT as usize));
+    assert_eq!(all, 3 * COUNT as usize, "nothing was claimed twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_node_had_is_taken_over_and_its_old_claims_settle_nothing() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    accept(&*first, vec![event(1)]).await;
+    let flying = enqueue(&*first, 2, "a", 1, in_flight()).await;
+    assert!(second.claim_events(9).await.unwrap().is_empty(), "its node lives");
+    drop(first);
+    let _ = cluster.ask(&name, "UPDATE nodes SET beat_at = 0 WHERE name = 'node 1'");
+    let claimed = second.claim_events(9).await.unwrap();
+    assert_eq!(claimed, [event(1)]);
+    let lapsed = claim_all(&*second, START.plus_ms(60_000)).await;
+    assert_eq!(lapsed.len(), 1);
+    assert!(lapsed[0].delivery.possibly_duplicated);
+    // It was cut off only, and comes back.
+    let first = open_at(&address, 1).await;
+    let state = annunciator_core::DeliveryState::Delivered { at: START };
+    assert!(is_stale(&*first, settlement(&flying.deliveries[0], 1, state.clone())).await);
+    let plan = |number: u32| PlanCommit {
+        event: uid_of(1),
+        verdict: PlanVerdict::Planned {
+            notifications: vec![planned(&event(1), number, "a", 1, &in_flight())],
+            decisions: Vec::new(),
+            term_days: None,
+            postponed: Vec::new(),
+        },
+    };
+    assert!(second.commit_plans(vec![plan(1)]).await.unwrap().is_empty());
+    let left_out = first.commit_plans(vec![plan(50)]).await.unwrap();
+    assert_eq!(left_out, [notification_id_of(50)], "the first plan counts");
+    assert!(!is_stale(&*second, settlement(&lapsed[0].delivery, lapsed[0].token, state)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_starts_gives_up_only_what_its_last_run_had() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    enqueue(&*first, 1, "a", 1, in_flight()).await;
+    enqueue(&*second, 2, "a", 1, in_flight()).await;
+    drop(first);
+    let again = open_at(&address, 1).await;
+    let claimed = claim_all(&*again, START.plus_ms(10)).await;
+    let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery.id).collect();
+    assert_eq!(ids, [delivery_id_of(1, 0)]);
+    assert!(claimed[0].delivery.possibly_duplicated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_start_together_take_each_step_once_and_an_older_program_none() {
+    let Some(cluster) = annunciator_testkit::postgres::PostgresCluster::shared() else { return };
+    let name = cluster.database("template0");
+    let address = cluster.address(&name);
+    all_at_once((1..=4).map(|number| open_at(&address, number))).await;
+    let _ = cluster.ask(&name, "UPDATE schema_version SET version = 999");
+    let refused = PostgresStore::open(&address.parse().unwrap(), node(5)).await;
+    let Err(StoreError::Corrupt(words)) = refused else { panic!("it is too new") };
+    assert!(words.contains("999") && words.contains("newer program"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_changes_is_told_to_the_others_woken_or_not() {
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    let mut news = stores[1].changes().expect("there are others");
+    // Until it has looked once nothing is news.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let save = |layer: &str| SettingsChange {
+        layer: layer.to_owned(),
+        document: "{}".to_owned(),
+        expected_revision: None,
+        comment: String::new(),
+        audit: audit("settings.save"),
+    };
+    for is_deaf in [false, true] {
+        if is_deaf {
+            let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                       WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+            let _ = cluster.ask(&name, end);
+        }
+        stores[0].save_settings(save("server")).await.unwrap();
+        let told = async { while news.recv().await.expect("it is open") != Change::Settings {} };
+        tokio::time::timeout(Duration::from_secs(5), told).await.expect("told");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_ended_is_listed_as_such() {
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    let alive = |listed: Vec<crate::NodeRow>| -> Vec<bool> {
+        listed.iter().map(|node| node.is_alive).collect()
+    };
+    assert_eq!(alive(stores[0].nodes().await.unwrap()), [true, true, true]);
+    commit(&*stores[2], &event(1), Vec::new()).await;
+    stores[2].close().await;
+    assert_eq!(alive(stores[0].nodes().await.unwrap()), [true, true, false]);
+    let closed = stores[2].accept(Accept {
+        events: vec![event(1)],
+        idempotency: None,
+        claimed: false,
+        now: Timestamp(0),
+    });
+    assert!(matches!(closed.await, Err(StoreError::Closed)));
+}

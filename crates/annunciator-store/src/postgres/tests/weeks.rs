@@ -1,0 +1,90 @@
+//! A week goes whole, in its time.
+
+use annunciator_core::{Event, EventUid, Severity, Timestamp};
+
+use super::{database, open_at};
+use crate::contract::samples::{START, accept, claim_all, commit, deliver, event, planned, queued};
+use crate::postgres::partitions::{Week, make_ahead};
+use crate::{EventFilter, RetentionRule, Store};
+
+const DAY_MS: i64 = 86_400_000;
+
+fn rule(now: Timestamp) -> RetentionRule {
+    let term_days = [30, 90, 180, 180];
+    RetentionRule { now, term_days, events_max: 1_000, audit_max: 1_000, step_max: 100 }
+}
+
+async fn removed(store: &dyn Store, rule: RetentionRule) -> u64 {
+    let mut count = 0;
+    for _ in 0..100 {
+        let step = store.retain(rule.clone()).await.unwrap();
+        count += step.events_removed;
+        if !step.has_more {
+            return count;
+        }
+    }
+    panic!("upkeep does not come to an end");
+}
+
+/// An event of a time, finished with one delivery whose id is of a later time.
+async fn finish(store: &dyn Store, number: u32, at: Timestamp, severity: Severity) -> EventUid {
+    let ms = u64::try_from(at.0).unwrap();
+    let uid = EventUid::from_parts(ms, [u8::try_from(number % 251).unwrap(); 10]);
+    let event = Event { uid, registered_at: at, severity, ..event(number) };
+    accept(store, vec![event.clone()]).await;
+    commit(store, &event, vec![planned(&event, number, "a", 1, &queued(START))]).await;
+    for claimed in claim_all(store, START.plus_ms(90_000_000)).await {
+        deliver(store, &claimed.delivery, claimed.token).await;
+    }
+    uid
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_week_is_dropped_when_its_last_event_is_over() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    let week = Week::of(START);
+    let db = store.inner.writers.begin().await.unwrap();
+    let made = make_ahead(&db, START).await;
+    assert!(db.end(made).await.unwrap() > 0, "weeks of then are made");
+    let (begin, end) = (week.begin(), week.end());
+    let info = finish(&*store, 1, begin.plus_ms(5), Severity::Info).await;
+    // Its notification has the time of START, its own is a week and a bit before.
+    let first = finish(&*store, 2, begin.plus_ms(5), Severity::Critical).await;
+    let last = finish(&*store, 3, end.plus_ms(-5), Severity::Failure).await;
+    // What tells it comes after it, in its own week.
+    let next = finish(&*store, 70_000_000, end.plus_ms(5), Severity::Critical).await;
+    let told = format!(
+        "INSERT INTO incident_told (incident, bundle, address, is_told, at)
+         VALUES ('{first}', '{next}', 'a@x', true, 0), ('{next}', '{last}', 'a@x', true, 0),
+           ('{next}', '{next}', 'a@x', true, 0)"
+    );
+    let _ = cluster.ask(&name, &told);
+    let left = async || {
+        let page = crate::contract::samples::first_page();
+        let rows = store.events(EventFilter::default(), page).await.unwrap().rows;
+        rows.into_iter().rev().map(|row| row.event.uid).collect::<Vec<_>>()
+    };
+    let tables = || {
+        cluster.ask(
+            &name,
+            "SELECT count(*) FROM pg_class
+             WHERE relkind = 'r' AND relname LIKE 'events_w%'",
+        )
+    };
+    let before: u32 = tables().parse().unwrap();
+    assert_eq!(removed(&*store, rule(begin.plus_ms(31 * DAY_MS))).await, 1, "one by one");
+    assert_eq!(left().await, [first, last, next]);
+    assert!(store.event(info).await.unwrap().is_none());
+    // The first is over, and waits for the others of its week.
+    assert_eq!(removed(&*store, rule(begin.plus_ms(180 * DAY_MS + 10))).await, 0);
+    assert_eq!(left().await, [first, last, next]);
+    assert_eq!(removed(&*store, rule(end.plus_ms(180 * DAY_MS - 5))).await, 2);
+    assert_eq!(left().await, [next]);
+    assert_eq!(tables().parse::<u32>().unwrap(), before - 1, "it went whole");
+    let orphans = "SELECT (SELECT count(*) FROM notifications) + (SELECT count(*) FROM deliveries)
+        + (SELECT count(*) FROM attempts) + (SELECT count(*) FROM event_ids)";
+    assert_eq!(cluster.ask(&name, orphans), "4", "one of each is left");
+    let told = cluster.ask(&name, "SELECT incident, bundle FROM incident_told");
+    assert_eq!(told, format!("{next}|{next}"), "what a week told, or of it, is forgotten");
+}
