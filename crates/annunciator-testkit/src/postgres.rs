@@ -1,7 +1,8 @@
 //! PostgreSQL in a folder of its own, as its own user; it ends with the last test that uses it.
 //!
 //! Out: a [`PostgresCluster`] that all tests of a program share, databases of their own in it.
-//! Standard: `initdb`, `postgres` and `psql` of Debian's `postgresql`; `fsync` stays on.
+//! Standard: `initdb`, `postgres` and `psql` of Debian's `postgresql`; `fsync` stays on unless a test
+//! says otherwise.
 //! Failure: root's tests panic where it is missing; others say "skipped".
 
 use std::fmt::Write as _;

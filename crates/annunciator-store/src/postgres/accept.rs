@@ -12,7 +12,9 @@ use super::bind::{count, some_text, text, values};
 use super::fault::{Outcome, unreadable};
 use super::nodes::DEAD_MS;
 use super::pool::Lent;
-use super::rows::{EVENT_COLUMNS, event_of, from_json, get, severity_number, sha256_of, to_json};
+use super::rows::{
+    EVENT_COLUMNS, event_of, from_json, get, number, severity_number, sha256_of, to_json,
+};
 use super::work::Work;
 use crate::{Accept, Acceptance, Accepted, Idempotency};
 
@@ -120,17 +122,13 @@ async fn store_answers(db: &Lent, asks: &[&Accept], all: &[Acceptance]) -> Outco
 const INSERT: &str = "WITH given AS (
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
          $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-         $14::text[], $15::bigint[], $16::bigint[], $17::text[], $18::uuid[], $19::boolean[])
+         $14::text[], $15::bigint[], $16::bigint[], $17::text[], $18::boolean[])
          WITH ORDINALITY AS g(uid, id, application, version, event_type, type_name, severity,
            device, ip, connection_ip, domain, device_group, task, description, occurred_at,
-           registered_at, parameters, given_back, is_claimed, place)),
-     ours AS (
-       SELECT g.place, e.uid FROM given g
-       JOIN events e ON e.uid = g.given_back AND e.id IS NULL AND e.application = g.application),
-     fresh AS (SELECT * FROM given g WHERE NOT EXISTS (SELECT FROM ours o WHERE o.place = g.place)),
+           registered_at, parameters, is_claimed, place)),
      named AS (
        INSERT INTO event_ids (id, application, uid)
-       SELECT id, application, uid FROM fresh WHERE id IS NOT NULL
+       SELECT id, application, uid FROM given WHERE id IS NOT NULL
        ORDER BY id, application, place
        ON CONFLICT DO NOTHING RETURNING uid),
      stored AS (
@@ -140,17 +138,16 @@ const INSERT: &str = "WITH given AS (
        SELECT uid, id, application, version, event_type, type_name, severity, device, ip,
          connection_ip, domain, device_group, task, description, occurred_at, registered_at,
          parameters
-       FROM fresh WHERE id IS NULL OR uid IN (SELECT uid FROM named)
-       ORDER BY place
+       FROM given WHERE id IS NULL OR uid IN (SELECT uid FROM named)
        ON CONFLICT DO NOTHING RETURNING uid),
      placed AS (
        INSERT INTO inbox (event, registered_at, tries, node, lease_until)
-       SELECT g.uid, g.registered_at, 0, CASE WHEN g.is_claimed THEN $20::uuid END,
-         CASE WHEN g.is_claimed
-           THEN $21::bigint + (extract(epoch FROM clock_timestamp()) * 1000)::bigint END
-       FROM stored s JOIN given g ON g.uid = s.uid
+       SELECT uid, registered_at, 0, CASE WHEN is_claimed THEN $19::uuid END,
+         CASE WHEN is_claimed
+           THEN $20::bigint + (extract(epoch FROM clock_timestamp()) * 1000)::bigint END
+       FROM given WHERE uid IN (SELECT uid FROM stored)
        ON CONFLICT DO NOTHING)
-     SELECT NULL::bigint, uid FROM stored UNION ALL SELECT place, uid FROM ours";
+     SELECT uid FROM stored";
 
 /// The columns of events.
 #[derive(Default)]
@@ -162,7 +159,6 @@ struct Columns<'a> {
     occurred: Vec<i64>,
     registered: Vec<i64>,
     parameters: Vec<Option<String>>,
-    given_back: Vec<Option<Uuid>>,
     claimed: Vec<bool>,
 }
 
@@ -192,12 +188,68 @@ impl<'a> Columns<'a> {
         self.registered.push(event.registered_at.0);
         let parameters = &event.parameters;
         self.parameters.push((!parameters.is_empty()).then(|| to_json(parameters)));
-        let other = Uuid::try_parse(&event.id)
-            .ok()
-            .filter(|uid| !is_id_ours && is_uid_text(&event.id, EventUid(*uid)));
-        self.given_back.push(other);
         self.claimed.push(is_claimed);
     }
+
+    /// Answers which are new.
+    async fn insert(&self, db: &Lent, node: Uuid) -> Outcome<HashSet<Uuid>> {
+        if self.uids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let t = &self.texts;
+        let inserted = values![
+            self.uids,
+            self.ids,
+            t[0],
+            t[1],
+            t[2],
+            t[3],
+            self.severities,
+            t[4],
+            t[5],
+            t[6],
+            t[7],
+            t[8],
+            t[9],
+            t[10],
+            self.occurred,
+            self.registered,
+            self.parameters,
+            self.claimed,
+            node,
+            CLAIM_MS
+        ];
+        db.rows(INSERT, inserted).await?.iter().map(|row| get(row, 0)).collect()
+    }
+}
+
+/// Sources may give us our own id of an event back: the places of such, and the event.
+async fn find_ours(db: &Lent, given: &[(&Event, bool)]) -> Outcome<HashMap<usize, Uuid>> {
+    let (mut places, mut uids, mut names) = (vec![], vec![], vec![]);
+    for (place, (event, _)) in given.iter().enumerate() {
+        if is_uid_text(&event.id, event.uid) {
+            continue;
+        }
+        // Ours are of version 7; sources have ids of their own that look alike.
+        let other = Uuid::try_parse(&event.id).ok().filter(|uid| uid.get_version_num() == 7);
+        if let Some(uid) = other.filter(|uid| is_uid_text(&event.id, EventUid(*uid))) {
+            places.push(place);
+            uids.push(uid);
+            names.push(text(&event.application.name));
+        }
+    }
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let find = "SELECT g.number, e.uid
+         FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS g(uid, application, number)
+         JOIN events e ON e.uid = g.uid AND e.id IS NULL AND e.application = g.application";
+    let mut ours = HashMap::new();
+    for row in db.rows(find, values![uids, names]).await? {
+        let number: usize = number(&row, 0)?;
+        ours.insert(places[number - 1], get(&row, 1)?);
+    }
+    Ok(ours)
 }
 
 /// Inserts events unless they are known; answers in their order.
@@ -209,45 +261,16 @@ pub(super) async fn insert_events(
     if given.is_empty() {
         return Ok(Vec::new());
     }
+    let ours = find_ours(db, given).await?;
     let mut columns = Columns::default();
-    for (event, is_claimed) in given {
-        columns.add(event, *is_claimed);
-    }
-    let c = &columns;
-    let t = &c.texts;
-    let inserted = values![
-        c.uids,
-        c.ids,
-        t[0],
-        t[1],
-        t[2],
-        t[3],
-        c.severities,
-        t[4],
-        t[5],
-        t[6],
-        t[7],
-        t[8],
-        t[9],
-        t[10],
-        c.occurred,
-        c.registered,
-        c.parameters,
-        c.given_back,
-        c.claimed,
-        work.node,
-        CLAIM_MS
-    ];
-    let (mut stored, mut ours) = (HashSet::new(), HashMap::new());
-    for row in db.rows(INSERT, inserted).await? {
-        let uid: Uuid = get(&row, 1)?;
-        match get::<Option<i64>>(&row, 0)? {
-            Some(place) => drop(ours.insert(place, uid)),
-            None => drop(stored.insert(uid)),
+    for (place, (event, is_claimed)) in given.iter().enumerate() {
+        if !ours.contains_key(&place) {
+            columns.add(event, *is_claimed);
         }
     }
+    let mut stored = columns.insert(db, work.node).await?;
     let mut answers: Vec<Option<Accepted>> = Vec::with_capacity(given.len());
-    for (place, (event, is_claimed)) in (1..).zip(given) {
+    for (place, (event, is_claimed)) in given.iter().enumerate() {
         let answer = |uid, duplicate| Accepted { id: event.id.clone(), uid, duplicate };
         answers.push(if let Some(uid) = ours.get(&place) {
             Some(answer(EventUid(*uid), true))

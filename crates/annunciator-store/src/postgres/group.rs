@@ -26,6 +26,8 @@ const WAITING_WEIGHT_MAX: usize = 200_000;
 const GROUP_WEIGHT_MAX: usize = 2_000;
 /// How often a group is repeated that met another transaction.
 const COLLISIONS_MAX: usize = 8;
+/// How many connections are given up that turn out to be dead when a group begins.
+const DEAD_MAX: usize = 2;
 
 /// A call on its way, with what it asks.
 pub(super) enum Job {
@@ -181,17 +183,37 @@ pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
 }
 
 /// Commits a group, again when it met another transaction.
+///
+/// What does not need an answer of the database first is sent without waiting for one: its first
+/// statements go with BEGIN, its figures with COMMIT.
 async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer>> {
-    let mut collisions = 0;
+    let (mut collisions, mut dead) = (0, 0);
     loop {
-        let db = inner.writers.begin().await?;
-        let mut work = Work::new(inner.node, writer);
-        let done = run(&db, &mut work, group).await;
-        let done = match done {
-            Ok(answers) => work.store(&db, &inner.types).await.map(|()| answers),
-            Err(trouble) => Err(trouble),
+        let db = inner.writers.lend().await?;
+        let (tell, begun) = oneshot::channel();
+        let begin = async {
+            db.batch("BEGIN").await?;
+            // Without plans nobody waits for it.
+            let _ = tell.send(());
+            Ok(())
         };
-        match db.end_as(done).await {
+        let mut work = Work::new(inner.node, writer);
+        let (begin, done) = tokio::join!(biased; begin, run(&db, begun, &mut work, group));
+        match begin {
+            Ok(()) => {}
+            // A connection that lay idle may have died unnoticed.
+            Err(trouble @ Trouble::Postgres(_))
+                if trouble.is_about_connection() && dead < DEAD_MAX =>
+            {
+                dead += 1;
+                drop(db.end_as::<()>(Err(trouble)).await);
+                continue;
+            }
+            // Dropped, the connection takes along what may be open.
+            Err(trouble) => return Err(trouble),
+        }
+        let done = inner.commit(&db, &work, done).await;
+        match db.end_committed(done).await {
             Ok(answers) => {
                 inner.note_committed(work);
                 return Ok(answers);
@@ -204,21 +226,32 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
     }
 }
 
-async fn run(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<Vec<Answer>> {
+/// What is answered to whom: places in the group.
+type Answered = Vec<(usize, Answer)>;
+
+async fn run(
+    db: &Lent,
+    begun: oneshot::Receiver<()>,
+    work: &mut Work,
+    group: &[Job],
+) -> Outcome<Vec<Answer>> {
+    let (mut planning, mut settling) = (work.fresh(), work.fresh());
+    let (accepted, planned, settled, kept) = tokio::try_join!(biased;
+        run_accepts(db, work, group),
+        run_plans(db, begun, &mut planning, group),
+        run_settlements(db, &mut settling, group),
+        run_kept(db, group),
+    )?;
+    work.absorb(planning);
+    work.absorb(settling);
     let mut answers: Vec<Option<Answer>> = group.iter().map(|_| None).collect();
-    run_accepts(db, work, group, &mut answers).await?;
-    run_plans(db, work, group, &mut answers).await?;
-    run_settlements(db, work, group, &mut answers).await?;
-    run_kept(db, group, &mut answers).await?;
+    for (place, answer) in accepted.into_iter().chain(planned).chain(settled).chain(kept) {
+        answers[place] = Some(answer);
+    }
     Ok(answers.into_iter().map(|answer| answer.expect("every job was run")).collect())
 }
 
-async fn run_accepts(
-    db: &Lent,
-    work: &mut Work,
-    group: &[Job],
-    answers: &mut [Option<Answer>],
-) -> Outcome<()> {
+async fn run_accepts(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<Answered> {
     let mut asks: Vec<(usize, &Accept)> = Vec::new();
     for (place, job) in group.iter().enumerate() {
         if let Job::Accept(ask, _) = job {
@@ -228,51 +261,51 @@ async fn run_accepts(
     let key_of = |(_, ask): &(usize, &Accept)| {
         ask.idempotency.as_ref().map(|one| (one.owner.clone(), one.key.clone()))
     };
+    let mut answers = Vec::with_capacity(asks.len());
     for round in rounds(asks, |ask| key_of(ask).into_iter().collect()) {
         let asks: Vec<&Accept> = round.iter().map(|(_, ask)| *ask).collect();
         let accepted = accept::accept(db, work, &asks).await?;
-        for ((place, _), answer) in round.iter().zip(accepted) {
-            answers[*place] = Some(Answer::Accept(answer));
-        }
+        let accepted = accepted.into_iter().map(Answer::Accept);
+        answers.extend(round.iter().map(|(place, _)| *place).zip(accepted));
     }
-    Ok(())
+    Ok(answers)
 }
 
 async fn run_plans(
     db: &Lent,
+    begun: oneshot::Receiver<()>,
     work: &mut Work,
     group: &[Job],
-    answers: &mut [Option<Answer>],
-) -> Outcome<()> {
+) -> Outcome<Answered> {
     let mut all: Vec<(usize, &PlanCommit)> = Vec::new();
+    let mut answers: BTreeMap<usize, Vec<NotificationId>> = BTreeMap::new();
     for (place, job) in group.iter().enumerate() {
         if let Job::Plans(plans, _) = job {
-            answers[place] = Some(Answer::Plans(Vec::new()));
+            answers.insert(place, Vec::new());
             all.extend(plans.iter().map(|plan| (place, plan)));
         }
+    }
+    // A plan takes its event out of the inbox before it writes what comes of it: without a
+    // transaction the event could be lost. Whoever fails to begin one tells why.
+    if !all.is_empty() && begun.await.is_err() {
+        return Err(StoreError::Closed.into());
     }
     for round in rounds(all, |(_, plan)| vec![plan.event]) {
         let plans: Vec<&PlanCommit> = round.iter().map(|(_, plan)| *plan).collect();
         let left_out = plans::commit_plans(db, work, &plans).await?;
-        for ((place, _), mut ids) in round.iter().zip(left_out) {
-            if let Some(Answer::Plans(answer)) = &mut answers[*place] {
-                answer.append(&mut ids);
-            }
+        for ((place, _), ids) in round.iter().zip(left_out) {
+            answers.entry(*place).or_default().extend(ids);
         }
     }
-    Ok(())
+    Ok(answers.into_iter().map(|(place, ids)| (place, Answer::Plans(ids))).collect())
 }
 
-async fn run_settlements(
-    db: &Lent,
-    work: &mut Work,
-    group: &[Job],
-    answers: &mut [Option<Answer>],
-) -> Outcome<()> {
+async fn run_settlements(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<Answered> {
     let mut all: Vec<(usize, &Settlement)> = Vec::new();
+    let mut answers: BTreeMap<usize, Vec<DeliveryId>> = BTreeMap::new();
     for (place, job) in group.iter().enumerate() {
         if let Job::Settle(settlements, _) = job {
-            answers[place] = Some(Answer::Settle(Vec::new()));
+            answers.insert(place, Vec::new());
             all.extend(settlements.iter().map(|one| (place, one)));
         }
     }
@@ -280,24 +313,24 @@ async fn run_settlements(
         let settlements: Vec<&Settlement> = round.iter().map(|(_, one)| *one).collect();
         let stale = settlement::settle(db, work, &settlements).await?;
         for ((place, one), is_stale) in round.iter().zip(stale) {
-            if let (true, Some(Answer::Settle(ids))) = (is_stale, &mut answers[*place]) {
-                ids.push(one.delivery.id);
-            }
+            answers.entry(*place).or_default().extend(is_stale.then_some(one.delivery.id));
         }
     }
-    Ok(())
+    Ok(answers.into_iter().map(|(place, ids)| (place, Answer::Settle(ids))).collect())
 }
 
-async fn run_kept(db: &Lent, group: &[Job], answers: &mut [Option<Answer>]) -> Outcome<()> {
+async fn run_kept(db: &Lent, group: &[Job]) -> Outcome<Answered> {
     let mut newest: BTreeMap<&str, &KeptText> = BTreeMap::new();
+    let mut answers = Vec::new();
     for (place, job) in group.iter().enumerate() {
         if let Job::Keep(at, kept, _) = job {
-            answers[place] = Some(Answer::Keep);
+            answers.push((place, Answer::Keep));
             newest.insert(at, kept);
         }
     }
     let all: Vec<(&str, &KeptText)> = newest.into_iter().collect();
-    records::keep(db, &all).await
+    records::keep(db, &all).await?;
+    Ok(answers)
 }
 
 /// Parts a list so that no key stands twice in a part, and what has the same key keeps its order.

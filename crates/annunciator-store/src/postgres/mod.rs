@@ -62,7 +62,7 @@ use uuid::Uuid;
 
 pub use self::address::PostgresAddress;
 pub use self::copy::{Copied, copy_to_database};
-use self::fault::Outcome;
+use self::fault::{Outcome, Trouble};
 pub use self::identity::NodeIdentity;
 use self::pool::{Lent, Pool};
 use self::work::{KnownTypes, Work};
@@ -223,15 +223,19 @@ impl Inner {
 
     /// Ends such a transaction.
     async fn end<T>(&self, db: Lent, work: Work, outcome: Outcome<T>) -> Result<T> {
-        let outcome = match outcome {
-            Ok(value) => work.store(&db, &self.types).await.map(|()| value),
-            Err(trouble) => Err(trouble),
-        };
-        let ended = db.end(outcome).await;
+        let outcome = self.commit(&db, &work, outcome).await;
+        let ended = db.end_committed(outcome).await.map_err(Trouble::into_error);
         if ended.is_ok() {
             self.note_committed(work);
         }
         ended
+    }
+
+    /// Commits what went well.
+    async fn commit<T>(&self, db: &Lent, work: &Work, outcome: Outcome<T>) -> Outcome<T> {
+        let value = outcome?;
+        db.commit_with(work.store(db, &self.types)).await?;
+        Ok(value)
     }
 
     /// A transaction is committed: what it saw is remembered, and others are told of work.

@@ -294,7 +294,65 @@ impl<'a> Columns<'a> {
         self.possibly_duplicated.push(delivery.possibly_duplicated);
         self.failures.push(delivery.last_failure.as_ref().map(to_json));
     }
+
+    async fn insert(&self, db: &Lent, text: &str, node: Uuid) -> Outcome<u64> {
+        if self.states.is_empty() {
+            return Ok(0);
+        }
+        let (ids, words, numbers) = (&self.ids, &self.words, &self.numbers);
+        let values = values![
+            ids[0],
+            ids[1],
+            ids[2],
+            words[0],
+            words[1],
+            words[2],
+            numbers[0],
+            numbers[1],
+            numbers[2],
+            numbers[3],
+            numbers[4],
+            numbers[5],
+            numbers[6],
+            self.states,
+            self.roles,
+            self.possibly_duplicated,
+            self.failures,
+            node
+        ];
+        db.run(text, values).await
+    }
 }
+
+/// The columns of deliveries, as `g`.
+macro_rules! given {
+    () => {
+        "unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+           $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+           $13::bigint[], $14::smallint[], $15::smallint[], $16::boolean[], $17::text[])
+           AS g(id, event, notification, channel, lane, address, claims, due_at, at, created_at,
+             expires_at, attempts, retries, state, role, possibly_duplicated, failure)
+         ON CONFLICT DO NOTHING"
+    };
+}
+
+const FINISHED: &str = concat!(
+    "INSERT INTO deliveries (id, event, notification, channel, lane, state, claims, due_at, at,
+       created_at, expires_at, attempts, retries, possibly_duplicated, role, address, failure)
+     SELECT id, event, notification, channel, lane, state, claims, due_at, at, created_at,
+       expires_at, attempts, retries, possibly_duplicated, role, address, failure FROM ",
+    given!()
+);
+
+const QUEUE: &str = concat!(
+    "INSERT INTO queue (id, event, notification, channel, lane, due_at, lease_until, node, claims,
+       created_at, expires_at, attempts, retries, possibly_duplicated, put_off, role, address,
+       failure)
+     SELECT id, event, notification, channel, lane, due_at, CASE state WHEN 1 THEN at END,
+       CASE state WHEN 1 THEN $18::uuid END, claims, created_at, expires_at, attempts, retries,
+       possibly_duplicated, false, role, address, failure FROM ",
+    given!()
+);
 
 /// Inserts the deliveries of notifications: what is unfinished into the queue.
 pub(super) async fn insert_deliveries(
@@ -302,58 +360,14 @@ pub(super) async fn insert_deliveries(
     node: Uuid,
     planned: &[&PlannedNotification],
 ) -> Outcome<()> {
-    let mut columns = Columns::default();
+    let (mut waiting, mut finished) = (Columns::default(), Columns::default());
     for one in planned {
         for delivery in &one.deliveries {
+            let columns = if delivery.state.is_finished() { &mut finished } else { &mut waiting };
             columns.add(&one.notification, delivery);
         }
     }
-    if columns.states.is_empty() {
-        return Ok(());
-    }
-    let insert = "WITH g AS (
-           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
-             $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-             $12::bigint[], $13::bigint[], $14::smallint[], $15::smallint[], $16::boolean[],
-             $17::text[])
-             AS g(id, event, notification, channel, lane, address, claims, due_at, at, created_at,
-               expires_at, attempts, retries, state, role, possibly_duplicated, failure)),
-         finished AS (
-           INSERT INTO deliveries (id, event, notification, channel, lane, state, claims, due_at,
-             at, created_at, expires_at, attempts, retries, possibly_duplicated, role, address,
-             failure)
-           SELECT id, event, notification, channel, lane, state, claims, due_at, at, created_at,
-             expires_at, attempts, retries, possibly_duplicated, role, address, failure
-           FROM g WHERE state > 1 ON CONFLICT DO NOTHING)
-         INSERT INTO queue (id, event, notification, channel, lane, due_at, lease_until, node,
-           claims, created_at, expires_at, attempts, retries, possibly_duplicated, put_off, role,
-           address, failure)
-         SELECT id, event, notification, channel, lane, due_at, CASE state WHEN 1 THEN at END,
-           CASE state WHEN 1 THEN $18::uuid END, claims, created_at, expires_at, attempts, retries,
-           possibly_duplicated, false, role, address, failure
-         FROM g WHERE state < 2 ON CONFLICT DO NOTHING";
-    let Columns { ids, words, numbers, states, roles, possibly_duplicated, failures } = columns;
-    let values = values![
-        ids[0],
-        ids[1],
-        ids[2],
-        words[0],
-        words[1],
-        words[2],
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        numbers[3],
-        numbers[4],
-        numbers[5],
-        numbers[6],
-        states,
-        roles,
-        possibly_duplicated,
-        failures,
-        node
-    ];
-    db.run(insert, values).await.map(drop)
+    tokio::try_join!(waiting.insert(db, QUEUE, node), finished.insert(db, FINISHED, node)).map(drop)
 }
 
 /// Adds a notification to an event that was planned before, by an operator's hand.

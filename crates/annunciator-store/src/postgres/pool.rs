@@ -214,6 +214,22 @@ impl Lent {
         }
     }
 
+    /// Sends COMMIT together with what is last in the transaction, which undoes all when that fails.
+    /// It must send all it has at once. What comes of it is for [`Lent::end_committed`].
+    pub(super) async fn commit_with(&self, last: impl Future<Output = Outcome<()>>) -> Outcome<()> {
+        let (stored, committed) = tokio::join!(biased; last, self.batch("COMMIT"));
+        stored.and(committed)
+    }
+
+    /// Gives the connection back after a commit, and undoes what was not committed.
+    pub(super) async fn end_committed<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+        if outcome.is_err() {
+            return self.end_as(outcome).await;
+        }
+        self.give_back();
+        outcome
+    }
+
     /// Gives a connection back that has no transaction open.
     pub(super) fn done<T>(self, outcome: Outcome<T>) -> Result<T> {
         if outcome.as_ref().is_err_and(Trouble::is_about_connection) {

@@ -11,49 +11,75 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::accept::insert_events;
-use super::bind::{text, values};
+use super::bind::{self, values};
 use super::fault::Outcome;
 use super::pool::Lent;
 use super::rows::{channel_of, get, outcome_number, state, to_json};
 use super::work::Work;
 use crate::{Settlement, SlotEnd};
 
-const SETTLE: &str = "WITH s AS (
-       SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],
-         $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::boolean[], $11::text[],
-         $12::bigint[], $13::bigint[], $14::bigint[], $15::smallint[], $16::text[], $17::text[],
-         $18::text[])
-         AS s(id, token, state, at, due_at, expires_at, attempts, retries, possibly_duplicated,
-           put_off, failure, number, started_at, ended_at, outcome, tried_failure, server, facts)),
-     gone AS (
-       DELETE FROM queue q USING s
-       WHERE q.id = s.id AND q.claims = s.token AND q.lease_until IS NOT NULL AND s.state > 1
+/// What settlements say, as columns of `s`.
+macro_rules! given {
+    () => {
+        "unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],
+           $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::boolean[], $11::text[],
+           $12::bigint[], $13::bigint[], $14::bigint[], $15::smallint[], $16::text[], $17::text[],
+           $18::text[])
+           AS s(id, token, state, at, due_at, expires_at, attempts, retries, possibly_duplicated,
+             put_off, failure, number, started_at, ended_at, outcome, tried_failure, server, facts)"
+    };
+}
+
+/// The attempts of what was hit; answers who was hit, and whether its attempt is noted.
+macro_rules! attempts_of_hit {
+    () => {
+        "tried AS (
+           INSERT INTO attempts
+             (delivery, number, started_at, ended_at, outcome, failure, server, facts)
+           SELECT id, number, started_at, ended_at, outcome, tried_failure, server, facts
+           FROM hit WHERE number IS NOT NULL
+           ON CONFLICT DO NOTHING RETURNING delivery)
+         SELECT id, channel, id IN (SELECT delivery FROM tried) FROM hit"
+    };
+}
+
+/// What is finished goes from the queue into the ledger.
+const FINISH: &str = concat!(
+    "WITH hit AS (
+       DELETE FROM queue q USING ",
+    given!(),
+    "
+       WHERE q.id = s.id AND q.claims = s.token AND q.lease_until IS NOT NULL
        RETURNING q.id, q.event, q.notification, q.channel, q.lane, s.state, q.claims, q.due_at,
          s.at, q.created_at, s.expires_at, s.attempts, s.retries, s.possibly_duplicated, q.role,
-         q.address, s.failure),
+         q.address, s.failure, s.number, s.started_at, s.ended_at, s.outcome, s.tried_failure,
+         s.server, s.facts),
      done AS (
        INSERT INTO deliveries (id, event, notification, channel, lane, state, claims, due_at, at,
          created_at, expires_at, attempts, retries, possibly_duplicated, role, address, failure)
        SELECT id, event, notification, channel, lane, state, claims, due_at, at, created_at,
-         expires_at, attempts, retries, possibly_duplicated, role, address, failure FROM gone),
-     kept AS (
+         expires_at, attempts, retries, possibly_duplicated, role, address, failure FROM hit),
+     ",
+    attempts_of_hit!()
+);
+
+/// What goes on changes in its place.
+const GO_ON: &str = concat!(
+    "WITH hit AS (
        UPDATE queue q SET due_at = coalesce(s.due_at, q.due_at),
          lease_until = CASE s.state WHEN 1 THEN s.at END,
          node = CASE s.state WHEN 1 THEN q.node END,
          expires_at = s.expires_at, attempts = s.attempts, retries = s.retries,
          possibly_duplicated = s.possibly_duplicated, put_off = s.put_off, failure = s.failure
-       FROM s
-       WHERE q.id = s.id AND q.claims = s.token AND q.lease_until IS NOT NULL AND s.state < 2
-       RETURNING q.id, q.channel),
-     hit AS (SELECT id, channel FROM gone UNION ALL SELECT id, channel FROM kept),
-     tried AS (
-       INSERT INTO attempts
-         (delivery, number, started_at, ended_at, outcome, failure, server, facts)
-       SELECT s.id, number, started_at, ended_at, outcome, tried_failure, server, facts
-       FROM s JOIN hit ON hit.id = s.id WHERE s.number IS NOT NULL
-       ON CONFLICT DO NOTHING RETURNING delivery)
-     SELECT hit.id, hit.channel, tried.delivery IS NOT NULL
-     FROM hit LEFT JOIN tried ON tried.delivery = hit.id";
+       FROM ",
+    given!(),
+    "
+       WHERE q.id = s.id AND q.claims = s.token AND q.lease_until IS NOT NULL
+       RETURNING q.id, q.channel, s.number, s.started_at, s.ended_at, s.outcome, s.tried_failure,
+         s.server, s.facts),
+     ",
+    attempts_of_hit!()
+);
 
 /// The columns of settlements.
 #[derive(Default)]
@@ -105,7 +131,7 @@ impl<'a> Columns<'a> {
         self.tried.iter_mut().zip(tried).for_each(|(column, one)| column.push(one));
         self.outcomes.push(attempt.map(|one| outcome_number(&one.outcome)));
         self.tried_failures.push(attempt.and_then(|one| one.outcome.failure()).map(to_json));
-        self.servers.push(attempt.map(|one| text(&one.facts.server)));
+        self.servers.push(attempt.map(|one| bind::text(&one.facts.server)));
         self.facts.push(attempt.and_then(|one| facts.of(&one.facts)));
     }
 }
@@ -157,6 +183,20 @@ pub(super) async fn settle(
 }
 
 async fn record(db: &Lent, settlements: &[&Settlement]) -> Outcome<Vec<Row>> {
+    let goes_on = |one: &Settlement| {
+        matches!(one.delivery.state, DeliveryState::Queued { .. } | DeliveryState::InFlight { .. })
+    };
+    let (lasting, finished): (Vec<&Settlement>, Vec<&Settlement>) =
+        settlements.iter().partition(|one| goes_on(one));
+    let (mut rows, more) = tokio::try_join!(biased;
+        record_with(db, FINISH, &finished),
+        record_with(db, GO_ON, &lasting),
+    )?;
+    rows.extend(more);
+    Ok(rows)
+}
+
+async fn record_with(db: &Lent, text: &str, settlements: &[&Settlement]) -> Outcome<Vec<Row>> {
     if settlements.is_empty() {
         return Ok(Vec::new());
     }
@@ -184,7 +224,7 @@ async fn record(db: &Lent, settlements: &[&Settlement]) -> Outcome<Vec<Row>> {
         c.servers,
         c.facts
     ];
-    db.rows(SETTLE, values).await
+    db.rows(text, values).await
 }
 
 /// An attempt is never forgotten: its number is taken, so it gets the next free one.
@@ -196,7 +236,7 @@ async fn insert_behind(db: &Lent, settlement: &Settlement) -> Outcome<()> {
          SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7
          FROM attempts WHERE delivery = $1";
     let failure = attempt.outcome.failure().map(to_json);
-    let (id, server) = (settlement.delivery.id.0, text(&attempt.facts.server));
+    let (id, server) = (settlement.delivery.id.0, bind::text(&attempt.facts.server));
     let (started_at, ended_at) = (attempt.started_at.0, attempt.ended_at.0);
     let outcome = outcome_number(&attempt.outcome);
     db.run(insert, values![id, started_at, ended_at, outcome, failure, server, facts])

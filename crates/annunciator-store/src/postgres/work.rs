@@ -61,6 +61,30 @@ impl Work {
         *self = Self::new(self.node, self.writer);
     }
 
+    /// Another part of the same transaction.
+    pub(super) fn fresh(&self) -> Self {
+        Self::new(self.node, self.writer)
+    }
+
+    /// Takes over what another part of the transaction did.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (key, count) in other.counts {
+            *self.counts.entry(key).or_default() += count;
+        }
+        for (key, later) in other.seen {
+            let seen = self.seen.entry(key).or_insert_with(|| SeenType {
+                type_name: String::new(),
+                severity: later.severity,
+                first_at: later.first_at,
+            });
+            seen.severity = later.severity;
+            if !later.type_name.is_empty() {
+                seen.type_name = later.type_name;
+            }
+        }
+        self.leaves_work |= other.leaves_work;
+    }
+
     fn count(&mut self, at: Timestamp, figure: Figure, word: &str) {
         let key = (at.0.div_euclid(BUCKET_MS), figure as i16, word.to_owned());
         *self.counts.entry(key).or_default() += 1;
@@ -116,7 +140,10 @@ impl Work {
 
     /// Writes what was counted and seen, in the order of the rows, so that nobody waits in a ring.
     pub(super) async fn store(&self, db: &Lent, known: &KnownTypes) -> Outcome<()> {
-        self.store_types(db, known).await?;
+        tokio::try_join!(biased; self.store_types(db, known), self.store_counts(db)).map(drop)
+    }
+
+    async fn store_counts(&self, db: &Lent) -> Outcome<()> {
         if self.counts.is_empty() {
             return Ok(());
         }
