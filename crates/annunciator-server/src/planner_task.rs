@@ -245,7 +245,7 @@ async fn plan_piece(
         }
     }
     let count_planned = commits.len();
-    let left_out = commit(shared, commits.clone()).await;
+    let left_out = commit(shared, &commits).await;
     let limited: HashSet<NotificationId> = left_out.limited.into_iter().collect();
     let overtaken: HashSet<NotificationId> = left_out.overtaken.into_iter().collect();
     count(shared, &commits, &overtaken);
@@ -298,10 +298,10 @@ async fn supply(shared: &Shared, events: &[Event]) -> IncidentSupply {
 
 /// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
 /// Answers what must not be delivered.
-async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> LeftOut {
+async fn commit(shared: &Shared, commits: &[PlanCommit]) -> LeftOut {
     let mut was_refused = false;
     loop {
-        let error: StoreError = match shared.store.commit_plans(commits.clone()).await {
+        let error: StoreError = match shared.store.commit_plans(commits.to_vec()).await {
             Ok(left_out) => return left_out,
             Err(error) => error,
         };

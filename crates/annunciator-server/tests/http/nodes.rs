@@ -140,7 +140,8 @@ fn silences_roles_and_certificates_of_one_node_hold_on_the_other() {
     let is_silenced = |id: &str| -> bool {
         let _ = other.post("/api/v1/events", &event(id)).unwrap().expect_status(202);
         let path = format!("/api/v1/events/{id}");
-        let decided = || other.get(&path).unwrap().expect_status(200).json()["decisions"].clone();
+        let decided =
+            || other.get(&path).unwrap().expect_status(200).json()["event"]["decisions"].clone();
         wait("the event is planned", || decided().as_array().is_some_and(|all| !all.is_empty()));
         decided().to_string().contains("silenced")
     };
