@@ -121,10 +121,11 @@ async fn a_poison_event_is_parked_after_three_tries_and_the_others_go_on() {
             assert_eq!(reason, "planning panicked: this event is poison");
         }
     }
-    let counted = |result| shared.metrics.plans.get_or_create(&ResultLabels { result }).get();
-    assert_eq!((counted("failed"), counted("planned")), (u64::from(TRIES_MAX), 9));
+    // What is stored is counted a moment later.
     stop.cancel();
     task.await.expect("the task lives on in spite of the panics");
+    let counted = |result| shared.metrics.plans.get_or_create(&ResultLabels { result }).get();
+    assert_eq!((counted("failed"), counted("planned")), (u64::from(TRIES_MAX), 9));
 }
 
 #[tokio::test]

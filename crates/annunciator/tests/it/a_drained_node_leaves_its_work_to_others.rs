@@ -42,6 +42,14 @@ fn submit(clients: &[&Client], number: usize) {
     });
 }
 
+fn check_each_is_told_once(site: &Site, relay: &Relay, count: usize) {
+    let told = site.wait_for_deliveries(count, "delivered");
+    let is_doubtful = |one: &&Value| one["possibly_duplicated"] == true || one["attempts"] != 1;
+    let doubtful: Vec<&Value> = told.iter().filter(is_doubtful).collect();
+    assert!(doubtful.is_empty(), "{doubtful:?}");
+    assert_eq!(relay.message_count(), count, "each once");
+}
+
 #[test]
 fn a_drained_node_leaves_its_work_to_others() {
     let Some(cluster) = PostgresCluster::shared() else { return };
@@ -94,14 +102,7 @@ fn a_drained_node_leaves_its_work_to_others() {
         submit(&[&a, &b], count);
         count += 1;
     }
-    staying.wait_for_deliveries(count, "delivered");
-    let repeated: Vec<Value> = staying
-        .deliveries()
-        .into_iter()
-        .filter(|one| one["possibly_duplicated"] == true || one["attempts"] != 1)
-        .collect();
-    assert!(repeated.is_empty(), "{repeated:?}\n{}", leaving.server.log());
-    assert_eq!(relay.message_count(), count, "each once");
+    check_each_is_told_once(&staying, &relay, count);
 
     leaving.server.restart();
     let served = || -> bool {
@@ -111,7 +112,7 @@ fn a_drained_node_leaves_its_work_to_others() {
     };
     eventually("both serve", || if served() { Ok(()) } else { Err("not yet".to_owned()) });
     submit(&[&leaving.server.client()], count);
-    staying.wait_for_deliveries(count + 1, "delivered");
+    check_each_is_told_once(&staying, &relay, count + 1);
     let lines = staying.run(&["node", "list", "--json"]);
     assert_eq!(lines.lines().count(), 2, "{lines}");
 }

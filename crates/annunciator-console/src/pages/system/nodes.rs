@@ -62,7 +62,9 @@ enum Warning<'a> {
 impl Warning<'_> {
     fn words(&self, page: &Page) -> String {
         match self {
-            Self::Versions(versions) => page.t1("system-node-versions", "versions", versions.as_str()),
+            Self::Versions(versions) => {
+                page.t1("system-node-versions", "versions", versions.as_str())
+            }
             Self::Silent(node) => {
                 let ago = page.ago(&node.seen_at);
                 page.t2("system-node-silent", "name", node.name.as_str(), "ago", ago)

@@ -25,7 +25,8 @@ fn browser_nodes_are_listed_and_one_is_drained() {
     let _ = cluster.ask(&name, OTHERS);
     // Nobody gives signs of life for it.
     let keep_alive = || {
-        let _ = cluster.ask(&name, "UPDATE nodes SET beat_at = beat_at + 3600000 WHERE name LIKE 'n2%'");
+        let _ = cluster
+            .ask(&name, "UPDATE nodes SET beat_at = beat_at + 3600000 WHERE name LIKE 'n2%'");
     };
     browser.open("/system");
     browser.wait_for_text("PostgreSQL 1");
