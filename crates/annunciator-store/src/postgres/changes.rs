@@ -27,8 +27,6 @@ const LOOK_WAIT: Duration = Duration::from_secs(1);
 const LISTEN_WAIT: Duration = Duration::from_secs(2);
 /// Work is told to the other nodes this often at most: telling makes commits wait for each other.
 const WORK_WAIT: Duration = Duration::from_millis(100);
-/// What is told of work.
-const WORK: &str = "work";
 
 /// Notes a change with its line of the audit log, within its transaction.
 pub(super) async fn note_change(db: &Lent, audit: &NewAudit, change: Change) -> Outcome<()> {
@@ -102,10 +100,10 @@ async fn listen_once(inner: &Arc<Inner>, woken: &Arc<Notify>) -> Result<()> {
             std::future::poll_fn(|context| connection.poll_message(context)).await
         {
             match message {
-                Ok(AsyncMessage::Notification(told)) if told.payload() == WORK => {
-                    inner.tell(Change::Work);
-                }
-                Ok(AsyncMessage::Notification(_)) => woken.notify_one(),
+                Ok(AsyncMessage::Notification(told)) => match work_of(told.payload()) {
+                    Some(work) => inner.tell(work),
+                    None => woken.notify_one(),
+                },
                 Ok(_) => {}
                 Err(_) => return,
             }
@@ -128,15 +126,26 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Tells other nodes that work waits, not too often, until the end.
-pub(super) async fn tell_work(inner: Arc<Inner>) {
+/// What a word tells of that waits; none when it is about what nodes keep in memory.
+fn work_of(word: &str) -> Option<Change> {
+    [Change::Work, Change::Events].into_iter().find(|work| work.as_str() == word)
+}
+
+/// Wakes who listens.
+pub(super) async fn wake(db: &Lent, word: &str) -> Outcome<()> {
+    db.rows("SELECT pg_notify($1, $2)", values![CHANNEL, word]).await.map(drop)
+}
+
+/// Tells other nodes that deliveries or events wait, not too often, until the end.
+pub(super) async fn tell_of(inner: Arc<Inner>, work: Change) {
+    let has_some = if work == Change::Events { &inner.has_events } else { &inner.has_work };
     loop {
         tokio::select! {
-            () = inner.has_work.notified() => {}
+            () = has_some.notified() => {}
             () = inner.stopped.notified() => return,
         }
         if let Ok(db) = inner.readers.lend().await {
-            let told = db.rows("SELECT pg_notify($1, $2)", values![CHANNEL, WORK]).await;
+            let told = wake(&db, work.as_str()).await;
             // Who is not told finds it within a poll.
             let _ = db.done(told);
         } else if inner.writers.is_closed() {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
-use annunciator_core::{DeliveryId, NotificationId};
+use annunciator_core::DeliveryId;
 use tokio::sync::{Notify, oneshot};
 
 use super::fault::{Outcome, Trouble};
@@ -17,7 +17,7 @@ use super::pool::Lent;
 use super::work::Work;
 use super::{Inner, accept, plans, records, settlement};
 use crate::{
-    Accept, Acceptance, KeptText, PlanCommit, PlanVerdict, Result, Settlement, StoreError,
+    Accept, Acceptance, KeptText, LeftOut, PlanCommit, PlanVerdict, Result, Settlement, StoreError,
 };
 
 /// Most rows that wait, over all jobs.
@@ -32,7 +32,7 @@ const DEAD_MAX: usize = 2;
 /// A call on its way, with what it asks.
 pub(super) enum Job {
     Accept(Accept, oneshot::Sender<Result<Acceptance>>),
-    Plans(Vec<PlanCommit>, oneshot::Sender<Result<Vec<NotificationId>>>),
+    Plans(Vec<PlanCommit>, oneshot::Sender<Result<LeftOut>>),
     Settle(Vec<Settlement>, oneshot::Sender<Result<Vec<DeliveryId>>>),
     Keep(String, KeptText, oneshot::Sender<Result<()>>),
 }
@@ -40,7 +40,7 @@ pub(super) enum Job {
 /// What a job is answered.
 enum Answer {
     Accept(Acceptance),
-    Plans(Vec<NotificationId>),
+    Plans(LeftOut),
     Settle(Vec<DeliveryId>),
     Keep,
 }
@@ -278,10 +278,10 @@ async fn run_plans(
     group: &[Job],
 ) -> Outcome<Answered> {
     let mut all: Vec<(usize, &PlanCommit)> = Vec::new();
-    let mut answers: BTreeMap<usize, Vec<NotificationId>> = BTreeMap::new();
+    let mut answers: BTreeMap<usize, LeftOut> = BTreeMap::new();
     for (place, job) in group.iter().enumerate() {
         if let Job::Plans(plans, _) = job {
-            answers.insert(place, Vec::new());
+            answers.insert(place, LeftOut::default());
             all.extend(plans.iter().map(|plan| (place, plan)));
         }
     }
@@ -293,11 +293,11 @@ async fn run_plans(
     for round in rounds(all, |(_, plan)| vec![plan.event]) {
         let plans: Vec<&PlanCommit> = round.iter().map(|(_, plan)| *plan).collect();
         let left_out = plans::commit_plans(db, work, &plans).await?;
-        for ((place, _), ids) in round.iter().zip(left_out) {
-            answers.entry(*place).or_default().extend(ids);
+        for ((place, _), one) in round.iter().zip(left_out) {
+            answers.entry(*place).or_default().add(one);
         }
     }
-    Ok(answers.into_iter().map(|(place, ids)| (place, Answer::Plans(ids))).collect())
+    Ok(answers.into_iter().map(|(place, one)| (place, Answer::Plans(one))).collect())
 }
 
 async fn run_settlements(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<Answered> {
