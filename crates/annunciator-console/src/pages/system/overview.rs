@@ -17,6 +17,8 @@ use crate::refusal::{Errors, Stop};
 
 /// Most backups that are shown; there is room for 1,000.
 const BACKUPS_MAX: usize = 50;
+/// The kind of store whose copies are made here.
+const FILE_KIND: &str = "sqlite";
 /// Free room below this multiple of the reserve deserves a look.
 const RESERVES_MIN: u64 = 2;
 
@@ -33,10 +35,12 @@ const ENDPOINTS: [(&str, &str); 4] = [
 struct SystemPage {
     page: Page,
     groups: Vec<Group>,
-    /// Nothing for whom they are not.
+    /// Nothing for whom they are not, and where the store's own tools make them.
     backups: Option<Vec<BackupView>>,
     /// How many more there are than are shown.
     more_backups: usize,
+    /// Whether the store's own tools make copies, for whom they are.
+    has_own_tools: bool,
     error: Option<String>,
 }
 
@@ -100,7 +104,8 @@ async fn draw(
     let page = visitor.page("nav-system", "system");
     let system: SystemView = visitor.get("/api/v1/system").await?;
     let mut backups: Option<Vec<BackupView>> = None;
-    if visitor.may("manage_backups") {
+    let is_file = system.store.kind == FILE_KIND;
+    if is_file && visitor.may("manage_backups") {
         let list: BackupList = visitor.get("/api/v1/backups").await?;
         backups = Some(list.backups);
     }
@@ -109,8 +114,10 @@ async fn draw(
         backups.truncate(BACKUPS_MAX);
     }
     let more_backups = count.saturating_sub(BACKUPS_MAX);
+    let has_own_tools = !is_file && visitor.may("manage_backups");
     let groups = groups(&page, &system);
-    Ok(show_as(status, &SystemPage { page, groups, backups, more_backups, error }))
+    let page = SystemPage { page, groups, backups, more_backups, has_own_tools, error };
+    Ok(show_as(status, &page))
 }
 
 pub(super) async fn back_up(visitor: Visitor) -> Result<Response, Stop> {
