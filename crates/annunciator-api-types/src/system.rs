@@ -50,15 +50,18 @@ pub struct BuildView {
 /// The store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoreView {
-    /// Kind: `sqlite`.
+    /// Kind: `sqlite` or `postgres`.
     pub kind: String,
+    /// Version of its engine.
+    #[serde(default)]
+    pub engine: String,
     /// Version of its tables.
     pub schema_version: u64,
     /// Size of its files, the log included. Unit: octets.
     pub size_bytes: u64,
     /// Size of the log of what was committed last (WAL). Unit: octets.
     pub wal_bytes: u64,
-    /// Free room on its disk. Unit: octets.
+    /// Free room on its disk; 0 with a reserve of 0 where only the database knows. Unit: octets.
     pub disk_free_bytes: u64,
     /// Below this much free room no event is accepted. Unit: octets.
     pub disk_reserve_bytes: u64,

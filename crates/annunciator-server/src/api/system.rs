@@ -6,7 +6,7 @@ use std::sync::Arc;
 use annunciator_api_types::{
     BackupList, BackupView, BuildView, RetentionView, StoreView, SystemView,
 };
-use annunciator_store::Backup;
+use annunciator_store::{Backup, sqlite};
 use axum::Json;
 use axum::extract::{Path, State};
 use hyper::StatusCode;
@@ -40,13 +40,14 @@ pub(super) async fn show_system(state: State<Arc<Shared>>, caller: Caller) -> An
             rustc: env!("ANNUNCIATOR_RUSTC").to_owned(),
             target: env!("ANNUNCIATOR_TARGET").to_owned(),
             openssl: openssl::version::version().to_owned(),
-            sqlite: facts.engine,
+            sqlite: sqlite::engine().to_owned(),
         },
         started_at: shared.started_at,
         data_dir: sees_folders.then(|| text(&installation.data_dir)),
         executable_dirs: sees_folders.then(folders),
         store: StoreView {
             kind: facts.kind,
+            engine: facts.engine,
             schema_version: facts.schema_version,
             size_bytes: health.size_bytes,
             wal_bytes: facts.log_bytes,

@@ -63,7 +63,7 @@ use self::room::{Measure, Room, measure_of, size_of_event};
 use self::search::Extent;
 use self::session::Session;
 pub(crate) use self::soundness::file_of;
-pub use self::soundness::{examine, migrate};
+pub use self::soundness::{engine, examine, migrate};
 use self::writer::Shared;
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, Backups as _, CertificateRecord, ClaimAsk,

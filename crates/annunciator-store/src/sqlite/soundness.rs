@@ -86,7 +86,7 @@ pub fn examine(folder: &Path) -> Result<Examination> {
     });
     match examined.map_err(|error| store_error(&error)) {
         Err(StoreError::Corrupt(words)) => Ok(Examination {
-            engine: rusqlite::version().to_owned(),
+            engine: engine().to_owned(),
             flaws: vec![damage(&words)],
             ..Examination::default()
         }),
@@ -106,6 +106,12 @@ pub(crate) fn file_of(folder: &Path) -> Result<PathBuf> {
     )))
 }
 
+/// Version of the SQLite in this program.
+#[must_use]
+pub fn engine() -> &'static str {
+    rusqlite::version()
+}
+
 fn known() -> u64 {
     u64::try_from(MIGRATIONS.len()).unwrap_or(u64::MAX)
 }
@@ -123,7 +129,7 @@ fn look(connection: &Connection) -> rusqlite::Result<Examination> {
     let schema_version = version_of(connection)?;
     let mut flaws: Vec<Flaw> = complaints(connection)?.iter().map(|words| damage(words)).collect();
     let mut found = Examination {
-        engine: rusqlite::version().to_owned(),
+        engine: engine().to_owned(),
         schema_version,
         tables: counts(connection)?,
         ..Examination::default()

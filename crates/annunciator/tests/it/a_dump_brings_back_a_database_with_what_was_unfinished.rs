@@ -138,7 +138,9 @@ fn copies_of_a_database_are_made_with_its_own_tools_and_everybody_says_so() {
     assert!(text(&refused["detail"]).contains("pg_dump"), "{refused}");
     let page = Browser::of(&site, "anna").send(&site, "GET", "/system", &Value::Null);
     let page = page.expect_status(200).text();
-    assert!(page.contains("make copies with pg_dump") && page.contains("PostgreSQL"), "{page}");
+    assert!(page.contains("make copies with pg_dump") && page.contains("PostgreSQL 1"), "{page}");
+    assert!(!page.contains("are free of"), "its disk is its own");
+    assert!(!site.run(&["status"]).contains("kept in reserve"));
     assert!(!page.contains("/system/backups"), "no button that cannot work");
     let vera = || {
         make_user(&site, "vera", "viewer");

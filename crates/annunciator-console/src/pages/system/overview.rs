@@ -104,7 +104,7 @@ async fn draw(
     let page = visitor.page("nav-system", "system");
     let system: SystemView = visitor.get("/api/v1/system").await?;
     let mut backups: Option<Vec<BackupView>> = None;
-    let is_file = system.store.kind == FILE_KIND;
+    let is_file = is_file(&system.store);
     if is_file && visitor.may("manage_backups") {
         let list: BackupList = visitor.get("/api/v1/backups").await?;
         backups = Some(list.backups);
@@ -118,6 +118,10 @@ async fn draw(
     let groups = groups(&page, &system);
     let page = SystemPage { page, groups, backups, more_backups, has_own_tools, error };
     Ok(show_as(status, &page))
+}
+
+fn is_file(store: &StoreView) -> bool {
+    store.kind == FILE_KIND
 }
 
 pub(super) async fn back_up(visitor: Visitor) -> Result<Response, Stop> {
@@ -152,9 +156,11 @@ fn groups(page: &Page, system: &SystemView) -> Vec<Group> {
     let link = page
         .may("change_settings")
         .then(|| (page.t("system-change-retention"), "/settings/server".to_owned()));
+    // The disk of a database is known to that alone.
+    let disk = is_file(&system.store).then(|| Disk::of(&system.store));
     vec![
         group("server", server(page, system)),
-        Group { disk: Some(Disk::of(&system.store)), ..group("store", store(page, &system.store)) },
+        Group { disk, ..group("store", store(page, &system.store)) },
         Group { link, ..group("retention", retention(page, system)) },
         group("build", build(page, system)),
     ]
@@ -186,13 +192,15 @@ fn server(page: &Page, system: &SystemView) -> Vec<Fact> {
 
 fn store(page: &Page, store: &StoreView) -> Vec<Fact> {
     let mut facts = vec![
-        fact(page, "kind", page.word("system-kind", &store.kind)),
+        fact(page, "kind", format!("{} {}", page.word("system-kind", &store.kind), store.engine)),
         fact(page, "size", page.bytes(&store.size_bytes)),
-        fact(page, "wal", page.bytes(&store.wal_bytes)),
+    ];
+    facts.extend(is_file(store).then(|| fact(page, "wal", page.bytes(&store.wal_bytes))));
+    facts.extend([
         fact(page, "schema", store.schema_version.to_string()),
         fact(page, "events", page.number(&store.events)),
         fact(page, "deliveries", page.number(&store.deliveries)),
-    ];
+    ]);
     facts.extend(moment(page, "oldest-event", store.oldest_event_at));
     facts
 }
@@ -232,6 +240,7 @@ mod tests {
         let check = |size: u64, free: u64, expected: (&str, &str, &str)| {
             let disk = Disk::of(&StoreView {
                 kind: "sqlite".to_owned(),
+                engine: "3".to_owned(),
                 schema_version: 1,
                 size_bytes: size,
                 wal_bytes: 0,
