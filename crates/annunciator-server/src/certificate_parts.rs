@@ -101,6 +101,12 @@ pub fn open_key(sealer: &Sealer, id: &str, sealed: &str) -> Result<SecretOctets,
     decode(&Zeroizing::new(sealer.open_secret(&place_of(id), sealed)?))
 }
 
+/// Whether what is sealed of an object opens.
+#[must_use]
+pub fn opens(sealer: &Sealer, id: &str, sealed: &str) -> bool {
+    sealer.open_secret(&place_of(id), sealed).is_ok()
+}
+
 fn decode(text: &str) -> Result<SecretOctets, SecretError> {
     Base64::decode_vec(text).map(SecretOctets::new).map_err(|_| SecretError::DoesNotOpen)
 }

@@ -27,6 +27,7 @@ mod limit_clock;
 mod limit_summary;
 mod metrics;
 mod nodes;
+mod offline;
 mod overrides_document;
 mod own_events;
 mod passwords;
@@ -46,6 +47,9 @@ mod throttle;
 mod tokens;
 mod upkeep;
 
+pub use annunciator_store::postgres::{Copied, CopyEnd};
+pub use annunciator_store::{Examination, Migration, StoreError};
+pub use offline::{Place, check_store, copy_store, migrate_store};
 #[doc(hidden)]
 pub use settings_document::compile as compile_settings;
 pub use settings_document::{Verdict, check as check_settings, order as settings_order};

@@ -24,6 +24,7 @@ mod records;
 mod roles;
 mod saved_views;
 mod silences;
+mod soundness;
 pub mod sqlite;
 mod users;
 
@@ -68,6 +69,7 @@ pub use records::{
 pub use roles::{ROLES_MAX, RoleDeletion, RoleRecord, Roles};
 pub use saved_views::{SavedView, SavedViews, VIEWS_PER_USER_MAX};
 pub use silences::{SILENCES_ENDED_MAX, SILENCES_MAX, SilenceFilter, SilenceRecord, Silences};
+pub use soundness::{Examination, Flaw, Migration, SealedKey, TableCount};
 pub use users::{
     ADMINISTRATOR, Alive, Ending, OneTimeKey, SESSIONS_PER_USER_MAX, SessionRecord, USERS_MAX,
     UserChange, UserOutcome, UserRecord, Users,

@@ -10,7 +10,7 @@ use crate::shared::Shared;
 /// Makes a copy; events are taken and mail goes out meanwhile.
 ///
 /// # Errors
-/// Another one is being made; the disk has no room; the server stops.
+/// Another one is being made; the disk has no room; the server stops; copies are made elsewhere.
 pub async fn create(shared: &Shared, author: &str) -> Result<Backup, AdminError> {
     let made = shared.store.create_backup(line(shared, author, "backup.create", "")).await;
     made.map_err(|error| match error {
@@ -19,25 +19,33 @@ pub async fn create(shared: &Shared, author: &str) -> Result<Backup, AdminError>
             let words = "The server stops, so no backup was made: ask again when it is back.";
             AdminError::Unavailable(words.to_owned())
         }
-        other => AdminError::Store(other),
+        other => elsewhere(other),
     })
+}
+
+/// Where a store has tools of its own for copies, it says which.
+fn elsewhere(error: StoreError) -> AdminError {
+    match error {
+        StoreError::BadRequest(guidance) => AdminError::Elsewhere(guidance),
+        other => AdminError::Store(other),
+    }
 }
 
 /// The copies, the newest first.
 ///
 /// # Errors
-/// What the store answers.
+/// What the store answers; copies are made elsewhere.
 pub async fn list(shared: &Shared) -> Result<Vec<Backup>, AdminError> {
-    shared.store.backups().await.map_err(AdminError::Store)
+    shared.store.backups().await.map_err(elsewhere)
 }
 
 /// Deletes a copy.
 ///
 /// # Errors
-/// None of that name.
+/// None of that name; copies are made elsewhere.
 pub async fn delete(shared: &Shared, name: &str, author: &str) -> Result<(), AdminError> {
     let audit = line(shared, author, "backup.delete", name);
-    if !shared.store.delete_backup(name, audit).await? {
+    if !shared.store.delete_backup(name, audit).await.map_err(elsewhere)? {
         return Err(AdminError::NotFound("There is no backup of this name.".to_owned()));
     }
     Ok(())

@@ -57,6 +57,9 @@ pub enum AdminError {
     /// The caller: it does not fit the state of things.
     #[error("{0}")]
     Conflict(String),
+    /// The caller: it is done elsewhere, and this says where.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The caller: they may not, or have not proven who they are.
     #[error("{0}")]
     Forbidden(String),

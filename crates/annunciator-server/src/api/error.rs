@@ -243,6 +243,10 @@ impl From<AdminError> for ApiError {
                 Self::new(StatusCode::CONFLICT, "conflict", "Something else came first")
                     .detail(detail)
             }
+            AdminError::Elsewhere(detail) => {
+                Self::new(StatusCode::CONFLICT, "elsewhere", "This is done elsewhere")
+                    .detail(detail)
+            }
             AdminError::Forbidden(detail) => Self::forbidden(detail),
             AdminError::Unauthenticated(detail) => {
                 let challenge = HeaderValue::from_static(CHALLENGE);

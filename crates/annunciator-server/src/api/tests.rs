@@ -56,6 +56,7 @@ async fn every_refusal_has_its_status_kind_and_headers() {
         (AdminError::Invalid(Vec::new()).into(), 422, "invalid", &[]),
         (AdminError::NotFound(String::new()).into(), 404, "not-found", &[]),
         (AdminError::Conflict(String::new()).into(), 409, "conflict", &[]),
+        (AdminError::Elsewhere(String::new()).into(), 409, "elsewhere", &[]),
         (AdminError::Forbidden(String::new()).into(), 403, "forbidden", &[]),
         (AdminError::Throttled { wait_s: 4 }.into(), 429, "throttled", &["retry-after"]),
         (AdminError::Unavailable(String::new()).into(), 503, "unavailable", &["retry-after"]),

@@ -2,7 +2,8 @@
 //!
 //! In: a folder that no server uses; an address whose database is empty. Out: how many rows went
 //! from where to where.
-//! Failure: the copy is one transaction; what does not end well leaves the database empty.
+//! Failure: the copy, tables included, is one transaction; what does not end well leaves the
+//! database empty. Nodes that start meanwhile wait for its end.
 
 use std::path::Path;
 
@@ -13,15 +14,20 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::accept::DATABASE_MS;
 use super::bind::values;
 use super::fault::{Outcome, Trouble, unreadable};
-use super::pool::Lent;
+use super::nodes::DEAD_MS;
+use super::pool::{Lent, Pool};
 use super::rows::get;
-use super::{NodeIdentity, PostgresAddress, PostgresStore, copy_tables, partitions};
-use crate::sqlite::SqliteStore;
+use super::{PostgresAddress, copy_tables, partitions};
 use crate::sqlite::schema::{self, Purpose};
+use crate::sqlite::{SqliteStore, file_of};
 use crate::{Result, Store as _, StoreError};
 
+/// Reading the file may take its time, and so may counting.
+const BEGINNING: &str = "BEGIN; SET LOCAL statement_timeout = 0;
+     SET LOCAL idle_in_transaction_session_timeout = 0";
 /// Rows that go in one statement.
 const BATCH: usize = 1_000;
 
@@ -71,27 +77,44 @@ struct Batch {
     all: u64,
 }
 
-/// Copies a store; tells after each batch how far it is.
+/// What becomes of a copy that went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyEnd {
+    /// It stays.
+    Keep,
+    /// It is undone: it was a trial.
+    Undo,
+}
+
+/// Copies the store of a folder into a database; tells after each batch how far it is.
 ///
 /// # Errors
-/// [`StoreError::Busy`] when a server uses the folder, [`StoreError::BadRequest`] when the database
-/// is not empty, [`StoreError::Corrupt`] when the counts differ; those of both stores.
+/// [`StoreError::Busy`] when a server uses the folder or a node the database,
+/// [`StoreError::BadRequest`] when there is no store in the folder or one in the database,
+/// [`StoreError::Corrupt`] when the counts differ; those of both stores.
 pub async fn copy_to_database(
     folder: &Path,
     address: &PostgresAddress,
-    node: NodeIdentity,
+    end: CopyEnd,
     mut tell: impl FnMut(&Copied),
 ) -> Result<Vec<Copied>> {
+    let file = file_of(folder)?;
+    let pool = Pool::new(address.config("annunciator store copy"), address.tls()?, 1);
+    // Before the file is touched: whether the database is there.
+    let db = pool.begin_as(BEGINNING).await?;
     // Opened once, the file has today's tables, and nothing in it is in flight.
     SqliteStore::open(folder)?.close().await;
     let lock = schema::lock(folder)?;
-    let source = schema::connect(&folder.join(schema::FILE_NAME), Purpose::Read);
-    let source = source.map_err(|error| file_error(&error))?;
-    let store = PostgresStore::open(address, node).await?;
-    let db = store.inner.writers.begin().await?;
+    let source = schema::connect(&file, Purpose::Read).map_err(|error| file_error(&error))?;
     let outcome = copy_all(source, &db, &mut tell).await;
-    let copied = db.end(outcome).await;
-    store.close().await;
+    let copied = match (end, outcome) {
+        (CopyEnd::Undo, Ok(copied)) => {
+            let undone = db.batch("ROLLBACK").await;
+            db.done(undone).map(|()| copied)
+        }
+        (_, outcome) => db.end(outcome).await,
+    };
+    pool.close();
     drop(lock);
     copied
 }
@@ -111,17 +134,13 @@ async fn copy_all(
     db: &Lent,
     tell: &mut impl FnMut(&Copied),
 ) -> Outcome<Vec<Copied>> {
-    let filled = "SELECT 1 WHERE EXISTS (SELECT FROM events) OR EXISTS (SELECT FROM settings)
-           OR EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM tokens)
-           OR EXISTS (SELECT FROM audit)";
-    if db.row(filled, values![]).await?.is_some() {
-        let words = "the database is not empty: copy into a new one";
-        return Err(StoreError::BadRequest(words.to_owned()).into());
-    }
+    super::schema::migrate(db).await?;
+    refuse_used(db).await?;
+    let now = partitions::database_time(db).await?;
+    partitions::make_ahead(db, now).await?;
     let oldest: Option<i64> =
         source.query_row("SELECT min(registered_at) FROM events", [], |row| row.get(0))?;
     if let Some(oldest) = oldest {
-        let now = partitions::database_time(db).await?;
         partitions::make_between(db, Timestamp(oldest), now).await?;
     }
     let (sender, mut batches) = mpsc::channel(2);
@@ -140,6 +159,23 @@ async fn copy_all(
     reader.await.map_err(|_| unreadable("file"))??;
     check(db, &all).await?;
     Ok(all)
+}
+
+/// A copy is no merge, and nobody works in it yet.
+async fn refuse_used(db: &Lent) -> Outcome<()> {
+    let filled = "SELECT 1 WHERE EXISTS (SELECT FROM events) OR EXISTS (SELECT FROM settings)
+           OR EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM tokens)
+           OR EXISTS (SELECT FROM audit)";
+    if db.row(filled, values![]).await?.is_some() {
+        let words = "there is a store in the database already: copy into a new, empty one";
+        return Err(StoreError::BadRequest(words.to_owned()).into());
+    }
+    let alive = format!("SELECT 1 FROM nodes WHERE beat_at > {DATABASE_MS} - $1 LIMIT 1");
+    if db.row(&alive, values![DEAD_MS]).await?.is_some() {
+        let words = "a node uses the database: stop all nodes first";
+        return Err(StoreError::Busy(words.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// Lets numbers go on, and counts what is there.

@@ -10,8 +10,8 @@ use super::{PostgresStore, events, schema};
 use crate::{Backup, Backups, NewAudit, Result, StoreError, StoreFacts};
 
 /// What to do instead.
-const GUIDANCE: &str = "this store is a PostgreSQL database: make copies with pg_dump or with the \
-     backups of your database, as the guide says under \"several nodes\"";
+const GUIDANCE: &str = "This store is a PostgreSQL database: make copies with pg_dump, or with the \
+     backups of your database, as the page \"Backup and restore\" of the guide says.";
 
 #[async_trait]
 impl Backups for PostgresStore {
@@ -28,11 +28,11 @@ impl Backups for PostgresStore {
     fn stop_backups(&self) {}
 
     async fn backups(&self) -> Result<Vec<Backup>> {
-        Ok(Vec::new())
+        Err(StoreError::BadRequest(GUIDANCE.to_owned()))
     }
 
     async fn delete_backup(&self, _name: &str, _audit: NewAudit) -> Result<bool> {
-        Ok(false)
+        Err(StoreError::BadRequest(GUIDANCE.to_owned()))
     }
 }
 

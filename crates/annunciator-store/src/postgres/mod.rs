@@ -43,6 +43,7 @@ mod sessions;
 mod settlement;
 mod silences;
 mod slots;
+mod soundness;
 mod store;
 mod users;
 mod weeks;
@@ -61,10 +62,11 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub use self::address::PostgresAddress;
-pub use self::copy::{Copied, copy_to_database};
+pub use self::copy::{Copied, CopyEnd, copy_to_database};
 use self::fault::{Outcome, Trouble};
 pub use self::identity::NodeIdentity;
 use self::pool::{Lent, Pool};
+pub use self::soundness::{examine, migrate};
 use self::work::{KnownTypes, Work};
 use crate::{Change, Result};
 
@@ -74,6 +76,8 @@ const WRITERS: usize = 2;
 const WRITING_MAX: usize = 8;
 /// Connections that read.
 const READING_MAX: usize = 8;
+/// Most connections of a node: signs of life and news have one each.
+const CONNECTIONS_MAX: usize = WRITERS + WRITING_MAX + READING_MAX + 2;
 /// Changes that a slow listener may miss before it is told that it missed some.
 const CHANGES_KEPT: usize = 64;
 /// Longest wait for what is under way when the store is closed.

@@ -133,7 +133,8 @@ impl Pool {
         self.begin_as(&format!("BEGIN; SELECT pg_advisory_xact_lock({lock})")).await
     }
 
-    async fn begin_as(self: &Arc<Self>, beginning: &str) -> Result<Lent> {
+    /// Lends a connection whose transaction was opened with these words.
+    pub(super) async fn begin_as(self: &Arc<Self>, beginning: &str) -> Result<Lent> {
         // A connection that lay idle may have died unnoticed: then another one is tried once.
         for _ in 0..2 {
             let lent = self.lend().await?;

@@ -42,8 +42,8 @@ pub(super) async fn try_hold(db: &Lent, name: i64) -> Outcome<bool> {
     get(&db.one("SELECT pg_try_advisory_xact_lock($1)", values![name]).await?, 0)
 }
 
-/// Brings the database to today's version, within a transaction.
-pub(super) async fn migrate(db: &Lent) -> Outcome<()> {
+/// Brings the database to today's version, within a transaction; answers which one it had.
+pub(super) async fn migrate(db: &Lent) -> Outcome<u64> {
     hold(db, lock::SCHEMA).await?;
     let encoding: String =
         get(&db.one("SELECT current_setting('server_encoding')", &[]).await?, 0)?;
@@ -66,7 +66,12 @@ pub(super) async fn migrate(db: &Lent) -> Outcome<()> {
         let version = i32::try_from(index + 1).expect("a few");
         db.run("UPDATE schema_version SET version = $1", values![version]).await?;
     }
-    Ok(())
+    Ok(u64::try_from(done).unwrap_or(u64::MAX))
+}
+
+/// The version of this program's tables.
+pub(super) fn known() -> u64 {
+    u64::try_from(MIGRATIONS.len()).unwrap_or(u64::MAX)
 }
 
 fn check(version: i32) -> Outcome<()> {

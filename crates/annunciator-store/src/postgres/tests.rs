@@ -6,6 +6,7 @@ mod failures;
 mod incidents;
 mod lists;
 mod nodes;
+mod soundness;
 mod weeks;
 
 use std::sync::Arc;

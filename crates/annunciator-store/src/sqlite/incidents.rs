@@ -9,16 +9,17 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::SqliteStore;
 use super::events::{count_of, cursor_of, to_cursor};
 use super::fault::{Trouble, store_error};
 use super::group::Kind;
 use super::history::list;
 use super::inbox::{self, Inbox};
 use super::records::insert_audit;
+use super::room::size_of_event;
 use super::rows::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, event_of, severity_of, uuid_of};
 use super::search::{Budget, Conditions, Extent, Found, Needle, Search};
 use super::session::Session;
-use super::{SqliteStore, size_of_event};
 use crate::incidents::{SAMPLE_BYTES, octets_of, samples_of};
 use crate::{
     Accept, Acceptance, INCIDENT_STATUSES_MAX, IncidentFilter, IncidentGroupRow, IncidentRow,

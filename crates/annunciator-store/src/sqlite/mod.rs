@@ -35,6 +35,7 @@ mod session;
 mod settlement;
 mod silences;
 mod slots;
+mod soundness;
 mod user_sessions;
 mod users;
 mod users_face;
@@ -58,9 +59,11 @@ use tokio::sync::oneshot;
 
 use self::fault::{Trouble, store_error};
 use self::group::{Call, Kind};
-use self::room::{Measure, Room, measure_of};
+use self::room::{Measure, Room, measure_of, size_of_event};
 use self::search::Extent;
 use self::session::Session;
+pub(crate) use self::soundness::file_of;
+pub use self::soundness::{engine, examine, migrate};
 use self::writer::Shared;
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, Backups as _, CertificateRecord, ClaimAsk,
@@ -479,22 +482,4 @@ fn weight_of_plan(plan: &PlanCommit) -> usize {
         }
         crate::PlanVerdict::Failed { .. } => 1,
     }
-}
-
-/// Text of an event that will be written, about. Unit: octets.
-fn size_of_event(event: &Event) -> u64 {
-    let parameters: usize = event
-        .parameters
-        .iter()
-        .map(|(name, value)| {
-            let text = if let annunciator_core::ParameterValue::Text(text) = value {
-                text.len()
-            } else {
-                16
-            };
-            name.len() + text
-        })
-        .sum();
-    let text = event.id.len() + event.description.len() + event.device.group.len();
-    u64::try_from(text + parameters + 512).unwrap_or(u64::MAX)
 }

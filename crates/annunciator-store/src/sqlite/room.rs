@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use annunciator_core::Event;
+
 use super::schema::PAGE_SIZE;
 use crate::{Result, StoreError};
 
@@ -23,6 +25,24 @@ const WRITTEN_PER_OCTET: u64 = 4;
 pub(super) struct Space {
     pub(super) total: u64,
     pub(super) free: u64,
+}
+
+/// Text of an event that will be written, about. Unit: octets.
+pub(super) fn size_of_event(event: &Event) -> u64 {
+    let parameters: usize = event
+        .parameters
+        .iter()
+        .map(|(name, value)| {
+            let text = if let annunciator_core::ParameterValue::Text(text) = value {
+                text.len()
+            } else {
+                16
+            };
+            name.len() + text
+        })
+        .sum();
+    let text = event.id.len() + event.description.len() + event.device.group.len();
+    u64::try_from(text + parameters + 512).unwrap_or(u64::MAX)
 }
 
 /// How the space is measured: `statvfs` in production.

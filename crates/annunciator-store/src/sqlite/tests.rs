@@ -3,6 +3,7 @@
 mod counts;
 mod disk;
 mod searches;
+mod soundness;
 
 use std::path::Path;
 use std::sync::Arc;

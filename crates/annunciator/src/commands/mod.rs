@@ -29,6 +29,7 @@ mod settings;
 mod settings_code;
 mod silence;
 mod status;
+mod store;
 pub(crate) mod story;
 mod subscription;
 mod templates;
@@ -106,6 +107,8 @@ enum Command {
     Node(node::NodeArgs),
     /// Make, list and delete copies of the store
     Backup(backup::BackupArgs),
+    /// Bring the store to this version, check it, copy it into a database, without a server
+    Store(store::StoreArgs),
     /// Show who changed what
     Audit(audit::AuditArgs),
     /// Print a completion script for a shell
@@ -146,6 +149,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status(args) => online(status::run(args)),
         Command::Node(args) => online(node::run(args)),
         Command::Backup(args) => online(backup::run(args)),
+        Command::Store(args) => online(store::run(args)),
         Command::Audit(args) => online(audit::run(args)),
     }
 }

@@ -44,17 +44,15 @@ fn report(paint: Paint, zone: &TimeZone, now: Timestamp, status: &StatusView) ->
         fact("version", status.version.as_str().into()),
         fact("started", moment::full(status.started_at, zone).into()),
         fact("store", mebibytes(health.store_bytes).into()),
-        fact(
-            "disk",
-            Cell::from(format!(
-                "{} free, {} kept in reserve",
-                mebibytes(health.disk_free_bytes),
-                mebibytes(health.disk_reserve_bytes)
-            )),
-        ),
         fact("to be planned", format!("{} events", status.events_unplanned).into()),
         fact("in flight", format!("{} deliveries", status.deliveries_in_flight).into()),
     ];
+    if health.disk_free_bytes > 0 || health.disk_reserve_bytes > 0 {
+        // Else only the database knows.
+        let free = mebibytes(health.disk_free_bytes);
+        let text = format!("{free} free, {} kept in reserve", mebibytes(health.disk_reserve_bytes));
+        rows.insert(4, fact("disk", text.into()));
+    }
     if !health.reason.is_empty() {
         rows.insert(1, fact("because", Cell::toned(&health.reason, Tone::Bad)));
     }

@@ -35,12 +35,12 @@ struct SystemPage {
     page: Page,
     groups: Vec<Group>,
     nodes: Nodes,
-    /// Whether the store is a database, which is copied by its own tools.
-    is_database: bool,
-    /// Nothing for whom they are not.
+    /// Nothing for whom they are not, and where the store's own tools make them.
     backups: Option<Vec<BackupView>>,
     /// How many more there are than are shown.
     more_backups: usize,
+    /// Whether copies are made with the tools of the database, by whom that concerns.
+    has_own_tools: bool,
     error: Option<String>,
 }
 
@@ -113,7 +113,8 @@ async fn draw(
     let page = visitor.page("nav-system", "system");
     let system: SystemView = visitor.get("/api/v1/system").await?;
     let mut backups: Option<Vec<BackupView>> = None;
-    if visitor.may("manage_backups") {
+    let is_database = is_database(&system.store);
+    if !is_database && visitor.may("manage_backups") {
         let list: BackupList = visitor.get("/api/v1/backups").await?;
         backups = Some(list.backups);
     }
@@ -124,8 +125,8 @@ async fn draw(
     let more_backups = count.saturating_sub(BACKUPS_MAX);
     let groups = groups(&page, &system);
     let nodes = Nodes::fetch(visitor, &page).await?;
-    let is_database = is_database(&system.store);
-    let page = SystemPage { page, groups, nodes, is_database, backups, more_backups, error };
+    let has_own_tools = is_database && visitor.may("manage_backups");
+    let page = SystemPage { page, groups, nodes, backups, more_backups, has_own_tools, error };
     Ok(show_as(status, &page))
 }
 

@@ -2,12 +2,12 @@
 
 use annunciator_core::DeliveryState;
 
-use super::{database, node, open_at};
+use super::{database, open_at};
 use crate::contract::samples::{
     START, accept, audit, audited, claim_all, deliver, delivery_id_of, enqueue, event, first_page,
     in_flight, queued, uid_of,
 };
-use crate::postgres::copy_to_database;
+use crate::postgres::{CopyEnd, copy_to_database};
 use crate::sqlite::SqliteStore;
 use crate::{
     CertificateRecord, DeliveryFilter, EventFilter, SettingsChange, Store as _, StoreError,
@@ -64,11 +64,16 @@ async fn a_file_becomes_a_database_with_all_that_is_in_it() {
     let file = SqliteStore::open(folder.path()).unwrap();
     fill(&file).await;
     let address = cluster.address(&name).parse().unwrap();
-    let busy = copy_to_database(folder.path(), &address, node(9), |_| {}).await;
+    let busy = copy_to_database(folder.path(), &address, CopyEnd::Keep, |_| {}).await;
     assert!(matches!(busy, Err(StoreError::Busy(_))), "a server uses it");
     file.close().await;
     let mut told = 0;
-    let copied = copy_to_database(folder.path(), &address, node(9), |_| told += 1).await.unwrap();
+    let trial = copy_to_database(folder.path(), &address, CopyEnd::Undo, |_| {}).await.unwrap();
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(cluster.ask(&name, tables), "0", "a trial leaves nothing");
+    let copied = copy_to_database(folder.path(), &address, CopyEnd::Keep, |_| told += 1).await;
+    let copied = copied.unwrap();
+    assert_eq!(copied, trial);
     let rows = |table: &str| copied.iter().find(|one| one.table == table).unwrap().rows;
     let counts = ["events", "event_ids", "inbox", "plans", "queue", "deliveries", "attempts"];
     assert_eq!(counts.map(rows), [7, 6, 1, 6, 6, 5, 5]);
@@ -106,7 +111,7 @@ async fn a_file_becomes_a_database_with_all_that_is_in_it() {
     assert_eq!(store.claim_events(9).await.unwrap().len(), 1);
     assert_eq!(store.events(EventFilter::default(), first_page()).await.unwrap().rows.len(), 7);
     file.close().await;
-    let again = copy_to_database(folder.path(), &address, node(9), |_| {}).await;
+    let again = copy_to_database(folder.path(), &address, CopyEnd::Keep, |_| {}).await;
     let Err(StoreError::BadRequest(words)) = again else { panic!("it is not empty") };
-    assert!(words.contains("not empty"), "{words}");
+    assert!(words.contains("a store in the database already"), "{words}");
 }

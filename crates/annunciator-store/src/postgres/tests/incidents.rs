@@ -2,9 +2,9 @@
 
 use annunciator_core::{ChannelName, Event, EventUid};
 
-use super::{database, node, open_at};
+use super::{database, open_at};
 use crate::contract::samples::{START, accept, event, planned, queued, uid_of};
-use crate::postgres::copy_to_database;
+use crate::postgres::{CopyEnd, copy_to_database};
 use crate::sqlite::SqliteStore;
 use crate::{
     Accept, Acceptance, BundleCommit, BundleOutcome, Bundles as _, IncidentFilter, Incidents as _,
@@ -139,7 +139,7 @@ async fn a_copy_knows_which_bundles_told_an_incident() {
     assert!(told);
     file.close().await;
     let address = cluster.address(&name).parse().unwrap();
-    copy_to_database(folder.path(), &address, node(9), |_| {}).await.unwrap();
+    copy_to_database(folder.path(), &address, CopyEnd::Keep, |_| {}).await.unwrap();
 
     let file = SqliteStore::open(folder.path()).unwrap();
     let store = open_at(&cluster.address(&name), 1).await;
