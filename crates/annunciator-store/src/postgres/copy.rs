@@ -89,6 +89,10 @@ pub async fn copy_to_database(
     let source = source.map_err(|error| file_error(&error))?;
     let store = PostgresStore::open(address, node).await?;
     let db = store.inner.writers.begin().await?;
+    // The rows come from a file, which may take its time.
+    if let Err(trouble) = db.batch("SET LOCAL idle_in_transaction_session_timeout = '60s'").await {
+        return db.end(Err(trouble)).await;
+    }
     let outcome = copy_all(source, &db, &mut tell).await;
     let copied = db.end(outcome).await;
     store.close().await;
