@@ -196,6 +196,8 @@ struct Bound {
     lane: annunciator_core::Lane,
     planned: PlannedNotification,
     bytes: usize,
+    /// Of which time of this node the claim of its deliveries is.
+    era: Option<u64>,
     is_handed_over: bool,
 }
 
@@ -390,7 +392,7 @@ fn bind(
     };
     let deliveries = notification.content.recipients.iter().map(delivery).collect();
     let planned = PlannedNotification { notification, deliveries, limit };
-    Bound { lane, planned, bytes, is_handed_over }
+    Bound { lane, planned, bytes, era: shared.store.claim_era(), is_handed_over }
 }
 
 fn finish(shared: &Shared, bound: Bound) {
@@ -403,7 +405,7 @@ fn finish(shared: &Shared, bound: Bound) {
         notification: bound.planned.notification,
         deliveries: bound.planned.deliveries.into_iter().map(claimed).collect(),
     };
-    shared.dispatcher.hand_over(&bound.lane, order, bound.bytes);
+    shared.dispatcher.hand_over(&bound.lane, order, bound.bytes, bound.era);
 }
 
 /// Another node's plan came first: what it made is delivered, this is not.

@@ -124,6 +124,13 @@ pub trait Store:
     /// Claims queued deliveries whose lifetime has ended, whatever their lane.
     async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>>;
 
+    /// Tells claims of this node that hold from older ones: none while the node cannot show that it
+    /// lives, and another number after such a time, as others may have them then. Attempts begin
+    /// only under the number of before their claim.
+    fn claim_era(&self) -> Option<u64> {
+        Some(0)
+    }
+
     /// Records attempts and the states they lead to; answers those whose token was out of date.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<DeliveryId>>;
 

@@ -1,5 +1,5 @@
 //! A network and files of `/etc` for one test alone: the test runs once more, in namespaces of its
-//! own.
+//! own. And a machine of one's own for a server, with cables that are pulled out.
 //!
 //! In: name of the test, what the files hold. Out: whether this is the run inside.
 //! The network has loopback and `net0` with 192.0.2.1/24, so that servers can have their usual
@@ -8,7 +8,11 @@
 
 use std::env;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::Command;
+
+use crate::daemon::run;
+use crate::postgres::is_root;
 
 /// Set in the run inside.
 const INSIDE: &str = "ANNUNCIATOR_TEST_NETWORK";
@@ -49,4 +53,90 @@ pub fn is_own_network(test: &str, hosts: &str, resolver_settings: &str) -> bool 
     assert!(output.status.success(), "in a network of its own: {text}{complaint}");
     assert!(text.contains("1 passed"), "{test} is not the name of the test: {text}");
     false
+}
+
+/// A network namespace that is joined to ours by cables, each a network of its own.
+#[derive(Debug)]
+pub struct Island {
+    name: String,
+    cables: u8,
+    subnet: u8,
+}
+
+impl Island {
+    /// An island with so many cables; none, having said "skipped", where the tests are not root's.
+    ///
+    /// # Panics
+    /// When it cannot be made: Debian's `iproute2` is needed.
+    #[expect(clippy::print_stderr, reason = "who runs the tests must read what was skipped")]
+    #[must_use]
+    pub fn with_cables(cables: u8) -> Option<Self> {
+        if !is_root() {
+            eprintln!("skipped: only root makes network namespaces");
+            return None;
+        }
+        let process = std::process::id();
+        let subnet = u8::try_from(process % 250).expect("it is small");
+        let island = Self { name: format!("ann{process}"), cables, subnet };
+        ip(&["netns", "add", &island.name]);
+        ip(&["-n", &island.name, "link", "set", "lo", "up"]);
+        for cable in 0..cables {
+            let (near, far) = (island.plug(cable), format!("b{process}{cable}"));
+            ip(&["link", "add", &near, "type", "veth", "peer", "name", &far]);
+            ip(&["link", "set", &far, "netns", &island.name]);
+            ip(&["addr", "add", &format!("{}/30", island.near(cable)), "dev", &near]);
+            let address = format!("{}/30", island.far(cable));
+            ip(&["-n", &island.name, "addr", "add", &address, "dev", &far]);
+            ip(&["-n", &island.name, "link", "set", &far, "up"]);
+            island.plug_in(cable);
+        }
+        Some(island)
+    }
+
+    fn plug(&self, cable: u8) -> String {
+        assert!(cable < self.cables, "there is no cable {cable}");
+        format!("a{}{cable}", std::process::id())
+    }
+
+    /// Our address at a cable, to be reached from the island.
+    #[must_use]
+    pub fn near(&self, cable: u8) -> Ipv4Addr {
+        Ipv4Addr::new(198, 18, self.subnet, 4 * cable + 1)
+    }
+
+    /// The island's address at a cable.
+    #[must_use]
+    pub fn far(&self, cable: u8) -> Ipv4Addr {
+        Ipv4Addr::new(198, 18, self.subnet, 4 * cable + 2)
+    }
+
+    /// Nothing goes through the cable any more, and nobody is told.
+    ///
+    /// # Panics
+    /// When it cannot be done; so below.
+    pub fn pull_out(&self, cable: u8) {
+        ip(&["link", "set", &self.plug(cable), "down"]);
+    }
+
+    /// The cable is in its place again.
+    pub fn plug_in(&self, cable: u8) {
+        ip(&["link", "set", &self.plug(cable), "up"]);
+    }
+
+    /// Starts a program on the island, in its place ([`crate::process::Launch::wrapper`]).
+    #[must_use]
+    pub fn wrapper(&self) -> [&str; 4] {
+        ["ip", "netns", "exec", &self.name]
+    }
+}
+
+impl Drop for Island {
+    fn drop(&mut self) {
+        // The cables go with it. Fails only when it is gone already.
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
+    }
+}
+
+fn ip(words: &[&str]) {
+    run("ip", words, std::path::Path::new("/"));
 }

@@ -231,7 +231,7 @@ fn programs() -> Option<PathBuf> {
     found.pop()
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let own = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ids = own.lines().find(|line| line.starts_with("Uid:"));
     ids.is_some_and(|ids| ids.split_whitespace().nth(2) == Some("0"))

@@ -31,6 +31,7 @@ pub struct Launch {
     configuration: String,
     environment: Vec<(OsString, OsString)>,
     wrapper: Vec<OsString>,
+    address: Option<SocketAddr>,
 }
 
 impl Launch {
@@ -43,6 +44,7 @@ impl Launch {
             configuration: String::new(),
             environment: Vec::new(),
             wrapper: Vec::new(),
+            address: None,
         }
     }
 
@@ -70,6 +72,13 @@ impl Launch {
         self
     }
 
+    /// Listens at this address instead of a free one.
+    #[must_use]
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
     /// Starts the server and waits until it is ready.
     ///
     /// # Panics
@@ -84,7 +93,7 @@ impl Launch {
     /// # Errors
     /// A sentence with the end of the log when it ends or does not become ready.
     pub fn try_start(self) -> Result<Server, String> {
-        let address = free_address();
+        let address = self.address.unwrap_or_else(free_address);
         fs::create_dir_all(&self.folder).map_err(|error| error.to_string())?;
         let file = self.folder.join("annunciator.toml");
         fs::write(&file, self.toml(address)).map_err(|error| error.to_string())?;

@@ -60,6 +60,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
 async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreError> {
     let plan = inner.lanes.plan_claims(now);
     let ask = ask(inner, now, plan.excluded.clone(), LANE_CLAIM_MAX, CLAIM_MAX);
+    let era = inner.store.claim_era();
     let claims = match inner.store.claim_due(ask).await {
         Ok(claims) => claims,
         Err(error) => {
@@ -77,7 +78,7 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
     // Lanes that still have room are asked for the rest at once.
     let may_have_room = claims.orders.len() >= CLAIM_MAX / 2;
     for order in claims.orders {
-        take(inner, order, false);
+        take(inner, order, era, false);
     }
     probe(inner, &plan, now).await?;
     for lane in plan.knocking {
@@ -110,10 +111,10 @@ fn ask(
 }
 
 /// Takes claimed work into memory.
-fn take(inner: &Arc<Inner>, order: ClaimedOrder, probes: bool) {
+fn take(inner: &Arc<Inner>, order: ClaimedOrder, era: Option<u64>, probes: bool) {
     let Some(first) = order.deliveries.first() else { return };
     let lane = first.delivery.lane.clone();
-    let work = Work { probes, ..Work::new(order) };
+    let work = Work { probes, ..Work::new(order, era) };
     inner.lanes.hold(&lane, &work);
     inner.start_work(&lane, work);
 }
@@ -125,6 +126,7 @@ async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(
     }
     let mut others = inner.lanes.names();
     others.retain(|lane| !plan.probing.contains(lane));
+    let era = inner.store.claim_era();
     let claimed = inner.store.claim_due(ask(inner, now, others, 1, CLAIM_MAX)).await;
     let Ok(claims) = claimed else {
         end_probes(inner, plan, now);
@@ -135,7 +137,7 @@ async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(
         if let Some(first) = order.deliveries.first() {
             found.insert(first.delivery.lane.clone());
         }
-        take(inner, order, true);
+        take(inner, order, era, true);
     }
     for lane in plan.probing.iter().filter(|lane| !found.contains(*lane)) {
         // Nothing waits: the next fresh delivery will show how the relay is.

@@ -38,6 +38,8 @@ pub struct Work {
     pub order: ClaimedOrder,
     /// What it weighs. Unit: octets.
     pub bytes: usize,
+    /// Of which time of this node its claim is ([`annunciator_store::Store::claim_era`]).
+    pub era: Option<u64>,
     /// Whether it was claimed to probe a suspended lane: only its failure counts as the probe's,
     /// not that of attempts which were under way before.
     pub probes: bool,
@@ -46,11 +48,11 @@ pub struct Work {
 }
 
 impl Work {
-    /// Weighs an order.
+    /// Weighs an order that was claimed in this time of the node.
     #[must_use]
-    pub fn new(order: ClaimedOrder) -> Self {
+    pub fn new(order: ClaimedOrder, era: Option<u64>) -> Self {
         let bytes = weigh(&order.notification, order.deliveries.len());
-        Self { order, bytes, probes: false, slot: None }
+        Self { order, bytes, era, probes: false, slot: None }
     }
 
     /// The part of the weight that ends with the delivery at a position: the content's goes with
@@ -184,10 +186,8 @@ impl LaneBook {
         let state = lanes.lanes.entry(lane.clone()).or_default();
         let is_light = state.held == 0 || state.bytes + bytes <= LANE_BYTES_LOW;
         let has_room = state.held == 0 || state.held + deliveries <= LANE_HELD_MAX;
-        if is_draining || (is_heavy && !is_light) || !has_room {
-            return false;
-        }
-        if state.suspension.is_some() || state.has_backlog {
+        let is_full = is_draining || (is_heavy && !is_light) || !has_room;
+        if is_full || state.suspension.is_some() || state.has_backlog {
             return false;
         }
         state.held += deliveries;

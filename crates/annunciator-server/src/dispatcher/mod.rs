@@ -169,9 +169,10 @@ impl Dispatcher {
         self.inner.lanes.reserve(lane, deliveries, bytes)
     }
 
-    /// Takes over an order whose room was reserved and whose claim is committed.
-    pub fn hand_over(&self, lane: &Lane, order: ClaimedOrder, bytes: usize) {
-        self.inner.start_work(lane, Work { order, bytes, probes: false, slot: None });
+    /// Takes over an order whose room was reserved and whose claim, of this time of the node, is
+    /// committed.
+    pub fn hand_over(&self, lane: &Lane, order: ClaimedOrder, bytes: usize, era: Option<u64>) {
+        self.inner.start_work(lane, Work { order, bytes, era, probes: false, slot: None });
     }
 
     /// Gives back room that was reserved for deliveries that nobody here may try.

@@ -93,8 +93,9 @@ impl LaneFeed<'_> {
         Some(attempt.facts.server.clone()).filter(|server| !server.is_empty())
     }
 
-    /// Makes an order of work; none when its lifetime has ended, or when its claim would lapse
-    /// during the attempt: it waited in memory for so long that somebody else might repeat it.
+    /// Makes an order of work; none when its lifetime has ended, or when its claim has lapsed or
+    /// would during the attempt: it waited in memory for so long, or the store was away for so
+    /// long, that somebody else might repeat it.
     fn order(&self, work: Work, prefer_server: Option<String>) -> Option<Order> {
         let now = self.inner.clock.now();
         let limit_s = self.inner.settings.current().delivery.attempt_s_max;
@@ -129,7 +130,7 @@ impl LaneFeed<'_> {
         Some(order)
     }
 
-    /// Whether the lifetime of work has ended, or its claim would lapse during an attempt.
+    /// Whether the lifetime of work has ended, or its claim has lapsed or would during an attempt.
     fn is_late(&self, work: &Work) -> bool {
         let now = self.inner.clock.now();
         let limit_s = self.inner.settings.current().delivery.attempt_s_max;
@@ -139,7 +140,12 @@ impl LaneFeed<'_> {
             DeliveryState::InFlight { lease_until } => lease_until < attempt_ends_at,
             _ => true,
         });
-        lapses || has_expired(work, now)
+        lapses || !self.is_ours(work) || has_expired(work, now)
+    }
+
+    /// Whether the claim of work can be nobody else's: this node lived all the time since.
+    fn is_ours(&self, work: &Work) -> bool {
+        work.era.is_some() && work.era == self.inner.store.claim_era()
     }
 
     /// Whether work may follow on the same transport without a look-up.

@@ -18,7 +18,7 @@ use crate::{Result, StoreError};
 /// Longest wait for one host to answer, unless the address says otherwise.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// What was sent and not confirmed for so long ends the connection.
-const SENT_WAIT: Duration = Duration::from_secs(20);
+const SENT_WAIT: Duration = Duration::from_secs(10);
 /// Quiet connections are looked after this often.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use annunciator_core::DeliveryId;
 use tokio::sync::{Notify, oneshot};
 
+use super::doubts::Doubt;
 use super::fault::{Outcome, Trouble};
 use super::pool::Lent;
 use super::work::Work;
@@ -169,17 +170,30 @@ pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
                 for job in group {
                     let alone = commit(&inner, writer, std::slice::from_ref(&job)).await;
                     let answer = alone.map(|mut answers| answers.remove(0));
+                    if answer.is_err() {
+                        note_doubts(&inner, std::slice::from_ref(&job));
+                    }
                     job.answer(answer.map_err(Trouble::into_error));
                 }
             }
             Err(trouble) => {
                 let error = trouble.into_error();
+                note_doubts(&inner, &group);
                 for job in group {
                     job.answer(Err(error.clone()));
                 }
             }
         }
     }
+}
+
+/// Without an answer nobody knows whether events were accepted and claimed; nobody plans them.
+fn note_doubts(inner: &Inner, group: &[Job]) {
+    let asks = group.iter().filter_map(|job| match job {
+        Job::Accept(ask, _) if ask.claimed => Some(ask),
+        _ => None,
+    });
+    inner.doubts.add(Doubt::of_events(asks.flat_map(|ask| &ask.events)));
 }
 
 /// Commits a group, again when it met another transaction.

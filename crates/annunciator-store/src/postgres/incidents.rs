@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::accept::{accept, insert_events};
 use super::bind::{count, text, values};
+use super::doubts::Doubt;
 use super::fault::Outcome;
 use super::pool::Lent;
 use super::records::insert_audit;
@@ -48,7 +49,11 @@ impl Incidents for PostgresStore {
         let db = self.inner.writers.begin_holding(lock::INCIDENTS).await?;
         let mut work = self.inner.work();
         let outcome = take(&db, &mut work, &ask, &incidents).await;
-        self.inner.end(db, work, outcome).await
+        let ended = self.inner.end(db, work, outcome).await;
+        if ended.is_err() && ask.claimed {
+            self.inner.doubts.add(Doubt::of_events(&ask.events));
+        }
+        ended
     }
 
     async fn incidents(&self, filter: IncidentFilter, page: Page) -> Result<Paged<IncidentRow>> {

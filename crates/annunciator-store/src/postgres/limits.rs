@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::accept::insert_events;
 use super::admission::{HeldKey, hold_keys, read_keys};
 use super::bind::{count, text, values};
+use super::doubts::Doubt;
 use super::fault::Outcome;
 use super::plans::commit_plans;
 use super::pool::Lent;
@@ -28,9 +29,9 @@ const FORGET_MAX: i64 = 1_000;
 #[async_trait]
 impl Limits for PostgresStore {
     async fn take_slot(&self, ask: SlotAsk) -> Result<SlotAnswer> {
-        let db = self.inner.writers.begin().await?;
+        let db = self.begin_claim().await?;
         let outcome = slots::take(&db, self.inner.node, &ask).await;
-        db.end(outcome).await
+        self.inner.end_claim(db, outcome, |answer| Doubt::of_slot(*answer)).await
     }
 
     async fn line_up(

@@ -20,6 +20,7 @@ mod claims;
 mod copy;
 mod copy_tables;
 mod deliveries;
+mod doubts;
 mod events;
 mod facts;
 mod fault;
@@ -27,6 +28,7 @@ mod figures;
 mod group;
 mod identity;
 mod incidents;
+mod life;
 mod limits;
 mod nodes;
 mod operator;
@@ -54,7 +56,7 @@ mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annunciator_core::Timestamp;
 use tokio::sync::{Notify, broadcast};
@@ -104,6 +106,8 @@ struct Inner {
     /// Signs of life wait for nobody.
     keeper: Arc<Pool>,
     types: KnownTypes,
+    life: life::Life,
+    doubts: doubts::Doubts,
     /// The lane that was served last: the next claim begins after it.
     lane_last: tokio::sync::Mutex<String>,
     sweep: tokio::sync::Mutex<retention::Sweep>,
@@ -126,13 +130,16 @@ impl PostgresStore {
     /// [`crate::StoreError::Io`] when the database cannot be reached, [`crate::StoreError::Corrupt`]
     /// when it is of a newer version, [`crate::StoreError::BadRequest`] when it cannot be used.
     pub async fn open(address: &PostgresAddress, node: NodeIdentity) -> Result<Arc<Self>> {
-        let application = format!("annunciator {}", node.name);
+        let application = format!("{} {}", nodes::application_of(node.id), node.name);
         let pool = |count_max| -> Result<Arc<Pool>> {
             Ok(Pool::new(address.config(&application), address.tls()?, count_max))
         };
         let (writers, readers) = (pool(WRITERS + WRITING_MAX)?, pool(READING_MAX)?);
         let keeper = pool(1)?;
+        nodes::end_former(&writers, node.id).await?;
         let db = writers.begin().await?;
+        // The sign of life that it gives by its arrival is of then or later.
+        let began = Instant::now();
         let outcome = prepare(&db, &node).await;
         let fold = db.end(outcome).await?;
         let low = node.id.as_u64_pair().1 ^ u64::from(std::process::id());
@@ -148,6 +155,8 @@ impl PostgresStore {
             readers,
             keeper,
             types: KnownTypes::default(),
+            life: life::Life::from(began),
+            doubts: doubts::Doubts::default(),
             lane_last: tokio::sync::Mutex::default(),
             sweep: tokio::sync::Mutex::default(),
             changes,
@@ -243,6 +252,21 @@ impl Inner {
         let value = outcome?;
         db.commit_with(work.store(db, &self.types)).await?;
         Ok(value)
+    }
+
+    /// Ends a transaction that claimed something; without an answer nobody knows whether it did.
+    async fn end_claim<T>(
+        &self,
+        db: Lent,
+        outcome: Outcome<T>,
+        doubt: impl Fn(&T) -> doubts::Doubt,
+    ) -> Result<T> {
+        let claimed = outcome.as_ref().map(doubt).unwrap_or_default();
+        let ended = db.end(outcome).await;
+        if ended.is_err() {
+            self.doubts.add(claimed);
+        }
+        ended
     }
 
     /// A transaction is committed: what it saw is remembered, and others are told of work.

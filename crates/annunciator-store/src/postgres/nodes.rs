@@ -1,10 +1,11 @@
 //! The nodes: rows with a sign of life by the clock of the database.
 //!
 //! The store itself gives a sign of life while it is open, so that the claims of its node hold
-//! however busy the server is; what the server says of itself comes with its own beats.
+//! however busy the server is; what the server says of itself comes with its own beats. With each
+//! sign it looks after the others: what a silent node had in flight is queued again (life.rs).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annunciator_core::Timestamp;
 use async_trait::async_trait;
@@ -14,7 +15,8 @@ use uuid::Uuid;
 use super::accept::DATABASE_MS;
 use super::bind::{text, values};
 use super::fault::{Outcome, unreadable};
-use super::pool::Lent;
+use super::life::Watch;
+use super::pool::{Lent, Pool};
 use super::records::insert_audit;
 use super::rows::{get, number, time};
 use super::{Inner, PostgresStore, changes, partitions};
@@ -26,6 +28,11 @@ use crate::{
 pub(super) const DEAD_MS: i64 = 15_000;
 /// Wait between two signs of life.
 const BEAT_WAIT: Duration = Duration::from_secs(3);
+/// Looks at what the last run of this node has under way, and the wait between them.
+const FORMER_LOOKS: u32 = 500;
+const FORMER_WAIT: Duration = Duration::from_millis(20);
+/// Most deliveries of silent nodes that are queued again at once.
+const TAKEN_MAX: i64 = 10_000;
 /// Signs of life between two looks at the partitions.
 const BEATS_PER_LOOK: u32 = 600;
 /// Who was not heard of for so long is not listed. Unit: milliseconds.
@@ -127,6 +134,30 @@ async fn drain_node(db: &Lent, id: Uuid, drain: bool, audit: &NewAudit) -> Outco
     Ok(true)
 }
 
+/// What the connections of a node call themselves, before its name.
+pub(super) fn application_of(node: Uuid) -> String {
+    format!("annunciator {node}")
+}
+
+/// Ends what the last run of this node still has under way in the database: a commit that came to
+/// its end after the start would claim what nobody has.
+pub(super) async fn end_former(pool: &Arc<Pool>, node: Uuid) -> Result<()> {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name LIKE $1 AND datname = current_database() AND state <> 'idle'
+           AND pid <> pg_backend_pid()";
+    let name = format!("{}%", application_of(node));
+    for _ in 0..FORMER_LOOKS {
+        let db = pool.lend().await?;
+        let ended = db.rows(end, values![name.as_str()]).await;
+        if db.done(ended)?.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(FORMER_WAIT).await;
+    }
+    tracing::warn!("the last run of this node still has something under way in the database");
+    Ok(())
+}
+
 /// This node is here: what it was asked before its start is done with.
 pub(super) async fn arrive(db: &Lent, node: Uuid, name: &str, now: Timestamp) -> Outcome<()> {
     let put = format!(
@@ -151,16 +182,12 @@ pub(super) async fn leave(db: &Lent, node: Uuid) -> Outcome<()> {
     Ok(())
 }
 
-/// Gives signs of life, and makes partitions ahead, until the end.
+/// Gives signs of life, makes partitions ahead, and looks after what nobody has, until the end.
 pub(super) async fn live(inner: Arc<Inner>) {
     let mut beats = 0_u32;
+    let mut watch = Watch::default();
     while !inner.writers.is_closed() {
-        let lived = async {
-            let db = inner.keeper.begin().await?;
-            let outcome = sign(&db, inner.node, beats.is_multiple_of(BEATS_PER_LOOK)).await;
-            db.end(outcome).await
-        };
-        match lived.await {
+        match inner.live_once(&mut watch, beats.is_multiple_of(BEATS_PER_LOOK)).await {
             Ok(()) => beats = beats.wrapping_add(1),
             Err(error) => tracing::debug!(%error, "no sign of life could be given"),
         }
@@ -171,12 +198,59 @@ pub(super) async fn live(inner: Arc<Inner>) {
     }
 }
 
-async fn sign(db: &Lent, node: Uuid, looks_ahead: bool) -> Outcome<()> {
+impl Inner {
+    async fn live_once(&self, watch: &mut Watch, looks_ahead: bool) -> Result<()> {
+        let began = Instant::now();
+        let db = self.keeper.begin().await?;
+        let outcome = sign(&db, self.node, looks_ahead).await;
+        let signs = db.end(outcome).await?;
+        let now = Instant::now();
+        self.life.note(began, now);
+        let silent = watch.look(&signs, now);
+        if silent.is_empty() && self.doubts.is_empty() {
+            return Ok(());
+        }
+        let db = self.keeper.begin().await?;
+        let outcome = async {
+            let count = queue_silent(&db, &silent).await?;
+            self.doubts.give_up(&db).await?;
+            Ok(count)
+        };
+        let outcome = outcome.await;
+        let count = db.end(outcome).await?;
+        let is_in_doubt = !self.doubts.is_empty();
+        self.doubts.note_look();
+        if count > 0 {
+            tracing::info!(count, "deliveries of nodes that are silent are queued again");
+        }
+        if is_in_doubt || count > 0 {
+            self.tell(Change::Work);
+        }
+        Ok(())
+    }
+}
+
+/// Queues again what silent nodes had in flight: it may have arrived.
+pub(super) async fn queue_silent(db: &Lent, silent: &[Uuid]) -> Outcome<u64> {
+    if silent.is_empty() {
+        return Ok(0);
+    }
+    let silent = silent.to_vec();
+    let put_back = "UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
+         WHERE id IN (SELECT id FROM queue WHERE lease_until IS NOT NULL AND node = ANY($1)
+                      ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    db.run(put_back, values![silent, TAKEN_MAX]).await
+}
+
+/// Gives a sign of life; answers the newest ones of the others.
+async fn sign(db: &Lent, node: Uuid, looks_ahead: bool) -> Outcome<Vec<(Uuid, i64)>> {
     let sign = format!("UPDATE nodes SET beat_at = {DATABASE_MS} WHERE id = $1");
     db.run(&sign, values![node]).await?;
     if looks_ahead {
         let now = partitions::database_time(db).await?;
         partitions::make_ahead(db, now).await?;
     }
-    Ok(())
+    let others = "SELECT id, beat_at FROM nodes WHERE id <> $1 ORDER BY beat_at DESC LIMIT 1000";
+    let rows = db.rows(others, values![node]).await?;
+    rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
 }

@@ -23,7 +23,7 @@ const FREE_WAIT: Duration = Duration::from_secs(30);
 /// What every connection begins with. A pooler may forget these: nothing relies on them but the
 /// bounds of what goes wrong.
 const BEGINNING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
-    SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on";
+    SET idle_in_transaction_session_timeout = '5s'; SET standard_conforming_strings = on";
 
 /// Makes and keeps connections.
 pub(super) struct Pool {

@@ -1,6 +1,7 @@
 //! [`Store`] over the writers and the connections that are lent.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use annunciator_core::{
     Attempt, DeliveryId, Event, EventUid, Notification, NotificationId, Timestamp,
@@ -8,7 +9,9 @@ use annunciator_core::{
 use async_trait::async_trait;
 use tokio::sync::{broadcast, oneshot};
 
+use super::doubts::Doubt;
 use super::group::Job;
+use super::pool::Lent;
 use super::schema::lock;
 use super::{
     PostgresStore, accept, claims, deliveries, events, facts, figures, operator, plans, records,
@@ -58,6 +61,18 @@ impl PostgresStore {
         self.inner.jobs.push(job(reply))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
+
+    /// Begins a claim: what earlier ones left behind without an answer waits again.
+    pub(super) async fn begin_claim(&self) -> Result<Lent> {
+        let db = self.inner.writers.begin().await?;
+        if self.inner.doubts.is_empty() {
+            return Ok(db);
+        }
+        match self.inner.doubts.give_up(&db).await {
+            Ok(_) => Ok(db),
+            Err(trouble) => db.end(Err(trouble)).await,
+        }
+    }
 }
 
 #[async_trait]
@@ -67,7 +82,22 @@ impl Store for PostgresStore {
     }
 
     async fn claim_events(&self, count_max: usize) -> Result<Vec<Event>> {
-        write!(self, db => accept::claim_events(&db, self.inner.node, count_max))
+        let inner = &self.inner;
+        let db = inner.writers.begin().await?;
+        let outcome = async {
+            if !inner.doubts.is_empty() {
+                inner.doubts.give_up_events(&db, inner.node).await?;
+            }
+            accept::claim_events(&db, inner.node, count_max).await
+        };
+        let outcome = outcome.await;
+        let events = inner.end_claim(db, outcome, |events| Doubt::of_events(events)).await?;
+        inner.doubts.forget_events(&events);
+        Ok(events)
+    }
+
+    fn claim_era(&self) -> Option<u64> {
+        self.inner.life.era(Instant::now())
     }
 
     async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<LeftOut> {
@@ -75,12 +105,17 @@ impl Store for PostgresStore {
     }
 
     async fn claim_due(&self, ask: ClaimAsk) -> Result<Claims> {
-        let mut last = self.inner.lane_last.lock().await;
-        write!(self, db => claims::claim_due(&db, self.inner.node, &ask, &mut last))
+        let inner = &self.inner;
+        let mut last = inner.lane_last.lock().await;
+        let db = self.begin_claim().await?;
+        let outcome = claims::claim_due(&db, inner.node, &ask, &mut last).await;
+        inner.end_claim(db, outcome, |claims| Doubt::of_orders(&claims.orders)).await
     }
 
     async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>> {
-        write!(self, db => claims::claim_expired(&db, self.inner.node, &ask))
+        let db = self.inner.writers.begin().await?;
+        let outcome = claims::claim_expired(&db, self.inner.node, &ask).await;
+        self.inner.end_claim(db, outcome, |orders| Doubt::of_orders(orders)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<DeliveryId>> {

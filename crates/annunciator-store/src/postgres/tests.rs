@@ -2,6 +2,7 @@
 //! alone can break.
 
 mod copies;
+mod doubts;
 mod failures;
 mod incidents;
 mod lists;

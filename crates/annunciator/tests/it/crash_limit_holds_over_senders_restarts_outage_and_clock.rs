@@ -87,12 +87,12 @@ fn run_through_it_all(site: &mut Site, relay: &Relay, clock: &Path) {
 }
 
 /// No period sees more than the limit; by the relay's own time of each arrival.
-fn check_periods(messages: &[Message]) {
+pub(crate) fn check_periods(messages: &[Message], limit: usize, period: Duration) {
     let mut times: Vec<Instant> = messages.iter().map(|message| message.at).collect();
     times.sort_unstable();
-    for window in times.windows(COUNT + 1) {
-        let span = window[COUNT].duration_since(window[0]);
-        assert!(span > PERIOD, "{} messages in {span:?}", COUNT + 1);
+    for window in times.windows(limit + 1) {
+        let span = window[limit].duration_since(window[0]);
+        assert!(span > period, "{} messages in {span:?}", limit + 1);
     }
 }
 
@@ -155,7 +155,7 @@ fn crash_limit_holds_over_senders_restarts_outage_and_clock() {
         assert!(log.contains(words), "the clock was not moved: no `{words}`");
     }
     let messages = relay.messages();
-    check_periods(&messages);
+    check_periods(&messages, COUNT, PERIOD);
     let limited = |event: &Value| {
         let decisions = event["decisions"].as_array().into_iter().flatten();
         decisions.filter(|decision| decision["decision"] == "limited").count()

@@ -56,10 +56,8 @@ fn work(number: u64) -> Work {
         possibly_duplicated: false,
         last_failure: None,
     };
-    Work::new(ClaimedOrder {
-        notification: notification.into(),
-        deliveries: vec![ClaimedDelivery { delivery, token: 1 }],
-    })
+    let deliveries = vec![ClaimedDelivery { delivery, token: 1 }];
+    Work::new(ClaimedOrder { notification: notification.into(), deliveries }, Some(0))
 }
 
 fn failure(stage: Stage) -> Failure {

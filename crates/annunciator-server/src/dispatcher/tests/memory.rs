@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use annunciator_core::Outcome;
+use annunciator_store::ClaimAsk;
 
 use super::lanes::LANE_HELD_MAX;
 use super::script::Answer;
@@ -65,4 +66,38 @@ async fn what_waits_in_memory_beyond_its_claim_is_claimed_anew_and_tried_once() 
     tried.sort_by(|a, b| a.subject.cmp(&b.subject));
     tried.dedup_by(|a, b| a.subject == b.subject && a.subject == format!("{LANE} 0"));
     assert_eq!(tried.len(), 20, "only the one under way then was tried twice");
+}
+
+#[tokio::test]
+async fn what_was_claimed_before_a_silence_is_claimed_anew_before_it_is_tried() {
+    let gate = Arc::new(Notify::new());
+    let opened = gate.clone();
+    let mut stand = Stand::new(ScriptedChannel::new(1, move |_| {
+        Answer::After(opened.clone(), Outcome::Delivered)
+    }));
+    stand.queue(LANE, 0..1).await;
+    let now = stand.clock.now();
+    let ask = ClaimAsk { lease_until: now.plus_ms(1_900_000), ..samples::ask(now) };
+    let order = stand.store.claim_due(ask).await.expect("it is due").orders.remove(0);
+    let delivery = order.deliveries[0].delivery.clone();
+    // The store tells of another time of this node by now.
+    stand.start_with(|stand| {
+        let dispatcher = stand.dispatcher.clone().expect("it was started");
+        assert!(dispatcher.reserve(&Lane::new(LANE), 1, 9));
+        dispatcher.hand_over(&Lane::new(LANE), order, 9, Some(7));
+    });
+    let calls = std::cell::RefCell::new(Vec::new());
+    let is_tried = || async {
+        calls.borrow_mut().extend(stand.channel.take_calls());
+        !calls.borrow().is_empty()
+    };
+    stand.until("it is tried", is_tried).await;
+    let state = DeliveryState::Delivered { at: now };
+    let old = samples::settlement(&delivery, 1, state);
+    assert!(samples::is_stale(stand.store.as_ref(), old).await, "under its old claim");
+    gate.notify_one();
+    stand.rest().await;
+    calls.borrow_mut().extend(stand.channel.take_calls());
+    assert_eq!(calls.borrow().len(), 1);
+    assert_eq!(states(&stand.deliveries().await), [("delivered", 1)]);
 }

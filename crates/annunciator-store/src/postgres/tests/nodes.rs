@@ -12,6 +12,7 @@ use crate::contract::samples::{
     in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
 };
 use crate::postgres::PostgresStore;
+use crate::postgres::nodes::queue_silent;
 use crate::{
     Accept, Change, Limits as _, NodeState, Nodes as _, PlanCommit, PlanVerdict, PlannedLimit,
     SettingsChange, SlotAnswer, SlotAsk, Store as _, StoreError,
@@ -153,6 +154,26 @@ async fn what_a_dead_node_had_is_taken_over_and_its_old_claims_settle_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_silent_node_had_in_flight_is_queued_again() {
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    for (store, number) in stores.iter().zip(1..) {
+        enqueue(&**store, number, "a", 1, in_flight()).await;
+    }
+    let db = stores[1].inner.writers.begin().await.unwrap();
+    let outcome = queue_silent(&db, &[stores[0].inner.node]).await;
+    assert_eq!(db.end(outcome).await.unwrap(), 1);
+    let claimed = claim_all(&*stores[1], START.plus_ms(10)).await;
+    let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery.id).collect();
+    assert_eq!(ids, [delivery_id_of(1, 0)], "that of the others is theirs");
+    assert!(claimed[0].delivery.possibly_duplicated);
+    let state = annunciator_core::DeliveryState::Delivered { at: START };
+    assert!(is_stale(&*stores[0], settlement(&claimed[0].delivery, 1, state.clone())).await);
+    assert!(!is_stale(&*stores[1], settlement(&claimed[0].delivery, 2, state)).await);
+    assert_eq!(stores[0].claim_era(), Some(0), "this one lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_starts_gives_up_only_what_its_last_run_had() {
     let Some((cluster, name)) = database() else { return };
     let address = cluster.address(&name);
@@ -165,6 +186,20 @@ async fn a_node_that_starts_gives_up_only_what_its_last_run_had() {
     let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery.id).collect();
     assert_eq!(ids, [delivery_id_of(1, 0)]);
     assert!(claimed[0].delivery.possibly_duplicated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_last_run_had_under_way_in_the_database_comes_to_nothing() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    accept(&*first, vec![event(1)]).await;
+    let late = first.inner.writers.begin().await.unwrap();
+    let other = second.inner.writers.begin().await.unwrap();
+    late.batch("UPDATE inbox SET tries = tries").await.unwrap();
+    let _again = open_at(&address, 1).await;
+    assert!(late.end(Ok(())).await.is_err(), "its claims would be nobody's");
+    other.end(Ok(())).await.expect("that of another node goes on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
