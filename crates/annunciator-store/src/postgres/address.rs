@@ -8,7 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslFiletype, SslMethod, SslVerifyMode};
+use openssl::x509::store::X509StoreBuilder;
 use postgres_openssl::MakeTlsConnector;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
@@ -139,16 +141,25 @@ impl PostgresAddress {
 
     /// What makes TLS around connections.
     pub(super) fn tls(&self) -> Result<MakeTlsConnector> {
-        let wrong = |error: openssl::error::ErrorStack| {
-            StoreError::BadRequest(format!("TLS to the database cannot be set up: {error}"))
+        let wrong = |what: String| {
+            move |error: ErrorStack| {
+                let words = format!("TLS to the database cannot be set up{what}: {error}");
+                StoreError::BadRequest(words)
+            }
         };
-        let mut builder = SslConnector::builder(SslMethod::tls()).map_err(wrong)?;
+        let with = |option: &str, file: &str| wrong(format!(" with {option} `{file}`"));
+        let mut builder = SslConnector::builder(SslMethod::tls()).map_err(wrong(String::new()))?;
         if let Some(file) = &self.root_file {
-            builder.set_ca_file(file).map_err(wrong)?;
+            // In place of the system's, as with libpq: nobody else is trusted.
+            let none = X509StoreBuilder::new().map_err(wrong(String::new()))?;
+            builder.set_cert_store(none.build());
+            builder.set_ca_file(file).map_err(with("sslrootcert", file))?;
         }
         if let Some((certificate, key)) = &self.identity {
-            builder.set_certificate_chain_file(certificate).map_err(wrong)?;
-            builder.set_private_key_file(key, SslFiletype::PEM).map_err(wrong)?;
+            let used = builder.set_certificate_chain_file(certificate);
+            used.map_err(with("sslcert", certificate))?;
+            let used = builder.set_private_key_file(key, SslFiletype::PEM);
+            used.map_err(with("sslkey", key))?;
         }
         // As libpq does it: `require` with a root certificate is `verify-ca`.
         let is_proven = match self.proof {

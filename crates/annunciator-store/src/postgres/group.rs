@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use annunciator_core::DeliveryId;
 use tokio::sync::{Notify, oneshot};
 
-use super::doubts::Doubt;
+use super::doubts::{Doubt, Doubts};
 use super::fault::{Outcome, Trouble};
 use super::pool::Lent;
 use super::work::Work;
@@ -63,10 +63,14 @@ impl Job {
         }
     }
 
-    // Whoever does not wait any longer needs no answer.
-    fn answer(self, answer: Result<Answer>) {
+    // Whoever does not wait any longer needs no answer, but for claims that are nobody's then.
+    fn answer(self, answer: Result<Answer>, doubts: &Doubts) {
         match (self, answer) {
-            (Self::Accept(_, reply), Ok(Answer::Accept(answer))) => drop(reply.send(Ok(answer))),
+            (Self::Accept(ask, reply), Ok(Answer::Accept(answer))) => {
+                if reply.send(Ok(answer)).is_err() && ask.claimed {
+                    doubts.add(Doubt::of_events(&ask.events));
+                }
+            }
             (Self::Plans(_, reply), Ok(Answer::Plans(answer))) => drop(reply.send(Ok(answer))),
             (Self::Settle(_, reply), Ok(Answer::Settle(answer))) => drop(reply.send(Ok(answer))),
             (Self::Keep(_, _, reply), Ok(Answer::Keep)) => drop(reply.send(Ok(()))),
@@ -163,7 +167,7 @@ pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
         match commit(&inner, writer, &group).await {
             Ok(answers) => {
                 for (job, answer) in group.into_iter().zip(answers) {
-                    job.answer(Ok(answer));
+                    job.answer(Ok(answer), &inner.doubts);
                 }
             }
             Err(trouble) if trouble.is_about_content() && group.len() > 1 => {
@@ -173,14 +177,14 @@ pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
                     if answer.is_err() {
                         note_doubts(&inner, std::slice::from_ref(&job));
                     }
-                    job.answer(answer.map_err(Trouble::into_error));
+                    job.answer(answer.map_err(Trouble::into_error), &inner.doubts);
                 }
             }
             Err(trouble) => {
                 let error = trouble.into_error();
                 note_doubts(&inner, &group);
                 for job in group {
-                    job.answer(Err(error.clone()));
+                    job.answer(Err(error.clone()), &inner.doubts);
                 }
             }
         }
@@ -206,7 +210,7 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
         let db = inner.writers.lend().await?;
         let (tell, begun) = oneshot::channel();
         let begin = async {
-            db.batch("BEGIN").await?;
+            db.begin().await?;
             // Without plans nobody waits for it.
             let _ = tell.send(());
             Ok(())

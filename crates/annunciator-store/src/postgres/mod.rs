@@ -137,7 +137,9 @@ impl PostgresStore {
         let (writers, readers) = (pool(WRITERS + WRITING_MAX)?, pool(READING_MAX)?);
         let keeper = pool(1)?;
         nodes::end_former(&writers, node.id).await?;
-        let db = writers.begin().await?;
+        let mut db = writers.begin().await?;
+        // A step of the schema, and who waits for it, may take long.
+        db.be_patient();
         // The sign of life that it gives by its arrival is of then or later.
         let began = Instant::now();
         let outcome = prepare(&db, &node).await;

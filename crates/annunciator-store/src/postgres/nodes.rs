@@ -22,6 +22,7 @@ use super::rows::{get, number, time};
 use super::{Inner, PostgresStore, changes, partitions};
 use crate::{
     BeatAnswer, Change, Connections, NewAudit, NodeBeat, NodeRow, NodeState, Nodes, Result,
+    StoreError,
 };
 
 /// A node without a sign of life for so long is dead: others plan its events. Unit: milliseconds.
@@ -187,7 +188,11 @@ pub(super) async fn live(inner: Arc<Inner>) {
     let mut beats = 0_u32;
     let mut watch = Watch::default();
     while !inner.writers.is_closed() {
-        match inner.live_once(&mut watch, beats.is_multiple_of(BEATS_PER_LOOK)).await {
+        let lived = inner.live_once(&mut watch, beats.is_multiple_of(BEATS_PER_LOOK)).await;
+        if inner.writers.fullness().is_some() && has_room(&inner).await {
+            inner.writers.note_room();
+        }
+        match lived {
             Ok(()) => beats = beats.wrapping_add(1),
             Err(error) => tracing::debug!(%error, "no sign of life could be given"),
         }
@@ -253,4 +258,15 @@ async fn sign(db: &Lent, node: Uuid, looks_ahead: bool) -> Outcome<Vec<(Uuid, i6
     let others = "SELECT id, beat_at FROM nodes WHERE id <> $1 ORDER BY beat_at DESC LIMIT 1000";
     let rows = db.rows(others, values![node]).await?;
     rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+}
+
+/// Whether there is room again; asked only after something was refused for want of it.
+async fn has_room(inner: &Inner) -> bool {
+    // A table that is gone with the transaction; of this size nothing fits into old gaps.
+    let try_out = "SET LOCAL temp_tablespaces = '';
+        CREATE TEMPORARY TABLE annunciator_room ON COMMIT DROP AS
+        SELECT repeat('x', 1000) AS x FROM generate_series(1, 2000)";
+    let Ok(db) = inner.keeper.begin().await else { return false };
+    let outcome = db.batch(try_out).await;
+    !matches!(db.end(outcome).await, Err(StoreError::Full(_) | StoreError::Io(_)))
 }

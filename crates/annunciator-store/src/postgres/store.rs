@@ -1,7 +1,7 @@
 //! [`Store`] over the writers and the connections that are lent.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use annunciator_core::{
     Attempt, DeliveryId, Event, EventUid, Notification, NotificationId, Timestamp,
@@ -24,6 +24,11 @@ use crate::{
     QueueCounts, Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange,
     SettingsSave, Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
+
+/// Longest wait for an event to be stored: its source waits as long.
+const ACCEPT_WAIT: Duration = Duration::from_secs(25);
+/// Longest wait for the database to say how it is.
+const HEALTH_WAIT: Duration = Duration::from_secs(5);
 
 /// A question of a reader: asked again once when its connection had died unnoticed.
 macro_rules! read {
@@ -78,7 +83,10 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn accept(&self, accept: Accept) -> Result<Acceptance> {
-        self.gather(|reply| Job::Accept(accept, reply)).await
+        let answer = self.gather(|reply| Job::Accept(accept, reply));
+        // The source asks again; a writer that has nobody to tell gives up the claim.
+        let late = || Err(StoreError::Io("the database does not answer in time".to_owned()));
+        tokio::time::timeout(ACCEPT_WAIT, answer).await.unwrap_or_else(|_| late())
     }
 
     async fn claim_events(&self, count_max: usize) -> Result<Vec<Event>> {
@@ -285,7 +293,9 @@ impl Store for PostgresStore {
             let outcome = facts::size_bytes(&db).await;
             db.done(outcome)
         };
-        let (size, reason) = match measured.await {
+        let late = || Err(StoreError::Io("the database does not answer".to_owned()));
+        let measured = tokio::time::timeout(HEALTH_WAIT, measured).await;
+        let (size, reason) = match measured.unwrap_or_else(|_| late()) {
             Ok(size) => {
                 self.inner.size_bytes.store(size, Ordering::Relaxed);
                 (size, self.inner.writers.ailment())

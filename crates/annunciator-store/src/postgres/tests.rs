@@ -8,6 +8,7 @@ mod incidents;
 mod lists;
 mod nodes;
 mod soundness;
+mod untold;
 mod weeks;
 
 use std::sync::Arc;
