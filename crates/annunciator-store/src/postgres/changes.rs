@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_postgres::AsyncMessage;
+use uuid::Uuid;
 
 use super::Inner;
 use super::bind::{text, values};
@@ -100,8 +101,8 @@ async fn listen_once(inner: &Arc<Inner>, woken: &Arc<Notify>) -> Result<()> {
             std::future::poll_fn(|context| connection.poll_message(context)).await
         {
             match message {
-                Ok(AsyncMessage::Notification(told)) => match work_of(told.payload()) {
-                    Some(work) => inner.tell(work),
+                Ok(AsyncMessage::Notification(told)) => match told.payload().split_once(' ') {
+                    Some((word, node)) => inner.hear(word, node),
                     None => woken.notify_one(),
                 },
                 Ok(_) => {}
@@ -126,14 +127,20 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// What a word tells of that waits; none when it is about what nodes keep in memory.
-fn work_of(word: &str) -> Option<Change> {
-    [Change::Work, Change::Events].into_iter().find(|work| work.as_str() == word)
+impl Inner {
+    /// A node says what waits; who leaves work knows it already.
+    fn hear(&self, word: &str, node: &str) {
+        let waiting = [Change::Work, Change::Events].into_iter().find(|it| it.as_str() == word);
+        if let Some(work) = waiting.filter(|_| node != self.node.to_string()) {
+            self.tell(work);
+        }
+    }
 }
 
-/// Wakes who listens.
-pub(super) async fn wake(db: &Lent, word: &str) -> Outcome<()> {
-    db.rows("SELECT pg_notify($1, $2)", values![CHANNEL, word]).await.map(drop)
+/// Wakes the other nodes: something waits that this one leaves.
+pub(super) async fn wake_others(db: &Lent, work: Change, node: Uuid) -> Outcome<()> {
+    let words = format!("{} {node}", work.as_str());
+    db.rows("SELECT pg_notify($1, $2)", values![CHANNEL, words]).await.map(drop)
 }
 
 /// Tells other nodes that deliveries or events wait, not too often, until the end.
@@ -145,7 +152,7 @@ pub(super) async fn tell_of(inner: Arc<Inner>, work: Change) {
             () = inner.stopped.notified() => return,
         }
         if let Ok(db) = inner.readers.lend().await {
-            let told = wake(&db, work.as_str()).await;
+            let told = wake_others(&db, work, inner.node).await;
             // Who is not told finds it within a poll.
             let _ = db.done(told);
         } else if inner.writers.is_closed() {

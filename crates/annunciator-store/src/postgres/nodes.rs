@@ -177,8 +177,8 @@ pub(super) async fn leave(db: &Lent, node: Uuid) -> Outcome<()> {
          UPDATE nodes SET beat_at = {DATABASE_MS}, state = 'stopped' WHERE id = $1"
     );
     db.run(&leave, values![node]).await?;
-    for word in [Change::Work.as_str(), Change::Events.as_str()] {
-        changes::wake(db, word).await?;
+    for work in [Change::Work, Change::Events] {
+        changes::wake_others(db, work, node).await?;
     }
     Ok(())
 }

@@ -271,6 +271,7 @@ async fn events_and_deliveries_that_nobody_has_are_told_to_other_nodes() {
     let Some((cluster, name)) = database() else { return };
     let stores = nodes(&cluster.address(&name)).await;
     let mut news = stores[1].changes().expect("there are others");
+    let mut own_news = stores[0].changes().expect("there are others");
     let listens = "SELECT count(*) FROM pg_stat_activity
                    WHERE query LIKE 'LISTEN%' AND datname = current_database()";
     while cluster.ask(&name, listens).trim() != NODES.to_string() {
@@ -285,6 +286,10 @@ async fn events_and_deliveries_that_nobody_has_are_told_to_other_nodes() {
     told(Change::Events).await;
     enqueue(&*stores[0], 2, "a", 1, queued(START)).await;
     told(Change::Work).await;
+    // Who leaves something knows it: the first that it hears is what another one leaves.
+    enqueue(&*stores[1], 3, "a", 1, queued(START)).await;
+    let first = tokio::time::timeout(Duration::from_secs(20), own_news.recv()).await;
+    assert_eq!(first.expect("told"), Ok(Change::Work), "not the events of its own");
     // What a node leaves when it ends is told as well.
     stores[2].close().await;
     told(Change::Events).await;
