@@ -32,7 +32,7 @@ use annunciator_core::{ChannelName, Content, Notification};
 use annunciator_planner::ChannelProfile;
 use annunciator_settings::Problem;
 
-pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, StageReport};
+pub use annunciator_smtp::{Keeper, MemoryKeeper, Notice, Share, StageReport};
 pub use attempt::{AttemptReport, Order, OrderFeed, ServerStatus, Transport, TransportFuture};
 pub use executable::Executables;
 pub use layers::{ChannelLayers, EffectiveValue, LayerView};
@@ -96,6 +96,10 @@ pub trait Channel: Send + Sync {
 
     /// Settings have changed: forget what went wrong before.
     fn forget_failures(&self);
+
+    /// Others send over the same servers: from now on it keeps to its part of their bounds. What
+    /// uses this machine alone is not shared.
+    fn set_share(&self, _share: Share) {}
 
     /// Closes connections that nobody uses.
     fn close_idle(&self) -> TransportFuture<'_>;

@@ -174,11 +174,13 @@ settings! {
         /// Scope that is asked for.
         oauth_scope: String = String::new(), chars_max(1_000), unit("relay"), binds_secrets(),
             only_when("auth", "oauth2");
-        /// Most connections to the relay at the same time.
+        /// Most connections to the relay at the same time; several nodes share them, and each has 1 at
+        /// least.
         connections_max: u32 = 4, range(1, 100), unit("relay");
         /// Messages after which a connection is closed; 0 = no limit.
         messages_per_connection_max: u32 = 0, range(0, 1_000_000), unit("relay");
-        /// Most messages that are begun in any minute; 0 = no limit.
+        /// Most messages that are begun in any minute; 0 = no limit. Several nodes share them, and each
+        /// has 1 at least.
         messages_per_minute_max: u32 = 0, range(0, 1_000_000), unit("relay");
         /// How long an unused connection is kept open.
         idle_s: u32 = 30, range(0, 300), measure("seconds"), unit("relay");

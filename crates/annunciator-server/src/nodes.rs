@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use annunciator_channels::Share;
 use annunciator_core::Timestamp;
 use annunciator_store::{BeatAnswer, Change, NodeBeat, NodeState, StoreError};
 use tokio::sync::broadcast::error::RecvError;
@@ -35,6 +36,7 @@ pub async fn beat(shared: Arc<Shared>, name: String, stop: CancellationToken) {
         let before = shared.clock.now();
         match say(&shared, &name, skew_ms, NodeState::Serving).await {
             Ok(answer) => {
+                shared.dispatcher.set_share(Share::new(answer.place, answer.serving));
                 if answer.is_drain_asked && !shared.drain.is_cancelled() {
                     tracing::info!("an operator asks this node to drain");
                     shared.ready.store(false, Ordering::Release);
@@ -89,6 +91,10 @@ fn certain_skew_ms(before: Timestamp, store_time: Option<Timestamp>, after: Time
 /// Follows what other nodes change, until the stop.
 pub async fn follow(shared: Arc<Shared>, stop: CancellationToken) {
     let Some(mut news) = shared.store.changes() else { return };
+    // A relay that is in trouble since before is not run into anew.
+    if let Err(error) = take_over(&shared, Change::Lanes).await {
+        tracing::debug!(%error, "cannot read which relays are in trouble");
+    }
     loop {
         let changed = tokio::select! {
             changed = news.recv() => changed,
@@ -129,6 +135,10 @@ pub(crate) async fn take_over(shared: &Arc<Shared>, change: Change) -> Result<()
         Change::Silences => shared.silences.reload(store, shared.clock.now()).await?,
         // Read from the store with each request.
         Change::Users => {}
+        Change::Lanes => {
+            let troubles = store.troubles().await.map_err(AdminError::Store)?;
+            shared.dispatcher.take_over(&troubles);
+        }
         Change::Work => shared.dispatcher.wake(),
         Change::Events => shared.planner.note_backlog(),
     }

@@ -26,6 +26,7 @@ use crate::route::finder::Finder;
 use crate::route::roster::{Choice, Way, Wish};
 use crate::server::{Server, ServerHealth};
 use crate::session::{self, Opening, OpeningFailure, Session};
+use crate::share::{Share, ShareCell};
 use crate::submission::{Feed, Submission};
 use crate::transaction::{Ended, Terms, carry};
 use crate::trouble::{Cause, Trouble};
@@ -55,6 +56,7 @@ struct Inner {
     pools: Mutex<HashMap<Relay, Arc<Pool>>>,
     /// Whether the task that closes idle connections has begun.
     reaps: AtomicBool,
+    share: ShareCell,
 }
 
 impl Inner {
@@ -99,6 +101,7 @@ impl Client {
             resolvers: Resolvers::default(),
             pools: Mutex::default(),
             reaps: AtomicBool::new(false),
+            share: ShareCell::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -135,6 +138,17 @@ impl Client {
         pools.get(relay).map_or(relay.limits.connections_max, |pool| pool.permits.limit())
     }
 
+    /// Others send over the same relays: from now on this client keeps to its part of their bounds.
+    pub fn set_share(&self, share: Share) {
+        self.inner.share.set(share);
+    }
+
+    /// The part of a relay's bound that this client may use now, at least 1.
+    #[must_use]
+    pub fn share_of(&self, bound: usize) -> usize {
+        self.inner.share.of(bound)
+    }
+
     /// Settings have changed: closes the breakers, forgets failures of TLS and what was looked
     /// up, reads trusted certificates anew.
     pub fn forget_failures(&self) {
@@ -166,7 +180,7 @@ impl Client {
         if pools.len() >= POOLS_MAX {
             pools.retain(|_, pool| pool.unused_since().is_none());
         }
-        let pool = Arc::new(Pool::new(relay.clone()));
+        let pool = Arc::new(Pool::new(relay.clone(), self.inner.share.clone()));
         pools.insert(relay.clone(), Arc::clone(&pool));
         pool
     }

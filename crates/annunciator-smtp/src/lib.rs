@@ -44,6 +44,7 @@ mod session;
 
 mod pacing;
 mod permits;
+mod share;
 
 mod job;
 
@@ -67,5 +68,6 @@ pub use relay::{
 };
 pub use reply::{Malformed, REPLY_OCTETS_MAX, Reply, Scanner};
 pub use server::ServerHealth;
+pub use share::Share;
 pub use submission::{Feed, Report, StageReport, Submission};
 pub use timeouts::{DATA_END_MIN, Timeouts};

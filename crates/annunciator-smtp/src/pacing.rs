@@ -4,7 +4,7 @@
 //!
 //! Exact: a slot counts from the moment its transaction begins, for 60 s, and is held from the
 //! moment it is given; so at no time have more than the limit begun within 60 s. A slot that is
-//! dropped unused is free again.
+//! dropped unused is free again. When several processes share the relay, each keeps to its part.
 //! Concurrency: the lock is held for moments; who waits stands in a line (`turn`) and is woken
 //! when a slot is given back, or by the clock.
 
@@ -15,6 +15,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use crate::share::ShareCell;
+
 /// The time in which transactions are counted.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -22,6 +24,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Pace {
     per_period_max: usize,
+    share: ShareCell,
     state: Mutex<State>,
     turn: tokio::sync::Mutex<()>,
     given_back: Notify,
@@ -44,16 +47,22 @@ pub(crate) struct Slot {
 
 impl Pace {
     /// For so many messages a minute; 0 = no limit, then there is nothing to keep to.
-    pub(crate) fn new(messages_per_minute_max: u32) -> Option<Arc<Self>> {
+    pub(crate) fn new(messages_per_minute_max: u32, share: ShareCell) -> Option<Arc<Self>> {
         let per_period_max = usize::try_from(messages_per_minute_max).unwrap_or(usize::MAX);
         (per_period_max > 0).then(|| {
             Arc::new(Self {
                 per_period_max,
+                share,
                 state: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),
                 given_back: Notify::new(),
             })
         })
+    }
+
+    /// What this process may begin within the period now.
+    fn max(&self) -> usize {
+        self.share.of(self.per_period_max)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -66,7 +75,7 @@ impl Pace {
         while state.begun.front().is_some_and(|begun| now.duration_since(*begun) >= PERIOD) {
             state.begun.pop_front();
         }
-        if state.held + state.begun.len() < self.per_period_max {
+        if state.held + state.begun.len() < self.max() {
             state.held += 1;
             return Ok(Slot { pace: Arc::clone(self), is_used: false });
         }
@@ -130,12 +139,12 @@ mod tests {
 
     #[test]
     fn no_limit_needs_no_slots() {
-        assert!(Pace::new(0).is_none());
+        assert!(Pace::new(0, ShareCell::default()).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slot_counts_for_a_minute_from_the_beginning_of_its_transaction() {
-        let pace = Pace::new(2).unwrap();
+        let pace = Pace::new(2, ShareCell::default()).unwrap();
         let start = Instant::now();
         let (first, second) = (pace.try_take(start).unwrap(), pace.try_take(start).unwrap());
         // Held slots count although nothing has begun.
@@ -153,7 +162,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_gets_a_slot_when_a_minute_is_over_or_one_is_given_back() {
-        let pace = Pace::new(1).unwrap();
+        let pace = Pace::new(1, ShareCell::default()).unwrap();
         let start = Instant::now();
         let hour = start + Duration::from_secs(3_600);
         pace.take(hour).await.unwrap().begin(start);
@@ -172,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_did_not_wait_counts_for_the_others() {
-        let pace = Pace::new(1).unwrap();
+        let pace = Pace::new(1, ShareCell::default()).unwrap();
         let now = Instant::now();
         pace.count(now);
         pace.count(now + Duration::from_secs(1));

@@ -17,6 +17,7 @@ use crate::relay::{Relay, TlsPolicy};
 use crate::route::roster::Roster;
 use crate::server::{Server, ServerHealth};
 use crate::session::Session;
+use crate::share::ShareCell;
 use crate::tls::TlsContext;
 use crate::trouble::Cause;
 
@@ -46,10 +47,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Pool {
-    pub(crate) fn new(relay: Relay) -> Self {
+    pub(crate) fn new(relay: Relay, share: ShareCell) -> Self {
         Self {
             permits: Permits::new(relay.limits.connections_max),
-            pace: Pace::new(relay.limits.messages_per_minute_max),
+            pace: Pace::new(relay.limits.messages_per_minute_max, share),
             roster: Roster::new(&relay),
             idle: Mutex::default(),
             context: Mutex::default(),

@@ -55,7 +55,9 @@ pub use limits::{
     PlannedLimit, SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource,
     SummaryVerdict, Waiting,
 };
-pub use nodes::{BeatAnswer, Change, Connections, NodeBeat, NodeRow, NodeState, Nodes};
+pub use nodes::{
+    BeatAnswer, Change, Connections, LaneTrouble, NodeBeat, NodeRow, NodeState, Nodes,
+};
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,
     LeftOut, Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue,

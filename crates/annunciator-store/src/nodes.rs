@@ -2,7 +2,7 @@
 //!
 //! A store of one process has one node, which it knows itself.
 
-use annunciator_core::Timestamp;
+use annunciator_core::{Failure, Lane, Timestamp};
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -23,6 +23,8 @@ pub enum Change {
     Silences,
     /// Certificate objects came, changed or went.
     Certificates,
+    /// Relays came into trouble, or answer again.
+    Lanes,
     /// Deliveries wait that nobody has.
     Work,
     /// Events wait for planning that nobody has.
@@ -31,13 +33,14 @@ pub enum Change {
 
 impl Change {
     /// All that are kept in memory; work is not.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Settings,
         Self::Tokens,
         Self::Roles,
         Self::Users,
         Self::Silences,
         Self::Certificates,
+        Self::Lanes,
     ];
 
     /// Its word in the store.
@@ -50,6 +53,7 @@ impl Change {
             Self::Users => "users",
             Self::Silences => "silences",
             Self::Certificates => "certificates",
+            Self::Lanes => "lanes",
             Self::Work => "work",
             Self::Events => "events",
         }
@@ -104,6 +108,25 @@ pub struct BeatAnswer {
     pub store_time: Option<Timestamp>,
     /// Whether an operator wants the node to drain.
     pub is_drain_asked: bool,
+    /// Nodes that serve, this one counted as one of them; from 1.
+    pub serving: u32,
+    /// Its place among them, from 0.
+    pub place: u32,
+}
+
+/// A relay in trouble, as the node that met it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneTrouble {
+    /// The lane of the relay.
+    pub lane: Lane,
+    /// Since when its node suspends it, by the clock of that node.
+    pub since: Timestamp,
+    /// What the trouble is.
+    pub failure: Failure,
+    /// Counts what was told: a higher number is newer news.
+    pub number: i64,
+    /// Whether it was this node.
+    pub is_own: bool,
 }
 
 /// A node in the list.
@@ -155,6 +178,22 @@ pub trait Nodes: Send + Sync + 'static {
     /// Asks a node to drain, or no longer; false when there is none of that id, when it is so
     /// already, and when it drains and is to do so no longer.
     async fn drain_node(&self, id: Uuid, drain: bool, audit: NewAudit) -> Result<bool>;
+
+    /// Tells the other nodes that a relay is in trouble, or is so still; `number` and `is_own` are
+    /// the store's to say. Nothing where there are none.
+    async fn tell_trouble(&self, _trouble: LaneTrouble) -> Result<()> {
+        Ok(())
+    }
+
+    /// Tells them that the relay of a lane answers, or that all are tried anew.
+    async fn tell_recovery(&self, _lane: Option<Lane>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What was told and not taken back, at most 10,000; news of ten minutes ago are none.
+    async fn troubles(&self) -> Result<Vec<LaneTrouble>> {
+        Ok(Vec::new())
+    }
 
     /// Its connections; none where it is no database of its own.
     fn connections(&self) -> Option<Connections> {

@@ -161,6 +161,10 @@ impl Channel for Email {
         self.sender.forget_failures();
     }
 
+    fn set_share(&self, share: annunciator_smtp::Share) {
+        self.sender.set_share(share);
+    }
+
     fn close_idle(&self) -> TransportFuture<'_> {
         self.sender.close_idle()
     }

@@ -160,6 +160,10 @@ impl Channel for MailNotifier {
         self.sender.forget_failures();
     }
 
+    fn set_share(&self, share: annunciator_smtp::Share) {
+        self.sender.set_share(share);
+    }
+
     fn close_idle(&self) -> TransportFuture<'_> {
         self.sender.close_idle()
     }

@@ -84,13 +84,18 @@ impl MailSender {
             failures_in_a_row: server.consecutive_failures,
             last_failure: server.last_failure,
             connections: u32::try_from(server.connections_open).unwrap_or(u32::MAX),
-            connections_limit: u32::try_from(server.connections_limit).unwrap_or(u32::MAX),
+            connections_limit: u32::try_from(self.client.share_of(server.connections_limit))
+                .unwrap_or(u32::MAX),
         };
         self.client.health().into_iter().map(status).collect()
     }
 
     pub(crate) fn forget_failures(&self) {
         self.client.forget_failures();
+    }
+
+    pub(crate) fn set_share(&self, share: annunciator_smtp::Share) {
+        self.client.set_share(share);
     }
 
     pub(crate) fn close_idle(&self) -> TransportFuture<'_> {
@@ -114,7 +119,7 @@ impl Transport for MailTransport {
         // Each of more would only wait for its turn.
         let per_minute = usize::try_from(self.relay.limits.messages_per_minute_max);
         let paced = per_minute.ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
-        self.relay.limits.connections_max.min(paced)
+        self.client.share_of(self.relay.limits.connections_max).min(paced)
     }
 
     fn concurrency_now(&self) -> usize {

@@ -207,6 +207,10 @@ impl Channel for Sms {
         self.sender.forget_failures();
     }
 
+    fn set_share(&self, share: annunciator_smtp::Share) {
+        self.sender.set_share(share);
+    }
+
     fn close_idle(&self) -> TransportFuture<'_> {
         self.sender.close_idle()
     }

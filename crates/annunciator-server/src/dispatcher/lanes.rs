@@ -5,14 +5,20 @@
 //!
 //! Concurrency: one mutex guards all lanes; it is held for moments and never over an await.
 //! A lane's memory and its suspension are this node's; after a restart every lane starts free and
-//! the store is asked for what is due.
+//! the store is asked for what is due. What other nodes tell of relays in trouble is taken over,
+//! unless the relay took something from this node just now.
+
+mod suspension;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use annunciator_channels::Transport;
-use annunciator_core::{Command, Failure, Lane, Notification, Stage, Timestamp};
+use annunciator_core::{Command, Failure, Lane, Notification, Timestamp};
 use annunciator_store::{ClaimedOrder, SlotId};
+
+use suspension::{KNOCK_WAIT_MS, PROVEN_MS, probe_wait_ms};
+pub use suspension::{Suspension, Told};
 
 /// Most deliveries of one lane that are held in memory (a notification is never cut).
 pub const LANE_HELD_MAX: usize = 1_024;
@@ -27,10 +33,6 @@ pub const LANE_CLAIM_MAX: usize = LANE_HELD_MAX - LANE_HELD_LOW;
 pub const HELD_BYTES_MAX: usize = 16 << 20;
 /// What a lane may hold however much the others hold. Unit: octets.
 pub const LANE_BYTES_LOW: usize = 256 << 10;
-/// Waits between probes of a suspended lane; the last repeats (spec 4.7). Unit: seconds.
-const PROBE_WAITS_S: [i64; 8] = [1, 2, 5, 10, 30, 60, 120, 300];
-/// Between probes, a relay that did not even answer is knocked at this often. Unit: milliseconds.
-const KNOCK_WAIT_MS: i64 = 2_000;
 
 /// A claimed order in memory.
 pub struct Work {
@@ -82,38 +84,6 @@ fn weigh_command(command: &Command) -> usize {
     arguments.chain(environment).sum()
 }
 
-/// Why and until when a lane takes no work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspension {
-    /// Since when.
-    pub since: Timestamp,
-    /// When its relay is tried next.
-    pub probe_at: Timestamp,
-    /// What is the trouble.
-    pub failure: Failure,
-    probes: usize,
-    is_probing: bool,
-    knock_at: Option<Timestamp>,
-}
-
-impl Suspension {
-    fn begin(failure: &Failure, now: Timestamp, probes: usize, since: Timestamp) -> Self {
-        let did_not_answer = failure.stage <= Stage::Greeting;
-        Self {
-            since,
-            probe_at: now.plus_ms(probe_wait_ms(probes)),
-            failure: failure.clone(),
-            probes,
-            is_probing: false,
-            knock_at: did_not_answer.then(|| now.plus_ms(KNOCK_WAIT_MS)),
-        }
-    }
-
-    fn next_at(&self) -> Timestamp {
-        self.knock_at.map_or(self.probe_at, |knock| knock.min(self.probe_at))
-    }
-}
-
 #[derive(Default)]
 struct LaneState {
     ready: VecDeque<Work>,
@@ -129,11 +99,17 @@ struct LaneState {
     /// Counts the marks of backlog, so that a claim that began before one does not clear it.
     backlog_marks: u64,
     suspension: Option<Suspension>,
+    /// When its relay answered last.
+    proven_at: Option<Timestamp>,
     /// What the lane was last seen to fail with, to knock at its relay.
     transport: Option<Arc<dyn Transport>>,
 }
 
 impl LaneState {
+    fn is_proven(&self, now: Timestamp) -> bool {
+        self.proven_at.is_some_and(|at| now.ms_since(at) < PROVEN_MS)
+    }
+
     /// Whether one more worker may start.
     fn has_seat(&self, workers_max: usize) -> bool {
         self.workers < self.workers_limit.map_or(workers_max, |limit| limit.min(workers_max))
@@ -342,7 +318,7 @@ impl LaneBook {
             // Several workers meet the same trouble at once: only a probe's failure counts on.
             Some(old) if old.is_probing && is_probe => {
                 let next = Suspension::begin(failure, now, old.probes + 1, old.since);
-                state.suspension = Some(next);
+                state.suspension = Some(Suspension { told: old.told, ..next });
             }
             Some(_) => {}
             None => state.suspension = Some(Suspension::begin(failure, now, 0, now)),
@@ -352,9 +328,10 @@ impl LaneBook {
     }
 
     /// The relay answered: the lane is free. True when it was suspended.
-    pub fn resume(&self, lane: &Lane) -> bool {
+    pub fn resume(&self, lane: &Lane, now: Timestamp) -> bool {
         let mut lanes = self.lock();
         let Some(state) = lanes.lanes.get_mut(lane) else { return false };
+        state.proven_at = Some(now);
         let was_suspended = state.suspension.take().is_some();
         if was_suspended {
             state.mark_backlog();
@@ -490,10 +467,6 @@ impl LaneBook {
         let lanes = self.lock();
         (lanes.lanes.values().map(|state| state.held).sum(), lanes.bytes)
     }
-}
-
-fn probe_wait_ms(probes: usize) -> i64 {
-    PROBE_WAITS_S[probes.min(PROBE_WAITS_S.len() - 1)] * 1_000
 }
 
 #[cfg(test)]

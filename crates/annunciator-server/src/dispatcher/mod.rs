@@ -25,8 +25,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use annunciator_channels::Share;
 use annunciator_core::{Clock, Delivery, DeliveryState, Failure, Lane, Timestamp};
-use annunciator_store::{ClaimedOrder, Settlement, Store};
+use annunciator_store::{ClaimedOrder, LaneTrouble, Settlement, Store};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -213,9 +214,37 @@ impl Dispatcher {
             self.inner.metrics.lane_suspended.get_or_create(&labels(&lane)).set(0);
         }
         self.inner.lanes.resume_all();
+        self.inner.tell_recovery(None);
         self.inner.limit_changes.fetch_add(1, Ordering::AcqRel);
         self.inner.limits_changed.notify_one();
         self.wake();
+    }
+
+    /// What the nodes tell of relays in trouble now.
+    pub fn take_over(&self, troubles: &[LaneTrouble]) {
+        let inner = &self.inner;
+        let told = inner.lanes.take_over(troubles, inner.clock.now());
+        for lane in &told.suspended {
+            inner.metrics.lane_suspended.get_or_create(&labels(lane)).set(1);
+            tracing::info!(%lane, "relay in trouble, as another node tells: its lane waits");
+        }
+        for work in &told.given_back {
+            inner.give_back(work);
+        }
+        for lane in &told.resumed {
+            inner.metrics.lane_suspended.get_or_create(&labels(lane)).set(0);
+            tracing::info!(%lane, "relay answers another node again: its lane goes on");
+        }
+        if !told.suspended.is_empty() || !told.resumed.is_empty() {
+            self.wake();
+        }
+    }
+
+    /// So many nodes send over the same relays, and this is the one at that place.
+    pub fn set_share(&self, share: Share) {
+        for channel in self.inner.settings.channels().iter() {
+            channel.set_share(share);
+        }
     }
 
     /// The lanes that this node has seen.
@@ -345,16 +374,49 @@ impl Inner {
         for work in &waiting {
             self.give_back(work);
         }
+        if was_free || is_probe {
+            self.tell_trouble(lane, failure, now);
+        }
         self.wake.notify_one();
     }
 
     /// The relay of a lane answered.
     fn resume(&self, lane: &Lane) {
-        if self.lanes.resume(lane) {
+        if self.lanes.resume(lane, self.clock.now()) {
+            self.tell_recovery(Some(lane.clone()));
             self.metrics.lane_suspended.get_or_create(&labels(lane)).set(0);
             tracing::info!(%lane, "relay answers again, its lane goes on");
             self.wake.notify_one();
         }
+    }
+}
+
+impl Inner {
+    /// Tells other nodes, if there are any. Who is not told finds out for itself.
+    fn tell_trouble(&self, lane: &Lane, failure: &Failure, since: Timestamp) {
+        if self.store.changes().is_none() {
+            return;
+        }
+        let (lane, failure) = (lane.clone(), failure.clone());
+        let (store, trouble) =
+            (self.store.clone(), LaneTrouble { lane, since, failure, number: 0, is_own: true });
+        self.tasks.spawn("tell trouble", async move {
+            if let Err(error) = store.tell_trouble(trouble).await {
+                tracing::debug!(%error, "the other nodes are not told of a relay in trouble");
+            }
+        });
+    }
+
+    fn tell_recovery(&self, lane: Option<Lane>) {
+        if self.store.changes().is_none() {
+            return;
+        }
+        let store = self.store.clone();
+        self.tasks.spawn("tell recovery", async move {
+            if let Err(error) = store.tell_recovery(lane).await {
+                tracing::debug!(%error, "the other nodes are not told that a relay answers");
+            }
+        });
     }
 }
 

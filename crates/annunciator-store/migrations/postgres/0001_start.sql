@@ -448,6 +448,17 @@ CREATE TABLE nodes (
 );
 
 -- How often something was changed that every node keeps in memory.
+-- Relays in trouble, as the node said that met it last; of interest for ten minutes.
+CREATE TABLE lane_troubles (
+  lane text COLLATE "C" PRIMARY KEY,
+  number bigint GENERATED ALWAYS AS IDENTITY,
+  node uuid NOT NULL,
+  since bigint NOT NULL,
+  failure text NOT NULL,              -- JSON
+  told_at bigint NOT NULL             -- by the clock of the database
+);
+
 CREATE TABLE changes (topic text COLLATE "C" PRIMARY KEY, number bigint NOT NULL);
 INSERT INTO changes (topic, number) VALUES
-  ('settings', 0), ('tokens', 0), ('roles', 0), ('users', 0), ('silences', 0), ('certificates', 0);
+  ('settings', 0), ('tokens', 0), ('roles', 0), ('users', 0), ('silences', 0), ('certificates', 0),
+  ('lanes', 0);

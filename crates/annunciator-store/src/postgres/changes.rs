@@ -43,6 +43,14 @@ pub(super) async fn note_change(db: &Lent, audit: &NewAudit, change: Change) -> 
         .map(drop)
 }
 
+/// Notes a change that is nobody's deed, within its transaction.
+pub(super) async fn note_news(db: &Lent, change: Change) -> Outcome<()> {
+    let word = change.as_str();
+    let note = "WITH topic AS (UPDATE changes SET number = number + 1 WHERE topic = $1)
+         SELECT pg_notify($2, $1)";
+    db.rows(note, values![word, CHANNEL]).await.map(drop)
+}
+
 /// Looks for changes until the end.
 pub(super) async fn watch(inner: Arc<Inner>) {
     let woken = Arc::new(Notify::new());

@@ -47,6 +47,7 @@ mod silences;
 mod slots;
 mod soundness;
 mod store;
+mod troubles;
 mod users;
 mod weeks;
 mod work;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use annunciator_core::Timestamp;
+use annunciator_core::{Lane, Timestamp};
 use async_trait::async_trait;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -19,10 +19,10 @@ use super::life::Watch;
 use super::pool::{Lent, Pool};
 use super::records::insert_audit;
 use super::rows::{get, number, time};
-use super::{Inner, PostgresStore, changes, partitions};
+use super::{Inner, PostgresStore, changes, partitions, troubles};
 use crate::{
-    BeatAnswer, Change, Connections, NewAudit, NodeBeat, NodeRow, NodeState, Nodes, Result,
-    StoreError,
+    BeatAnswer, Change, Connections, LaneTrouble, NewAudit, NodeBeat, NodeRow, NodeState, Nodes,
+    Result, StoreError,
 };
 
 /// A node without a sign of life for so long is dead: others plan its events. Unit: milliseconds.
@@ -59,11 +59,33 @@ impl Nodes for PostgresStore {
         db.end(outcome).await
     }
 
+    async fn tell_trouble(&self, trouble: LaneTrouble) -> Result<()> {
+        let db = self.inner.writers.begin().await?;
+        let outcome = troubles::tell(&db, self.inner.node, &trouble).await;
+        db.end(outcome).await
+    }
+
+    async fn tell_recovery(&self, lane: Option<Lane>) -> Result<()> {
+        let db = self.inner.writers.begin().await?;
+        let outcome = troubles::take_back(&db, lane.as_ref()).await;
+        db.end(outcome).await
+    }
+
+    async fn troubles(&self) -> Result<Vec<LaneTrouble>> {
+        let db = self.inner.readers.lend().await?;
+        let outcome = troubles::list(&db, self.inner.node).await;
+        db.done(outcome)
+    }
+
     fn connections(&self) -> Option<Connections> {
         let pools = [&self.inner.writers, &self.inner.readers, &self.inner.keeper];
         Some(pools.iter().fold(Connections::default(), |sum, pool| pool.add_to(sum)))
     }
 }
+
+/// Whether a node `o` takes part.
+const SERVES: &str = "o.state = 'serving' AND NOT o.drain_asked
+             AND o.beat_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 15000";
 
 async fn beat(db: &Lent, node: Uuid, said: &NodeBeat) -> Outcome<BeatAnswer> {
     let put = format!(
@@ -73,13 +95,20 @@ async fn beat(db: &Lent, node: Uuid, said: &NodeBeat) -> Outcome<BeatAnswer> {
            address = excluded.address, started_at = excluded.started_at,
            state = CASE WHEN n.drain_asked THEN 'draining' ELSE excluded.state END,
            skew_ms = excluded.skew_ms, beat_at = excluded.beat_at
-         RETURNING beat_at, drain_asked"
+         RETURNING beat_at, drain_asked,
+           (SELECT count(*) FROM nodes o WHERE o.id <> $1 AND {SERVES}),
+           (SELECT count(*) FROM nodes o WHERE o.id < $1 AND {SERVES})"
     );
     let NodeBeat { name, version, address, started_at, state, skew_ms } = said;
     let (name, version, address) = (text(name), text(version), text(address));
     let (at, state) = (started_at.0, state.as_str());
     let row = db.one(&put, values![node, name, version, address, at, state, *skew_ms]).await?;
-    Ok(BeatAnswer { store_time: Some(time(&row, 0)?), is_drain_asked: get(&row, 1)? })
+    Ok(BeatAnswer {
+        store_time: Some(time(&row, 0)?),
+        is_drain_asked: get(&row, 1)?,
+        serving: number::<u32>(&row, 2)?.saturating_add(1),
+        place: number(&row, 3)?,
+    })
 }
 
 async fn nodes(db: &Lent, this: Uuid) -> Outcome<Vec<NodeRow>> {

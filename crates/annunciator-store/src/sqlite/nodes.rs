@@ -24,7 +24,7 @@ impl Nodes for SqliteStore {
             said.state = NodeState::Draining;
         }
         own.0 = Some((said, now));
-        Ok(BeatAnswer { store_time: None, is_drain_asked: own.1 })
+        Ok(BeatAnswer { store_time: None, is_drain_asked: own.1, serving: 1, place: 0 })
     }
 
     async fn nodes(&self) -> Result<Vec<NodeRow>> {

@@ -63,6 +63,7 @@ mod lists_are_saved_as_files_without_formulas;
 mod mail_is_in_the_readers_language_and_time;
 mod messages_are_signed_and_an_independent_verifier_agrees;
 mod nobody_gives_rights_that_they_do_not_have;
+mod nodes_share_a_relay;
 mod nodes_work_behind_a_pooler;
 mod one_right_gives_nothing_of_another;
 mod only_tokens_with_the_right_may;

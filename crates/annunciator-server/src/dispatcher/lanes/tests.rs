@@ -2,9 +2,9 @@
 
 use annunciator_core::{
     ChannelName, Content, Delivery, DeliveryId, DeliveryState, EnhancedStatus, EventUid,
-    FailureScope, Notification, NotificationId, Recipient, RecipientRole, Scope, Severity,
+    FailureScope, Notification, NotificationId, Recipient, RecipientRole, Scope, Severity, Stage,
 };
-use annunciator_store::ClaimedDelivery;
+use annunciator_store::{ClaimedDelivery, LaneTrouble};
 
 use super::*;
 
@@ -144,8 +144,8 @@ fn a_suspended_lane_is_probed_after_1_2_5_10_30_60_120_and_then_every_300_second
         assert_eq!(book.plan_claims(now).probing, [], "one probe at a time");
         book.suspend(&lane(), &trouble, now, true);
     }
-    assert!(book.resume(&lane()));
-    assert!(!book.resume(&lane()));
+    assert!(book.resume(&lane(), now));
+    assert!(!book.resume(&lane(), now));
     assert!(!book.reserve(&lane(), 1, 1), "what waited goes first");
 }
 
@@ -263,4 +263,52 @@ fn a_command_weighs_what_its_arguments_and_environment_hold() {
         let weight = weight(Some(command)) - plain;
         assert!((least..least + 1_024).contains(&weight), "{weight}");
     }
+}
+
+fn told(number: i64, is_own: bool) -> LaneTrouble {
+    let (since, failure) = (Timestamp(0), failure(Stage::Auth));
+    LaneTrouble { lane: lane(), since, failure, number, is_own }
+}
+
+#[test]
+fn a_relay_that_another_node_found_in_trouble_is_not_run_into() {
+    let book = LaneBook::default();
+    let now = Timestamp(100_000);
+    book.push(&lane(), work(1), 1);
+    book.push(&lane(), work(2), 1);
+    let heard = book.take_over(&[told(1, false)], now);
+    assert_eq!(heard.suspended, [lane()]);
+    assert_eq!(heard.given_back.len(), 2);
+    assert!(!book.reserve(&lane(), 1, 1));
+    // The same news again change nothing; a probe of the other node that failed was ours, too.
+    assert!(book.take_over(&[told(1, false)], now.plus_ms(500)).suspended.is_empty());
+    assert_eq!(book.plan_claims(now.plus_ms(999)).probing, []);
+    book.take_over(&[told(2, false)], now.plus_ms(999));
+    assert_eq!(book.plan_claims(now.plus_ms(2_998)).probing, [], "the second wait is 2 s");
+    assert_eq!(book.plan_claims(now.plus_ms(2_999)).probing, [lane()]);
+    // The other node got through.
+    assert_eq!(book.take_over(&[], now.plus_ms(3_500)).resumed, [lane()]);
+    assert!(book.take_over(&[], now.plus_ms(3_500)).resumed.is_empty());
+}
+
+#[test]
+fn what_a_node_met_itself_ends_by_others_only_when_they_know_of_it() {
+    let book = LaneBook::default();
+    let now = Timestamp(100_000);
+    book.suspend(&lane(), &failure(Stage::Auth), now, false);
+    assert!(book.take_over(&[], now).resumed.is_empty(), "they were not told yet");
+    book.take_over(&[told(1, true)], now);
+    assert_eq!(book.plan_claims(now.plus_ms(1_000)).probing, [lane()], "its own word is no news");
+    book.suspend(&lane(), &failure(Stage::Auth), now.plus_ms(1_000), true);
+    assert_eq!(book.take_over(&[], now.plus_ms(1_500)).resumed, [lane()]);
+}
+
+#[test]
+fn a_node_whose_way_to_the_relay_is_good_does_not_wait_for_one_whose_way_is_not() {
+    let book = LaneBook::default();
+    let now = Timestamp(100_000);
+    book.push(&lane(), work(1), 1);
+    assert!(!book.resume(&lane(), now), "it took something");
+    assert!(book.take_over(&[told(1, false)], now.plus_ms(59_999)).suspended.is_empty());
+    assert_eq!(book.take_over(&[told(2, false)], now.plus_ms(60_000)).suspended, [lane()]);
 }

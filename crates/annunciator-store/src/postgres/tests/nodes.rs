@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annunciator_core::{HeldTime, LimitKey, LimitRule, NotificationLimit, Timestamp};
+use annunciator_core::{
+    EnhancedStatus, Failure, FailureScope, HeldTime, Lane, LimitKey, LimitRule, NotificationLimit,
+    Stage, Timestamp,
+};
 
 use super::{database, node, open_at};
 use crate::contract::samples::{
@@ -14,8 +17,8 @@ use crate::contract::samples::{
 use crate::postgres::PostgresStore;
 use crate::postgres::nodes::queue_silent;
 use crate::{
-    Accept, Change, Limits as _, NodeState, Nodes as _, PlanCommit, PlanVerdict, PlannedLimit,
-    SettingsChange, SlotAnswer, SlotAsk, Store as _, StoreError,
+    Accept, Change, LaneTrouble, Limits as _, NodeBeat, NodeState, Nodes as _, PlanCommit,
+    PlanVerdict, PlannedLimit, SettingsChange, SlotAnswer, SlotAsk, Store as _, StoreError,
 };
 
 const NODES: u128 = 3;
@@ -293,4 +296,76 @@ async fn events_and_deliveries_that_nobody_has_are_told_to_other_nodes() {
     // What a node leaves when it ends is told as well.
     stores[2].close().await;
     told(Change::Events).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_in_trouble_is_told_to_the_others_until_it_answers() {
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    let mut news = stores[1].changes().expect("there are others");
+    // Until it has looked once nothing is news.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let mut told = async || {
+        let told = async { while news.recv().await.expect("it is open") != Change::Lanes {} };
+        tokio::time::timeout(Duration::from_secs(20), told).await.expect("told");
+    };
+    let trouble = |since: i64| LaneTrouble {
+        lane: Lane::new("email:mail.example.org"),
+        since: Timestamp(since),
+        failure: Failure {
+            stage: Stage::Greeting,
+            scope: FailureScope::Relay,
+            code: None,
+            status: EnhancedStatus::new(4, 3, 2),
+            diagnostic: "closing for work".to_owned(),
+        },
+        number: 0,
+        is_own: true,
+    };
+    stores[0].tell_trouble(trouble(7)).await.unwrap();
+    told().await;
+    let first = stores[1].troubles().await.unwrap().remove(0);
+    assert!(!first.is_own && first.failure == trouble(7).failure);
+    assert!(stores[0].troubles().await.unwrap()[0].is_own);
+    // Told again, by another node: newer news of what lasts longer.
+    stores[2].tell_trouble(trouble(9)).await.unwrap();
+    told().await;
+    let second = stores[1].troubles().await.unwrap().remove(0);
+    assert!(second.number > first.number);
+    assert_eq!(second.since, Timestamp(7));
+    // News that nobody repeats are none any more, and do not come back with the next.
+    let age = "UPDATE lane_troubles SET told_at = told_at - 600001";
+    let _ = cluster.ask(&name, age);
+    assert!(stores[1].troubles().await.unwrap().is_empty());
+    stores[2].tell_trouble(trouble(9)).await.unwrap();
+    told().await;
+    assert_eq!(stores[1].troubles().await.unwrap()[0].since, Timestamp(9));
+    stores[1].tell_recovery(Some(trouble(0).lane)).await.unwrap();
+    told().await;
+    assert!(stores[0].troubles().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_is_told_its_place_among_those_that_serve() {
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    let said = |state| NodeBeat {
+        name: "n".to_owned(),
+        version: "1".to_owned(),
+        address: String::new(),
+        started_at: START,
+        state,
+        skew_ms: 0,
+    };
+    let place = async |number: usize, state| {
+        let answer = stores[number].beat(said(state), START).await.unwrap();
+        (answer.place, answer.serving)
+    };
+    for number in 0..3 {
+        assert_eq!(place(number, NodeState::Serving).await, (number as u32, 3));
+    }
+    place(0, NodeState::Draining).await;
+    assert_eq!(place(2, NodeState::Serving).await, (1, 2));
+    stores[1].close().await;
+    assert_eq!(place(2, NodeState::Serving).await, (0, 1));
 }

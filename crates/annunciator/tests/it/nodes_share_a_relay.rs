@@ -1,0 +1,75 @@
+//! Nodes share what a relay bears, and tell each other when it is in trouble.
+
+use std::time::Duration;
+
+use annunciator_testkit::postgres::PostgresCluster;
+use annunciator_testkit::relay::{Action, Relay, Stage, When, reply};
+use serde_json::json;
+
+use crate::nodes::Nodes;
+use crate::support::{Site, critical, eventually_within};
+
+/// What the settings allow over all nodes.
+const CONNECTIONS_MAX: u64 = 4;
+const EVENTS: usize = 60;
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn two_nodes(relay: &Relay) -> Option<Nodes> {
+    let cluster = PostgresCluster::shared()?;
+    let address = cluster.address(&cluster.database("template0"));
+    let nodes = Nodes::start(&[address.clone(), address], relay, &[]);
+    nodes.first().save(&json!({"email": {"connections_max": CONNECTIONS_MAX}}));
+    Some(nodes)
+}
+
+fn lane_of(site: &Site) -> serde_json::Value {
+    site.get("/api/v1/status")["lanes"][0].clone()
+}
+
+#[test]
+fn nodes_keep_to_the_connections_of_a_relay_together() {
+    let slow = Action::Delay(Duration::from_millis(150));
+    let relay = Relay::builder().on(Stage::DataEnd, When::Always, slow).start();
+    let Some(nodes) = two_nodes(&relay) else { return };
+    for (number, site) in nodes.sites.iter().enumerate() {
+        site.submit_event(critical("load").id(&format!("first {number}")));
+    }
+    relay.wait_for_messages(2, LIMIT).unwrap();
+    for site in &nodes.sites {
+        eventually_within(LIMIT, "the part of each", || {
+            let server = site.get("/api/v1/status")["relays"][0].clone();
+            let is_half = server["connections_limit"] == CONNECTIONS_MAX / 2;
+            if is_half { Ok(()) } else { Err(server.to_string()) }
+        });
+    }
+    for number in 0..EVENTS {
+        let id = format!("e{number}");
+        nodes.sites[number % 2].submit_event(critical("load").id(&id).description(&id));
+    }
+    relay.wait_for_messages(2 + EVENTS, LIMIT).unwrap();
+    let peak = relay.open_connections_peak();
+    assert!(peak <= CONNECTIONS_MAX as usize, "{peak} connections at a time");
+    assert_eq!(peak, CONNECTIONS_MAX as usize, "each node uses its part");
+}
+
+#[test]
+fn a_relay_in_trouble_is_run_into_by_one_node_only() {
+    let relay = Relay::builder().start();
+    let Some(nodes) = two_nodes(&relay) else { return };
+    let (north, south) = (&nodes.sites[0], &nodes.sites[1]);
+    relay.on(Stage::Greeting, When::Always, reply("421 4.3.2 closing for work"));
+    north.submit_event(critical("load").id("first").description("first"));
+    eventually_within(LIMIT, "the other node knows", || {
+        let lane = lane_of(south);
+        if lane["suspended"] == true { Ok(()) } else { Err(lane.to_string()) }
+    });
+    let reason = lane_of(south)["reason"].to_string();
+    assert!(reason.contains("closing for work"), "{reason}");
+    south.submit_event(critical("load").id("second").description("second"));
+    relay.behave();
+    relay.wait_for_messages(2, LIMIT).unwrap();
+    eventually_within(LIMIT, "both lanes are free", || {
+        let lanes = (lane_of(north)["suspended"].clone(), lane_of(south)["suspended"].clone());
+        if lanes == (json!(false), json!(false)) { Ok(()) } else { Err(format!("{lanes:?}")) }
+    });
+}
