@@ -3,13 +3,16 @@
 //!
 //! In: changes that the store tells of. Out: settings, certificates, tokens, roles and silences in
 //! force as they are stored.
+//! A node that drains takes nothing new from then on; the process ends when what it has is done,
+//! and the wish ends with it: started again, the node serves.
 //! Failure: what cannot be read is read again a moment later; until then the old holds.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use annunciator_store::{Change, NodeBeat, NodeState, StoreError};
+use annunciator_core::Timestamp;
+use annunciator_store::{BeatAnswer, Change, NodeBeat, NodeState, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
@@ -18,45 +21,69 @@ use crate::shared::Shared;
 
 /// Wait between two signs of life.
 const BEAT_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for the last one: nobody waits for a store that is away to stop a server.
+const LAST_BEAT_WAIT: Duration = Duration::from_secs(2);
 /// Wait before reading again what could not be read.
 const AGAIN_WAIT: Duration = Duration::from_secs(1);
 /// A clock that parts from the store's by more is told: limits count by it. Unit: milliseconds.
 const SKEW_MS_MAX: i64 = 2_000;
 
-/// Says that this node lives, until the stop.
+/// Says that this node lives, until the stop; then, that it drains.
 pub async fn beat(shared: Arc<Shared>, name: String, stop: CancellationToken) {
-    let mut was_skewed = false;
-    loop {
-        let is_ready = shared.ready.load(Ordering::Acquire);
-        let said = NodeBeat {
-            name: name.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            address: shared.installation.address().map_or(String::new(), |at| at.to_string()),
-            started_at: shared.started_at,
-            state: if is_ready { NodeState::Serving } else { NodeState::Draining },
-        };
+    let mut skew_ms = 0;
+    while !stop.is_cancelled() {
         let before = shared.clock.now();
-        match shared.store.beat(said).await {
+        match say(&shared, &name, skew_ms, NodeState::Serving).await {
             Ok(answer) => {
                 if answer.is_drain_asked && !shared.drain.is_cancelled() {
                     tracing::info!("an operator asks this node to drain");
+                    shared.ready.store(false, Ordering::Release);
                     shared.drain.cancel();
                 }
-                let skew_ms = answer.store_time.map_or(0, |at| at.ms_since(before));
-                let is_skewed = skew_ms.abs() > SKEW_MS_MAX;
-                if is_skewed && !was_skewed {
-                    tracing::warn!(skew_ms, "the clock of this node parts from the database's");
+                let now_ms = certain_skew_ms(before, answer.store_time, shared.clock.now());
+                if now_ms.abs() > SKEW_MS_MAX && skew_ms.abs() <= SKEW_MS_MAX {
+                    tracing::warn!(
+                        ahead_ms = now_ms,
+                        "the clock of this node parts from the database's"
+                    );
                 }
-                was_skewed = is_skewed;
+                skew_ms = now_ms;
             }
             Err(StoreError::Closed) => return,
             Err(error) => tracing::debug!(%error, "no sign of life could be given"),
         }
         tokio::select! {
             () = tokio::time::sleep(BEAT_WAIT) => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {}
         }
     }
+    let last = say(&shared, &name, skew_ms, NodeState::Draining);
+    // Who does not hear it sees that the node is silent.
+    let _ = tokio::time::timeout(LAST_BEAT_WAIT, last).await;
+}
+
+async fn say(
+    shared: &Shared,
+    name: &str,
+    skew_ms: i64,
+    state: NodeState,
+) -> Result<BeatAnswer, StoreError> {
+    let said = NodeBeat {
+        name: name.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        address: shared.installation.address().map_or(String::new(), |at| at.to_string()),
+        started_at: shared.started_at,
+        state,
+        skew_ms,
+    };
+    shared.store.beat(said, shared.clock.now()).await
+}
+
+/// How far this node's clock is ahead of the store's, which was asked between two moments: what
+/// the way there and back does not explain. Unit: milliseconds.
+fn certain_skew_ms(before: Timestamp, store_time: Option<Timestamp>, after: Timestamp) -> i64 {
+    let Some(at) = store_time else { return 0 };
+    if at < before { before.ms_since(at) } else { after.ms_since(at).min(0) }
 }
 
 /// Follows what other nodes change, until the stop.
@@ -85,7 +112,11 @@ pub async fn follow(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-async fn take_over(shared: &Arc<Shared>, change: Change) -> Result<(), AdminError> {
+/// Puts in force what another node changed, or looks for what it left.
+///
+/// # Errors
+/// What the store answers; what was in force stays so.
+pub(crate) async fn take_over(shared: &Arc<Shared>, change: Change) -> Result<(), AdminError> {
     let store = shared.store.as_ref();
     match change {
         Change::Settings => admin::settings::reload(shared).await?,
@@ -99,6 +130,25 @@ async fn take_over(shared: &Arc<Shared>, change: Change) -> Result<(), AdminErro
         // Read from the store with each request.
         Change::Users => {}
         Change::Work => shared.dispatcher.wake(),
+        Change::Events => shared.planner.note_backlog(),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_way_does_not_explain_is_a_skew() {
+        let check = |at: Option<i64>, expected: i64| {
+            let found = certain_skew_ms(Timestamp(1_000), at.map(Timestamp), Timestamp(5_000));
+            assert_eq!(found, expected, "{at:?}");
+        };
+        check(None, 0);
+        check(Some(1_000), 0);
+        check(Some(5_000), 0);
+        check(Some(900), 100);
+        check(Some(5_300), -300);
+    }
 }

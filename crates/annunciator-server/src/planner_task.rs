@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use annunciator_core::{Delivery, DeliveryState, Event, NotificationId, Timestamp, one_line};
 use annunciator_planner::{ChannelProfile, NotificationIds, PlannedContent, Silence};
 use annunciator_store::{
-    ClaimedDelivery, ClaimedOrder, PlanCommit, PlanVerdict, PlannedLimit, PlannedNotification,
-    PostponedRow, StoreError,
+    ClaimedDelivery, ClaimedOrder, LeftOut, PlanCommit, PlanVerdict, PlannedLimit,
+    PlannedNotification, PostponedRow, StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,8 @@ const PIECE_TIME_MAX: Duration = Duration::from_millis(20);
 const TRIES_MAX: u32 = 3;
 /// The safety net below the wake-ups.
 const POLL: Duration = Duration::from_secs(30);
+/// The same where other nodes may die and leave events: nobody wakes anybody then.
+const SHARED_POLL: Duration = Duration::from_secs(3);
 /// Wait after the store refused, or after a failed event is tried again.
 const REFUSED_WAIT: Duration = Duration::from_millis(500);
 
@@ -126,6 +128,7 @@ async fn run_with(shared: Arc<Shared>, stop: CancellationToken, planner: Planner
     let inbox = shared.planner.inner.clone();
     let receiver = inbox.receiver.lock().expect("no panic while it is held").take();
     let mut receiver = receiver.expect("the planner task is started once");
+    let poll = if shared.store.changes().is_some() { SHARED_POLL } else { POLL };
     let mut gathered: Vec<Vec<Event>> = Vec::new();
     loop {
         if inbox.has_backlog.load(Ordering::Acquire) {
@@ -139,7 +142,7 @@ async fn run_with(shared: Arc<Shared>, stop: CancellationToken, planner: Planner
                 }
             }
             () = inbox.wake.notified() => {}
-            () = tokio::time::sleep(POLL) => inbox.has_backlog.store(true, Ordering::Release),
+            () = tokio::time::sleep(poll) => inbox.has_backlog.store(true, Ordering::Release),
             () = stop.cancelled() => return,
         }
         let events: Vec<Event> = gathered.drain(..).flatten().collect();
@@ -236,14 +239,16 @@ async fn plan_piece(
                 PlanVerdict::Failed { reason, tries_max: TRIES_MAX }
             }
         };
-        count(shared, &verdict);
         commits.push(PlanCommit { event: event.uid, verdict });
         if begun.elapsed() > PIECE_TIME_MAX {
             break;
         }
     }
     let count_planned = commits.len();
-    let limited = commit(shared, commits).await;
+    let left_out = commit(shared, &commits).await;
+    let limited: HashSet<NotificationId> = left_out.limited.into_iter().collect();
+    let overtaken: HashSet<NotificationId> = left_out.overtaken.into_iter().collect();
+    count(shared, &commits, &overtaken);
     let mut counted = HashSet::new();
     for item in bound {
         let notification = &item.planned.notification;
@@ -252,6 +257,8 @@ async fn plan_piece(
             if counted.insert((notification.event, notification.channel.clone())) {
                 count_limited(shared, &item);
             }
+        } else if overtaken.contains(&notification.id) {
+            give_up(shared, &item);
         } else {
             finish(shared, item);
         }
@@ -290,12 +297,12 @@ async fn supply(shared: &Shared, events: &[Event]) -> IncidentSupply {
 }
 
 /// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
-/// Answers what was limited.
-async fn commit(shared: &Shared, commits: Vec<PlanCommit>) -> HashSet<NotificationId> {
+/// Answers what must not be delivered.
+async fn commit(shared: &Shared, commits: &[PlanCommit]) -> LeftOut {
     let mut was_refused = false;
     loop {
-        let error: StoreError = match shared.store.commit_plans(commits.clone()).await {
-            Ok(limited) => return limited.into_iter().collect(),
+        let error: StoreError = match shared.store.commit_plans(commits.to_vec()).await {
+            Ok(left_out) => return left_out,
             Err(error) => error,
         };
         if !was_refused {
@@ -399,17 +406,32 @@ fn finish(shared: &Shared, bound: Bound) {
     shared.dispatcher.hand_over(&bound.lane, order, bound.bytes);
 }
 
+/// Another node's plan came first: what it made is delivered, this is not.
+fn give_up(shared: &Shared, bound: &Bound) {
+    if bound.is_handed_over {
+        shared.dispatcher.give_up(&bound.lane, bound.planned.deliveries.len(), bound.bytes);
+    }
+}
+
 fn count_limited(shared: &Shared, bound: &Bound) {
     let channel = bound.planned.notification.channel.as_str().to_owned();
     shared.metrics.limited.get_or_create(&ChannelLabels { channel }).inc();
 }
 
-fn count(shared: &Shared, verdict: &PlanVerdict) {
-    let result = match verdict {
-        PlanVerdict::Planned { .. } => "planned",
-        PlanVerdict::Failed { .. } => "failed",
-    };
-    shared.metrics.plans.get_or_create(&ResultLabels { result }).inc();
+/// Counts what came of plans; one that came second is not told of as planned.
+fn count(shared: &Shared, commits: &[PlanCommit], overtaken: &HashSet<NotificationId>) {
+    for commit in commits {
+        let result = match &commit.verdict {
+            PlanVerdict::Failed { .. } => "failed",
+            PlanVerdict::Planned { notifications, .. }
+                if notifications.iter().any(|one| overtaken.contains(&one.notification.id)) =>
+            {
+                "overtaken"
+            }
+            PlanVerdict::Planned { .. } => "planned",
+        };
+        shared.metrics.plans.get_or_create(&ResultLabels { result }).inc();
+    }
 }
 
 struct Ids<'a> {

@@ -45,6 +45,9 @@ use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
 use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, upkeep};
 
+/// How long a node that an operator lets drain still answers that it is not ready: a load balancer
+/// that asks every 2 s has heard it three times.
+const DRAIN_NOTICE: Duration = Duration::from_secs(8);
 /// Longest wait for attempts under way at a drain.
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
 /// Longest wait for what must still be committed then.
@@ -453,7 +456,7 @@ impl RunningServer {
         Ok(())
     }
 
-    /// Ends when an operator asks this node to drain.
+    /// Ends when an operator asks this node to drain; it takes nothing new from then on.
     pub async fn drain_asked(&self) {
         self.shared.drain.cancelled().await;
     }
@@ -465,15 +468,22 @@ impl RunningServer {
     }
 
     /// Stops in order: no new requests, no new plans, attempts under way finish, everything is
-    /// committed, the store is closed. Bounded.
+    /// committed, the store is closed. Bounded. Where an operator asked for it, requests are still
+    /// answered for a while, events with 503.
     pub async fn drain(self) {
         let shared = &self.shared;
         shared.ready.store(false, Ordering::Release);
-        self.stop_listening.cancel();
         self.stop_planning.cancel();
         // Nobody waits for the copy of a large store to stop a server.
         shared.store.stop_backups();
-        shared.dispatcher.drain(DRAIN_ATTEMPTS).await;
+        let attempts = shared.dispatcher.drain(DRAIN_ATTEMPTS);
+        if shared.drain.is_cancelled() {
+            tokio::join!(attempts, tokio::time::sleep(DRAIN_NOTICE));
+            self.stop_listening.cancel();
+        } else {
+            self.stop_listening.cancel();
+            attempts.await;
+        }
         if tokio::time::timeout(DRAIN_COMMITS, shared.tasks.finish()).await.is_err() {
             tracing::warn!("some tasks did not end in time");
         }

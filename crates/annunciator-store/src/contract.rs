@@ -134,6 +134,7 @@ pub const PROMISES: &[Promise] = promises![
     users::a_role_that_somebody_has_stays,
     users::views_are_their_owners_unless_they_are_shared,
     nodes::a_node_is_listed_and_drained_with_its_audit_line,
+    nodes::what_a_node_has_in_hand_is_counted,
     retention::an_event_is_kept_for_its_term,
     retention::a_term_of_its_own_goes_before_that_of_the_severity,
     retention::the_cap_takes_the_oldest_finished_events,

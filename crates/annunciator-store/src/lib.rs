@@ -54,10 +54,11 @@ pub use limits::{
     PlannedLimit, SlotAnswer, SlotAsk, SlotEnd, SlotId, SummaryCommit, SummarySource,
     SummaryVerdict, Waiting,
 };
-pub use nodes::{BeatAnswer, Change, NodeBeat, NodeRow, NodeState, Nodes};
+pub use nodes::{BeatAnswer, Change, Connections, NodeBeat, NodeRow, NodeState, Nodes};
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,
-    Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue, Settlement,
+    LeftOut, Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue,
+    Settlement,
 };
 pub use records::{
     AUDIT_MAX, AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KeptText, NewAudit,
@@ -108,10 +109,8 @@ pub trait Store:
     /// Commits plans: event marked, notifications and deliveries inserted, in one transaction.
     ///
     /// A plan for an event that is planned already changes nothing. A notification whose limit is
-    /// reached gets no deliveries and a decision instead. Answers which ones have no deliveries:
-    /// those, and the notifications of plans that changed nothing and came to the ledger in no
-    /// commit before. None of them may be delivered.
-    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>>;
+    /// reached gets no deliveries and a decision instead. Answers which ones have no deliveries.
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<LeftOut>;
 
     // ---- queue -----------------------------------------------------------------------------
 

@@ -23,8 +23,10 @@ pub enum Change {
     Silences,
     /// Certificate objects came, changed or went.
     Certificates,
-    /// Events or deliveries wait that nobody has.
+    /// Deliveries wait that nobody has.
     Work,
+    /// Events wait for planning that nobody has.
+    Events,
 }
 
 impl Change {
@@ -49,6 +51,7 @@ impl Change {
             Self::Silences => "silences",
             Self::Certificates => "certificates",
             Self::Work => "work",
+            Self::Events => "events",
         }
     }
 }
@@ -60,6 +63,8 @@ pub enum NodeState {
     Serving,
     /// It finishes what it has and takes nothing new.
     Draining,
+    /// It ended in order.
+    Stopped,
 }
 
 impl NodeState {
@@ -69,6 +74,7 @@ impl NodeState {
         match self {
             Self::Serving => "serving",
             Self::Draining => "draining",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -86,6 +92,8 @@ pub struct NodeBeat {
     pub started_at: Timestamp,
     /// What it does.
     pub state: NodeState,
+    /// How far its clock is ahead of the store's, as far as that is certain. Unit: milliseconds.
+    pub skew_ms: i64,
 }
 
 /// What a node is answered.
@@ -107,23 +115,49 @@ pub struct NodeRow {
     pub said: NodeBeat,
     /// When, by the clock of the store.
     pub beat_at: Timestamp,
+    /// How long ago that was, by the same clock. Unit: milliseconds.
+    pub silent_ms: i64,
     /// Whether that was not long ago.
     pub is_alive: bool,
     /// Whether an operator wants it to drain.
     pub is_drain_asked: bool,
     /// Whether it is the one that was asked.
     pub is_this: bool,
+    /// Deliveries that it has in flight.
+    pub in_flight: u64,
+    /// Events that it has taken and not planned yet.
+    pub unplanned: u64,
+}
+
+/// The connections of a store to its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Connections {
+    /// In use now.
+    pub in_use: u64,
+    /// Most that may be in use.
+    pub most: u64,
+    /// Made since the start.
+    pub made: u64,
+    /// Attempts to make one that failed since the start.
+    pub failed: u64,
 }
 
 /// What the server asks of a store about nodes.
 #[async_trait]
 pub trait Nodes: Send + Sync + 'static {
-    /// This node lives, and says so.
-    async fn beat(&self, said: NodeBeat) -> Result<BeatAnswer>;
+    /// This node lives, and says so at this time of its own clock. From the answer that tells it to
+    /// drain on it counts as draining.
+    async fn beat(&self, said: NodeBeat, now: Timestamp) -> Result<BeatAnswer>;
 
     /// The nodes by name, at most 1,000; those that have not been heard of for a day are left out.
     async fn nodes(&self) -> Result<Vec<NodeRow>>;
 
-    /// Asks a node to drain, or no longer; false when there is none of that id or it is so already.
+    /// Asks a node to drain, or no longer; false when there is none of that id, when it is so
+    /// already, and when it drains and is to do so no longer.
     async fn drain_node(&self, id: Uuid, drain: bool, audit: NewAudit) -> Result<bool>;
+
+    /// Its connections; none where it is no database of its own.
+    fn connections(&self) -> Option<Connections> {
+        None
+    }
 }

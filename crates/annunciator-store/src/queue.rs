@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use annunciator_core::{
-    Attempt, Decision, Delivery, DeliveryId, Event, EventUid, Lane, Notification, Timestamp,
+    Attempt, Decision, Delivery, DeliveryId, Event, EventUid, Lane, Notification, NotificationId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,29 @@ pub struct Accepted {
     pub uid: EventUid,
     /// Whether the event was known already.
     pub duplicate: bool,
+}
+
+/// The notifications of plans that have no deliveries. None of them may be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Their limit was reached.
+    pub limited: Vec<NotificationId>,
+    /// Another plan for the event came first; these came to the ledger in no commit before.
+    pub overtaken: Vec<NotificationId>,
+}
+
+impl LeftOut {
+    /// Whether all have deliveries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.limited.is_empty() && self.overtaken.is_empty()
+    }
+
+    /// Adds those of other plans.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.limited.append(&mut other.limited);
+        self.overtaken.append(&mut other.overtaken);
+    }
 }
 
 /// What became of one event in planning.

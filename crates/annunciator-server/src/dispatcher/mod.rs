@@ -174,6 +174,13 @@ impl Dispatcher {
         self.inner.start_work(lane, Work { order, bytes, probes: false, slot: None });
     }
 
+    /// Gives back room that was reserved for deliveries that nobody here may try.
+    pub fn give_up(&self, lane: &Lane, deliveries: usize, bytes: usize) {
+        if self.inner.lanes.release(lane, deliveries, bytes) {
+            self.wake();
+        }
+    }
+
     /// Deliveries of the lane were queued in the store.
     pub fn note_queued(&self, lane: &Lane) {
         self.inner.lanes.note_backlog(lane);
@@ -185,6 +192,12 @@ impl Dispatcher {
     pub fn retry_asked(&self) {
         self.inner.lanes.probe_all_now(self.inner.clock.now());
         self.wake();
+    }
+
+    /// Deliveries in memory, and what they weigh.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> (usize, usize) {
+        self.inner.lanes.held()
     }
 
     /// Something may be due in the store.

@@ -121,10 +121,11 @@ async fn a_poison_event_is_parked_after_three_tries_and_the_others_go_on() {
             assert_eq!(reason, "planning panicked: this event is poison");
         }
     }
-    let counted = |result| shared.metrics.plans.get_or_create(&ResultLabels { result }).get();
-    assert_eq!((counted("failed"), counted("planned")), (u64::from(TRIES_MAX), 9));
+    // What is stored is counted a moment later.
     stop.cancel();
     task.await.expect("the task lives on in spite of the panics");
+    let counted = |result| shared.metrics.plans.get_or_create(&ResultLabels { result }).get();
+    assert_eq!((counted("failed"), counted("planned")), (u64::from(TRIES_MAX), 9));
 }
 
 #[tokio::test]
@@ -170,4 +171,52 @@ async fn what_costs_much_to_plan_is_committed_in_pieces_and_others_get_their_tur
     assert!(seen.len() > 3, "planned in one piece: {seen:?}");
     stop.cancel();
     task.await.expect("it ends");
+}
+
+/// One mail for each event.
+fn telling(
+    event: &Event,
+    _profiles: &[&ChannelProfile],
+    _circumstances: Circumstances<'_>,
+    ids: &dyn NotificationIds,
+) -> annunciator_planner::Plan {
+    let planned = samples::planned(event, 0, "a", 2, &samples::in_flight());
+    let mut notification = (*planned.notification).clone();
+    notification.id = ids.notification_id();
+    let content = PlannedContent { notification, profile: 0, limit: None };
+    annunciator_planner::Plan {
+        notifications: vec![content],
+        decisions: Vec::new(),
+        postponed: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_came_second_is_told_as_such_and_gives_its_room_back() {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let shared = shared(folder.path()).await;
+    let (first, second) = (samples::event(1), samples::event(2));
+    samples::accept(shared.store.as_ref(), vec![first.clone(), second.clone()]).await;
+    // Another node has planned the first meanwhile.
+    samples::commit(shared.store.as_ref(), &first, Vec::new()).await;
+    plan_batch(&shared, vec![first.clone()], telling).await;
+    assert_eq!(shared.dispatcher.held(), (0, 0), "nothing of it is in hand");
+    plan_batch(&shared, vec![second], telling).await;
+    let counted = |result| shared.metrics.plans.get_or_create(&ResultLabels { result }).get();
+    assert_eq!((counted("overtaken"), counted("planned"), counted("failed")), (1, 1, 0));
+    let channel = "email".to_owned();
+    assert_eq!(shared.metrics.limited.get_or_create(&ChannelLabels { channel }).get(), 0);
+    assert!(shared.store.notifications_of(first.uid).await.expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn events_that_another_node_leaves_are_looked_for_at_once() {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let shared = shared(folder.path()).await;
+    let has_backlog = || shared.planner.inner.has_backlog.load(Ordering::Acquire);
+    shared.planner.inner.has_backlog.store(false, Ordering::Release);
+    crate::nodes::take_over(&shared, annunciator_store::Change::Work).await.expect("taken over");
+    assert!(!has_backlog(), "deliveries are not for the planner");
+    crate::nodes::take_over(&shared, annunciator_store::Change::Events).await.expect("taken over");
+    assert!(has_backlog());
 }

@@ -443,6 +443,7 @@ CREATE TABLE nodes (
   started_at bigint NOT NULL,
   state text NOT NULL,
   drain_asked boolean NOT NULL DEFAULT false,
+  skew_ms bigint NOT NULL,
   beat_at bigint NOT NULL
 );
 

@@ -58,7 +58,9 @@ async fn commit_limited_over(
         postponed: Vec::new(),
     };
     let plan = PlanCommit { event: event.uid, verdict };
-    let limited = store.commit_plans(vec![plan]).await.expect("committed");
+    let left_out = store.commit_plans(vec![plan]).await.expect("committed");
+    let limited = left_out.limited;
+    assert!(left_out.overtaken.is_empty(), "nobody else plans");
     assert!(limited.is_empty() || limited == vec![notification_id_of(number)]);
     limited.is_empty()
 }

@@ -1,6 +1,6 @@
 //! Promises about nodes.
 
-use super::samples::{START, audit, audited};
+use super::samples::{START, accept, audit, audited, enqueue, event, in_flight};
 use crate::{NodeBeat, NodeState, Store};
 
 pub(super) async fn a_node_is_listed_and_drained_with_its_audit_line(store: &dyn Store) {
@@ -10,8 +10,13 @@ pub(super) async fn a_node_is_listed_and_drained_with_its_audit_line(store: &dyn
         address: "192.0.2.1:8080".to_owned(),
         started_at: START,
         state: NodeState::Serving,
+        skew_ms: -70,
     };
-    assert!(!store.beat(said.clone()).await.expect("heard").is_drain_asked);
+    let beat = |said: &NodeBeat| {
+        let said = said.clone();
+        async move { store.beat(said, START).await.expect("heard").is_drain_asked }
+    };
+    assert!(!beat(&said).await);
     let nodes = store.nodes().await.expect("read");
     assert_eq!(nodes.len(), 1);
     assert_eq!(nodes[0].said, said);
@@ -24,11 +29,28 @@ pub(super) async fn a_node_is_listed_and_drained_with_its_audit_line(store: &dyn
     assert!(!store.drain_node(other, true, audit("x")).await.expect("answered"));
     assert!(drain(true).await);
     assert!(!drain(true).await, "it is asked already");
-    let draining = NodeBeat { state: NodeState::Draining, ..said };
-    assert!(store.beat(draining.clone()).await.expect("heard").is_drain_asked);
+    assert!(drain(false).await, "it has not heard of it");
+    assert!(!beat(&said).await);
+    assert!(drain(true).await);
+    assert!(beat(&said).await, "from here on it drains, whatever it said");
     let nodes = store.nodes().await.expect("read");
-    assert_eq!((&nodes[0].said, nodes[0].is_drain_asked), (&draining, true));
-    assert!(drain(false).await);
-    assert!(!store.beat(draining).await.expect("heard").is_drain_asked);
-    assert_eq!(audited(store).await, ["node.drain", "node.drain"]);
+    assert_eq!((nodes[0].said.state, nodes[0].is_drain_asked), (NodeState::Draining, true));
+    assert!(!drain(false).await, "it cannot be called back");
+    assert_eq!(audited(store).await, ["node.drain"; 3]);
+}
+
+pub(super) async fn what_a_node_has_in_hand_is_counted(store: &dyn Store) {
+    let said = NodeBeat {
+        name: "north".to_owned(),
+        version: String::new(),
+        address: String::new(),
+        started_at: START,
+        state: NodeState::Serving,
+        skew_ms: 0,
+    };
+    store.beat(said, START).await.expect("heard");
+    enqueue(store, 1, "a", 2, in_flight()).await;
+    accept(store, vec![event(7)]).await;
+    let node = store.nodes().await.expect("read").remove(0);
+    assert_eq!((node.in_flight, node.unplanned), (2, 1));
 }

@@ -253,7 +253,7 @@ pub(super) async fn insert_events(
             Some(answer(EventUid(*uid), true))
         } else if stored.remove(&event.uid.0) {
             work.note_event(event);
-            work.leaves_work |= !is_claimed;
+            work.leaves_events |= !is_claimed;
             Some(answer(event.uid, false))
         } else {
             None
@@ -309,6 +309,7 @@ pub(super) async fn claim_events(db: &Lent, node: Uuid, count_max: usize) -> Out
            SELECT event FROM inbox i
            WHERE node IS NULL OR lease_until <= {DATABASE_MS}
              OR (node <> $1 AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = i.node
+                                            AND n.state <> 'stopped'
                                             AND n.beat_at > {DATABASE_MS} - $4))
            ORDER BY event LIMIT $2 FOR UPDATE SKIP LOCKED),
          claimed AS (

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_postgres::AsyncMessage;
+use uuid::Uuid;
 
 use super::Inner;
 use super::bind::{text, values};
@@ -27,8 +28,6 @@ const LOOK_WAIT: Duration = Duration::from_secs(1);
 const LISTEN_WAIT: Duration = Duration::from_secs(2);
 /// Work is told to the other nodes this often at most: telling makes commits wait for each other.
 const WORK_WAIT: Duration = Duration::from_millis(100);
-/// What is told of work.
-const WORK: &str = "work";
 
 /// Notes a change with its line of the audit log, within its transaction.
 pub(super) async fn note_change(db: &Lent, audit: &NewAudit, change: Change) -> Outcome<()> {
@@ -102,10 +101,10 @@ async fn listen_once(inner: &Arc<Inner>, woken: &Arc<Notify>) -> Result<()> {
             std::future::poll_fn(|context| connection.poll_message(context)).await
         {
             match message {
-                Ok(AsyncMessage::Notification(told)) if told.payload() == WORK => {
-                    inner.tell(Change::Work);
-                }
-                Ok(AsyncMessage::Notification(_)) => woken.notify_one(),
+                Ok(AsyncMessage::Notification(told)) => match told.payload().split_once(' ') {
+                    Some((word, node)) => inner.hear(word, node),
+                    None => woken.notify_one(),
+                },
                 Ok(_) => {}
                 Err(_) => return,
             }
@@ -128,15 +127,32 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Tells other nodes that work waits, not too often, until the end.
-pub(super) async fn tell_work(inner: Arc<Inner>) {
+impl Inner {
+    /// A node says what waits; who leaves work knows it already.
+    fn hear(&self, word: &str, node: &str) {
+        let waiting = [Change::Work, Change::Events].into_iter().find(|it| it.as_str() == word);
+        if let Some(work) = waiting.filter(|_| node != self.node.to_string()) {
+            self.tell(work);
+        }
+    }
+}
+
+/// Wakes the other nodes: something waits that this one leaves.
+pub(super) async fn wake_others(db: &Lent, work: Change, node: Uuid) -> Outcome<()> {
+    let words = format!("{} {node}", work.as_str());
+    db.rows("SELECT pg_notify($1, $2)", values![CHANNEL, words]).await.map(drop)
+}
+
+/// Tells other nodes that deliveries or events wait, not too often, until the end.
+pub(super) async fn tell_of(inner: Arc<Inner>, work: Change) {
+    let has_some = if work == Change::Events { &inner.has_events } else { &inner.has_work };
     loop {
         tokio::select! {
-            () = inner.has_work.notified() => {}
+            () = has_some.notified() => {}
             () = inner.stopped.notified() => return,
         }
         if let Ok(db) = inner.readers.lend().await {
-            let told = db.rows("SELECT pg_notify($1, $2)", values![CHANNEL, WORK]).await;
+            let told = wake_others(&db, work, inner.node).await;
             // Who is not told finds it within a poll.
             let _ = db.done(told);
         } else if inner.writers.is_closed() {

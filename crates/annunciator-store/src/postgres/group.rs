@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
-use annunciator_core::{DeliveryId, NotificationId};
+use annunciator_core::DeliveryId;
 use tokio::sync::{Notify, oneshot};
 
 use super::fault::{Outcome, Trouble};
@@ -17,7 +17,7 @@ use super::pool::Lent;
 use super::work::Work;
 use super::{Inner, accept, plans, records, settlement};
 use crate::{
-    Accept, Acceptance, KeptText, PlanCommit, PlanVerdict, Result, Settlement, StoreError,
+    Accept, Acceptance, KeptText, LeftOut, PlanCommit, PlanVerdict, Result, Settlement, StoreError,
 };
 
 /// Most rows that wait, over all jobs.
@@ -30,7 +30,7 @@ const COLLISIONS_MAX: usize = 8;
 /// A call on its way, with what it asks.
 pub(super) enum Job {
     Accept(Accept, oneshot::Sender<Result<Acceptance>>),
-    Plans(Vec<PlanCommit>, oneshot::Sender<Result<Vec<NotificationId>>>),
+    Plans(Vec<PlanCommit>, oneshot::Sender<Result<LeftOut>>),
     Settle(Vec<Settlement>, oneshot::Sender<Result<Vec<DeliveryId>>>),
     Keep(String, KeptText, oneshot::Sender<Result<()>>),
 }
@@ -38,7 +38,7 @@ pub(super) enum Job {
 /// What a job is answered.
 enum Answer {
     Accept(Acceptance),
-    Plans(Vec<NotificationId>),
+    Plans(LeftOut),
     Settle(Vec<DeliveryId>),
     Keep,
 }
@@ -247,16 +247,16 @@ async fn run_plans(
     let mut all: Vec<(usize, &PlanCommit)> = Vec::new();
     for (place, job) in group.iter().enumerate() {
         if let Job::Plans(plans, _) = job {
-            answers[place] = Some(Answer::Plans(Vec::new()));
+            answers[place] = Some(Answer::Plans(LeftOut::default()));
             all.extend(plans.iter().map(|plan| (place, plan)));
         }
     }
     for round in rounds(all, |(_, plan)| vec![plan.event]) {
         let plans: Vec<&PlanCommit> = round.iter().map(|(_, plan)| *plan).collect();
         let left_out = plans::commit_plans(db, work, &plans).await?;
-        for ((place, _), mut ids) in round.iter().zip(left_out) {
+        for ((place, _), one) in round.iter().zip(left_out) {
             if let Some(Answer::Plans(answer)) = &mut answers[*place] {
-                answer.append(&mut ids);
+                answer.add(one);
             }
         }
     }

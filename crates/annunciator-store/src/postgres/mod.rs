@@ -105,6 +105,7 @@ struct Inner {
     sweep: tokio::sync::Mutex<retention::Sweep>,
     changes: broadcast::Sender<Change>,
     has_work: Notify,
+    has_events: Notify,
     stopped: Notify,
     /// The collation that knows letters without case.
     fold: &'static str,
@@ -147,6 +148,7 @@ impl PostgresStore {
             sweep: tokio::sync::Mutex::default(),
             changes,
             has_work: Notify::new(),
+            has_events: Notify::new(),
             stopped: Notify::new(),
             fold,
             size_bytes: AtomicU64::new(0),
@@ -158,7 +160,8 @@ impl PostgresStore {
         }
         tasks.push(tokio::spawn(nodes::live(inner.clone())));
         tasks.push(tokio::spawn(changes::watch(inner.clone())));
-        tasks.push(tokio::spawn(changes::tell_work(inner.clone())));
+        tasks.push(tokio::spawn(changes::tell_of(inner.clone(), Change::Work)));
+        tasks.push(tokio::spawn(changes::tell_of(inner.clone(), Change::Events)));
         Ok(Arc::new(Self { inner, tasks: Mutex::new(tasks), _identity: node }))
     }
 
@@ -238,6 +241,9 @@ impl Inner {
     fn note_committed(&self, work: Work) {
         if work.leaves_work {
             self.has_work.notify_one();
+        }
+        if work.leaves_events {
+            self.has_events.notify_one();
         }
         work.keep(&self.types);
     }

@@ -16,9 +16,11 @@ use super::bind::{text, values};
 use super::fault::{Outcome, unreadable};
 use super::pool::Lent;
 use super::records::insert_audit;
-use super::rows::{get, time};
-use super::{Inner, PostgresStore, partitions};
-use crate::{BeatAnswer, NewAudit, NodeBeat, NodeRow, NodeState, Nodes, Result};
+use super::rows::{get, number, time};
+use super::{Inner, PostgresStore, changes, partitions};
+use crate::{
+    BeatAnswer, Change, Connections, NewAudit, NodeBeat, NodeRow, NodeState, Nodes, Result,
+};
 
 /// A node without a sign of life for so long is dead: others plan its events. Unit: milliseconds.
 pub(super) const DEAD_MS: i64 = 15_000;
@@ -31,7 +33,7 @@ const LISTED_MS: i64 = 24 * 3_600_000;
 
 #[async_trait]
 impl Nodes for PostgresStore {
-    async fn beat(&self, said: NodeBeat) -> Result<BeatAnswer> {
+    async fn beat(&self, said: NodeBeat, _now: Timestamp) -> Result<BeatAnswer> {
         let db = self.inner.writers.lend().await?;
         let outcome = beat(&db, self.inner.node, &said).await;
         db.done(outcome)
@@ -48,35 +50,47 @@ impl Nodes for PostgresStore {
         let outcome = drain_node(&db, id, drain, &audit).await;
         db.end(outcome).await
     }
+
+    fn connections(&self) -> Option<Connections> {
+        let pools = [&self.inner.writers, &self.inner.readers, &self.inner.keeper];
+        Some(pools.iter().fold(Connections::default(), |sum, pool| pool.add_to(sum)))
+    }
 }
 
 async fn beat(db: &Lent, node: Uuid, said: &NodeBeat) -> Outcome<BeatAnswer> {
     let put = format!(
-        "INSERT INTO nodes (id, name, version, address, started_at, state, beat_at)
-         VALUES ($1, $2, $3, $4, $5, $6, {DATABASE_MS})
+        "INSERT INTO nodes AS n (id, name, version, address, started_at, state, skew_ms, beat_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, {DATABASE_MS})
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version,
-           address = excluded.address, started_at = excluded.started_at, state = excluded.state,
-           beat_at = excluded.beat_at
+           address = excluded.address, started_at = excluded.started_at,
+           state = CASE WHEN n.drain_asked THEN 'draining' ELSE excluded.state END,
+           skew_ms = excluded.skew_ms, beat_at = excluded.beat_at
          RETURNING beat_at, drain_asked"
     );
-    let NodeBeat { name, version, address, started_at, state } = said;
+    let NodeBeat { name, version, address, started_at, state, skew_ms } = said;
     let (name, version, address) = (text(name), text(version), text(address));
     let (at, state) = (started_at.0, state.as_str());
-    let row = db.one(&put, values![node, name, version, address, at, state]).await?;
+    let row = db.one(&put, values![node, name, version, address, at, state, *skew_ms]).await?;
     Ok(BeatAnswer { store_time: Some(time(&row, 0)?), is_drain_asked: get(&row, 1)? })
 }
 
 async fn nodes(db: &Lent, this: Uuid) -> Outcome<Vec<NodeRow>> {
     let find = format!(
-        "SELECT id, name, version, address, started_at, state, beat_at,
-           beat_at > {DATABASE_MS} - $1, drain_asked
-         FROM nodes WHERE beat_at > {DATABASE_MS} - $2 OR id = $3
+        "WITH flying AS (
+           SELECT node, count(*) FROM queue WHERE lease_until IS NOT NULL GROUP BY node),
+         planning AS (SELECT node, count(*) FROM inbox WHERE node IS NOT NULL GROUP BY node)
+         SELECT id, name, version, address, started_at, state, beat_at,
+           state <> 'stopped' AND beat_at > {DATABASE_MS} - $1, drain_asked, skew_ms,
+           greatest({DATABASE_MS} - beat_at, 0), coalesce(f.count, 0), coalesce(p.count, 0)
+         FROM nodes LEFT JOIN flying f ON f.node = id LEFT JOIN planning p ON p.node = id
+         WHERE beat_at > {DATABASE_MS} - $2 OR id = $3
          ORDER BY name, id LIMIT 1000"
     );
     let read = |row: &Row| {
         let state = match get(row, 5)? {
             "serving" => NodeState::Serving,
             "draining" => NodeState::Draining,
+            "stopped" => NodeState::Stopped,
             _ => return Err(unreadable("state of a node")),
         };
         let said = NodeBeat {
@@ -85,6 +99,7 @@ async fn nodes(db: &Lent, this: Uuid) -> Outcome<Vec<NodeRow>> {
             address: get(row, 3)?,
             started_at: time(row, 4)?,
             state,
+            skew_ms: get(row, 9)?,
         };
         let id: Uuid = get(row, 0)?;
         Ok(NodeRow {
@@ -94,13 +109,17 @@ async fn nodes(db: &Lent, this: Uuid) -> Outcome<Vec<NodeRow>> {
             is_alive: get(row, 7)?,
             is_drain_asked: get(row, 8)?,
             is_this: id == this,
+            silent_ms: get(row, 10)?,
+            in_flight: number(row, 11)?,
+            unplanned: number(row, 12)?,
         })
     };
     db.rows(&find, values![DEAD_MS, LISTED_MS, this]).await?.iter().map(read).collect()
 }
 
 async fn drain_node(db: &Lent, id: Uuid, drain: bool, audit: &NewAudit) -> Outcome<bool> {
-    let set = "UPDATE nodes SET drain_asked = $2 WHERE id = $1 AND drain_asked <> $2";
+    let set = "UPDATE nodes SET drain_asked = $2
+         WHERE id = $1 AND drain_asked <> $2 AND ($2 OR state <> 'draining')";
     if db.run(set, values![id, drain]).await? == 0 {
         return Ok(false);
     }
@@ -111,19 +130,25 @@ async fn drain_node(db: &Lent, id: Uuid, drain: bool, audit: &NewAudit) -> Outco
 /// This node is here: what it was asked before its start is done with.
 pub(super) async fn arrive(db: &Lent, node: Uuid, name: &str, now: Timestamp) -> Outcome<()> {
     let put = format!(
-        "INSERT INTO nodes (id, name, version, address, started_at, state, beat_at)
-         VALUES ($1, $2, '', '', $3, 'serving', {DATABASE_MS})
+        "INSERT INTO nodes (id, name, version, address, started_at, state, skew_ms, beat_at)
+         VALUES ($1, $2, '', '', $3, 'serving', 0, {DATABASE_MS})
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, started_at = excluded.started_at,
            state = 'serving', drain_asked = false, beat_at = excluded.beat_at"
     );
     db.run(&put, values![node, text(name), now.0]).await.map(drop)
 }
 
-/// The node ends: others need not wait for its claims to lapse.
+/// The node ends: others need not wait for its claims of events to lapse.
 pub(super) async fn leave(db: &Lent, node: Uuid) -> Outcome<()> {
-    let leave = "UPDATE nodes SET beat_at = least(beat_at, $2), state = 'draining' WHERE id = $1";
-    let now = partitions::database_time(db).await?;
-    db.run(leave, values![node, now.0 - DEAD_MS]).await.map(drop)
+    let leave = format!(
+        "WITH free AS (UPDATE inbox SET node = NULL, lease_until = NULL WHERE node = $1)
+         UPDATE nodes SET beat_at = {DATABASE_MS}, state = 'stopped' WHERE id = $1"
+    );
+    db.run(&leave, values![node]).await?;
+    for work in [Change::Work, Change::Events] {
+        changes::wake_others(db, work, node).await?;
+    }
+    Ok(())
 }
 
 /// Gives signs of life, and makes partitions ahead, until the end.

@@ -21,7 +21,9 @@ use super::rows::{get, role_number, severity_number, state, time, to_json};
 use super::work::Work;
 use crate::limits::decisions_with;
 use crate::pictures;
-use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, PostponedRow, StoreError};
+use crate::{
+    Decision, LeftOut, PlanCommit, PlanVerdict, PlannedNotification, PostponedRow, StoreError,
+};
 
 /// The token of deliveries that are in flight from their plan on.
 const FIRST_TOKEN: i64 = 1;
@@ -41,10 +43,10 @@ pub(super) async fn commit_plans(
     db: &Lent,
     work: &mut Work,
     plans: &[&PlanCommit],
-) -> Outcome<Vec<Vec<NotificationId>>> {
-    commit_failures(db, work, plans).await?;
+) -> Outcome<Vec<LeftOut>> {
+    commit_failures(db, plans).await?;
     let waited = take_out(db, plans).await?;
-    let mut left_out: Vec<Vec<NotificationId>> = plans.iter().map(|_| Vec::new()).collect();
+    let mut left_out: Vec<LeftOut> = plans.iter().map(|_| LeftOut::default()).collect();
     let mut void = Vec::new();
     let mut admission = Admission::over(db, plans, &waited).await?;
     let mut taken = Vec::new();
@@ -64,7 +66,7 @@ pub(super) async fn commit_plans(
         let decisions = if limited.is_empty() {
             Cow::Borrowed(decisions.as_slice())
         } else {
-            left_out[place].extend(limited.iter().map(|planned| planned.notification.id));
+            left_out[place].limited.extend(limited.iter().map(|planned| planned.notification.id));
             Cow::Owned(decisions_with(decisions, notifications, &limited))
         };
         work.count_decisions(*registered_at, &decisions);
@@ -91,7 +93,7 @@ pub(super) async fn commit_plans(
     if !void.is_empty() {
         let stored = stored_of(db, &void).await?;
         for (place, id) in void.iter().filter(|(_, id)| !stored.contains(&id.0)) {
-            left_out[*place].push(*id);
+            left_out[*place].overtaken.push(*id);
         }
     }
     Ok(left_out)
@@ -116,7 +118,7 @@ async fn take_out(db: &Lent, plans: &[&PlanCommit]) -> Outcome<HashMap<EventUid,
     rows.iter().map(|row| Ok((EventUid(get(row, 0)?), time(row, 1)?))).collect()
 }
 
-async fn commit_failures(db: &Lent, work: &mut Work, plans: &[&PlanCommit]) -> Outcome<()> {
+async fn commit_failures(db: &Lent, plans: &[&PlanCommit]) -> Outcome<()> {
     let (mut events, mut reasons, mut most) = (vec![], vec![], vec![]);
     for plan in plans {
         if let PlanVerdict::Failed { reason, tries_max } = &plan.verdict {
@@ -128,7 +130,6 @@ async fn commit_failures(db: &Lent, work: &mut Work, plans: &[&PlanCommit]) -> O
     if events.is_empty() {
         return Ok(());
     }
-    work.leaves_work = true;
     let count = "WITH g AS (
            SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS g(event, reason, most)),
          again AS (

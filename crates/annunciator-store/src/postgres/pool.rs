@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, Row};
 
 use super::bind::Bound;
 use super::fault::{Outcome, Trouble, store_error, unreadable};
-use crate::{Result, StoreError};
+use crate::{Connections, Result, StoreError};
 
 /// Longest wait for a connection to be free.
 const FREE_WAIT: Duration = Duration::from_secs(30);
@@ -36,6 +36,9 @@ pub(super) struct Pool {
     ailment: Mutex<Option<StoreError>>,
     /// Connections made so far.
     made: AtomicU64,
+    /// Attempts that failed so far.
+    failed: AtomicU64,
+    count_max: usize,
 }
 
 /// A connection that is lent.
@@ -55,12 +58,17 @@ impl Pool {
             is_closed: AtomicBool::new(false),
             ailment: Mutex::default(),
             made: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            count_max,
         })
     }
 
     /// A new connection with the task that drives it.
     pub(super) async fn connect(&self) -> Result<Client> {
         let connected = self.try_connect().await;
+        if connected.is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
         let ailment = connected.as_ref().err().cloned();
         *self.ailment.lock().expect("no panic while held") = ailment;
         connected
@@ -151,6 +159,17 @@ impl Pool {
 
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Adds its connections to those of others.
+    pub(super) fn add_to(&self, sum: Connections) -> Connections {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Connections {
+            in_use: sum.in_use + count(self.count_max - self.permits.available_permits()),
+            most: sum.most + count(self.count_max),
+            made: sum.made + self.made.load(Ordering::Relaxed),
+            failed: sum.failed + self.failed.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn ailment(&self) -> Option<StoreError> {

@@ -17,9 +17,9 @@ use super::{
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, Change, ClaimAsk, ClaimedOrder,
     Claims, DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow, FigureAsk, FigureRow,
-    KeptText, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification, QueueCounts,
-    Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
-    Settlement, Store, StoreError, StoreHealth, TokenRecord,
+    KeptText, LeftOut, NewAudit, Operated, Page, Paged, PlanCommit, PlannedNotification,
+    QueueCounts, Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange,
+    SettingsSave, Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
 
 /// A question of a reader: asked again once when its connection had died unnoticed.
@@ -70,7 +70,7 @@ impl Store for PostgresStore {
         write!(self, db => accept::claim_events(&db, self.inner.node, count_max))
     }
 
-    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>> {
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<LeftOut> {
         self.gather(|reply| Job::Plans(plans, reply)).await
     }
 

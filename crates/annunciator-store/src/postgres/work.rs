@@ -47,13 +47,22 @@ pub(super) struct Work {
     writer: i32,
     counts: BTreeMap<(i64, i16, String), i64>,
     seen: BTreeMap<(String, String), SeenType>,
-    /// Whether events wait that nobody claimed, or deliveries that are due.
+    /// Whether deliveries wait that are due.
     pub(super) leaves_work: bool,
+    /// Whether events wait that nobody has.
+    pub(super) leaves_events: bool,
 }
 
 impl Work {
     pub(super) fn new(node: Uuid, writer: i32) -> Self {
-        Self { node, writer, counts: BTreeMap::new(), seen: BTreeMap::new(), leaves_work: false }
+        Self {
+            node,
+            writer,
+            counts: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            leaves_work: false,
+            leaves_events: false,
+        }
     }
 
     /// What the transaction did so far is undone, and it goes on.

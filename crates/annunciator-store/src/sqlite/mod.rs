@@ -65,7 +65,7 @@ use self::writer::Shared;
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, Backups as _, CertificateRecord, ClaimAsk,
     ClaimedOrder, Claims, DeliveryFilter, DeliveryRow, EventFilter, EventRow, EventTypeRow,
-    FigureAsk, FigureRow, KeptText, NewAudit, Operated, Page, Paged, PlanCommit,
+    FigureAsk, FigureRow, KeptText, LeftOut, NewAudit, Operated, Page, Paged, PlanCommit,
     PlannedNotification, QueueCounts, Requeue, Result, Retained, RetentionRule, SavedSettings,
     SettingsChange, SettingsSave, Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
@@ -210,7 +210,7 @@ impl Store for SqliteStore {
         self.write(Kind::Flow, 1, move |session| inbox::claim_events(session, count_max)).await
     }
 
-    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>> {
+    async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<LeftOut> {
         let weight = plans.iter().map(weight_of_plan).sum();
         self.write(Kind::Flow, weight, move |session| plans::commit_plans(session, &plans)).await
     }

@@ -16,7 +16,7 @@ use super::rows::{keys_to_blob, role_number, severity_of, state, to_json};
 use super::session::{ClaimedEvent, Flight, Memory, Session};
 use crate::limits::decisions_with;
 use crate::pictures;
-use crate::{Decision, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
+use crate::{Decision, LeftOut, PlanCommit, PlanVerdict, PlannedNotification, StoreError};
 
 /// The token of deliveries that are in flight from their plan on.
 const FIRST_TOKEN: i64 = 1;
@@ -26,9 +26,9 @@ const FIRST_TOKEN: i64 = 1;
 pub(super) fn commit_plans(
     session: &mut Session,
     plans: &[PlanCommit],
-) -> Result<Vec<NotificationId>, Trouble> {
+) -> Result<LeftOut, Trouble> {
     let Session { connection, memory, .. } = session;
-    let (mut admission, mut all_limited) = (Admission::default(), Vec::new());
+    let (mut admission, mut left_out) = (Admission::default(), LeftOut::default());
     let mut ledger = Ledger::over(connection)?;
     let mut leave = connection.prepare_cached("DELETE FROM inbox WHERE event = ?1")?;
     let mut insert = connection.prepare_cached(
@@ -52,7 +52,7 @@ pub(super) fn commit_plans(
             }
         };
         if leave.execute([event.key])? == 0 {
-            all_limited.extend(not_stored(connection, notifications)?);
+            left_out.overtaken.extend(not_stored(connection, notifications)?);
             continue;
         }
         let mut keys = Vec::with_capacity(notifications.len());
@@ -74,7 +74,7 @@ pub(super) fn commit_plans(
         let mut decisions = Cow::Borrowed(decisions);
         if !limited.is_empty() {
             decisions = Cow::Owned(decisions_with(&decisions, notifications, &limited));
-            all_limited.extend(limited.iter().map(|planned| planned.notification.id));
+            left_out.limited.extend(limited.iter().map(|planned| planned.notification.id));
         }
         memory.tally.count_decisions(event.registered_at, &decisions);
         insert.execute((
@@ -87,7 +87,7 @@ pub(super) fn commit_plans(
             term_days,
         ))?;
     }
-    Ok(all_limited)
+    Ok(left_out)
 }
 
 /// Of a plan that changes nothing, the notifications that no commit before brought to the ledger.

@@ -13,8 +13,8 @@ use crate::contract::samples::{
 };
 use crate::postgres::PostgresStore;
 use crate::{
-    Accept, Change, Limits as _, Nodes as _, PlanCommit, PlanVerdict, PlannedLimit, SettingsChange,
-    SlotAnswer, SlotAsk, Store as _, StoreError,
+    Accept, Change, Limits as _, NodeState, Nodes as _, PlanCommit, PlanVerdict, PlannedLimit,
+    SettingsChange, SlotAnswer, SlotAsk, Store as _, StoreError,
 };
 
 const NODES: u128 = 3;
@@ -148,7 +148,7 @@ async fn what_a_dead_node_had_is_taken_over_and_its_old_claims_settle_nothing() 
     };
     assert!(second.commit_plans(vec![plan(1)]).await.unwrap().is_empty());
     let left_out = first.commit_plans(vec![plan(50)]).await.unwrap();
-    assert_eq!(left_out, [notification_id_of(50)], "the first plan counts");
+    assert_eq!(left_out.overtaken, [notification_id_of(50)], "the first plan counts");
     assert!(!is_stale(&*second, settlement(&lapsed[0].delivery, lapsed[0].token, state)).await);
 }
 
@@ -214,8 +214,14 @@ async fn a_node_that_ended_is_listed_as_such() {
     };
     assert_eq!(alive(stores[0].nodes().await.unwrap()), [true, true, true]);
     commit(&*stores[2], &event(1), Vec::new()).await;
+    accept(&*stores[2], vec![event(2)]).await;
+    assert!(stores[0].claim_events(9).await.unwrap().is_empty(), "its node lives");
     stores[2].close().await;
-    assert_eq!(alive(stores[0].nodes().await.unwrap()), [true, true, false]);
+    let listed = stores[0].nodes().await.unwrap();
+    assert_eq!(listed[2].said.state, NodeState::Stopped);
+    assert_eq!(alive(listed), [true, true, false]);
+    // Nobody waits for its claims to lapse.
+    assert_eq!(stores[0].claim_events(9).await.unwrap(), [event(2)]);
     let closed = stores[2].accept(Accept {
         events: vec![event(1)],
         idempotency: None,
@@ -223,4 +229,33 @@ async fn a_node_that_ended_is_listed_as_such() {
         now: Timestamp(0),
     });
     assert!(matches!(closed.await, Err(StoreError::Closed)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_and_deliveries_that_nobody_has_are_told_to_other_nodes() {
+    let Some((cluster, name)) = database() else { return };
+    let stores = nodes(&cluster.address(&name)).await;
+    let mut news = stores[1].changes().expect("there are others");
+    let mut own_news = stores[0].changes().expect("there are others");
+    let listens = "SELECT count(*) FROM pg_stat_activity
+                   WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+    while cluster.ask(&name, listens).trim() != NODES.to_string() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut told = async |work: Change| {
+        let heard = async { while news.recv().await.expect("it is open") != work {} };
+        tokio::time::timeout(Duration::from_secs(20), heard).await.expect("told");
+    };
+    let waiting = Accept { events: vec![event(1)], idempotency: None, claimed: false, now: START };
+    stores[0].accept(waiting).await.unwrap();
+    told(Change::Events).await;
+    enqueue(&*stores[0], 2, "a", 1, queued(START)).await;
+    told(Change::Work).await;
+    // Who leaves something knows it: the first that it hears is what another one leaves.
+    enqueue(&*stores[1], 3, "a", 1, queued(START)).await;
+    let first = tokio::time::timeout(Duration::from_secs(20), own_news.recv()).await;
+    assert_eq!(first.expect("told"), Ok(Change::Work), "not the events of its own");
+    // What a node leaves when it ends is told as well.
+    stores[2].close().await;
+    told(Change::Events).await;
 }
