@@ -9,6 +9,7 @@ mod explain;
 mod incident;
 mod ledger;
 mod limit;
+mod node;
 mod operation;
 mod overrides;
 mod problem;
@@ -46,6 +47,7 @@ pub use ledger::{
     TriedServerView,
 };
 pub use limit::LimitView;
+pub use node::{NodeList, NodeView};
 pub use operation::{
     AuditList, AuditView, HealthView, LaneView, NewToken, NewTokenRequest, RelayServerView, Role,
     StageView, StatusView, TestMessageLine, TestMessageRequest, TestMessageResult,

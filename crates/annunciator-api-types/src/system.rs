@@ -43,22 +43,23 @@ pub struct BuildView {
     pub target: String,
     /// OpenSSL, as it is in use.
     pub openssl: String,
-    /// SQLite.
-    pub sqlite: String,
 }
 
 /// The store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoreView {
-    /// Kind: `sqlite`.
+    /// Kind: `sqlite` or `postgres`.
     pub kind: String,
+    /// Version of its engine, as it is in use.
+    pub engine_version: String,
     /// Version of its tables.
     pub schema_version: u64,
     /// Size of its files, the log included. Unit: octets.
     pub size_bytes: u64,
-    /// Size of the log of what was committed last (WAL). Unit: octets.
+    /// Size of the log of what was committed last (WAL); 0 for a database, which has its own.
+    /// Unit: octets.
     pub wal_bytes: u64,
-    /// Free room on its disk. Unit: octets.
+    /// Free room on its disk; 0 for a database, whose disk is not asked. Unit: octets.
     pub disk_free_bytes: u64,
     /// Below this much free room no event is accepted. Unit: octets.
     pub disk_reserve_bytes: u64,

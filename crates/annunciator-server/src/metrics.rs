@@ -64,12 +64,28 @@ pub struct CertificateLabels {
     pub name: String,
 }
 
+/// Label: a state.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StateLabels {
+    /// Its word.
+    pub state: &'static str,
+}
+
+/// Labels: a node.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct NodeLabels {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
 /// The metrics. Cheap to clone: clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics {
     /// Events handed in, by `result`: `accepted`, `duplicate`, `refused`.
     pub events: Family<ResultLabels, Counter>,
-    /// Events planned, by `result`: `planned`, `failed`.
+    /// Events planned, by `result`: `planned`, `failed`, `overtaken`.
     pub plans: Family<ResultLabels, Counter>,
     /// Attempts, by channel and outcome.
     pub attempts: Family<OutcomeLabels, Counter>,
@@ -115,6 +131,18 @@ pub struct Metrics {
     pub put_off: Family<ChannelLabels, Counter>,
     /// Limits that were reached and not told of yet.
     pub limits_reached: Gauge,
+    /// Nodes, by state.
+    pub nodes: Family<StateLabels, Gauge>,
+    /// Time since the last sign of life of each node that has not stopped. Unit: seconds.
+    pub node_silent_s: Family<NodeLabels, Gauge<f64, AtomicU64>>,
+    /// How far the clock of each of them is ahead of the database's. Unit: seconds.
+    pub node_clock_ahead_s: Family<NodeLabels, Gauge<f64, AtomicU64>>,
+    /// Connections to the database in use.
+    pub database_connections: Gauge,
+    /// Connections to the database that were made.
+    pub database_connections_made: Counter,
+    /// Connections to the database that could not be made.
+    pub database_failures: Counter,
 }
 
 /// A histogram with buckets from 1 ms to 2 days.
@@ -131,9 +159,13 @@ impl Default for LatencyHistogram {
 }
 
 /// Name (without the prefix and the `_total` of counters), kind and meaning of every metric.
-pub const METRICS: [(&str, &str, &str); 24] = [
+pub const METRICS: [(&str, &str, &str); 30] = [
     ("events", "counter", "Events handed in, by result: accepted, duplicate, refused"),
-    ("plans", "counter", "Events planned, by result: planned, failed"),
+    (
+        "plans",
+        "counter",
+        "Events planned, by result: planned, failed, overtaken (another node was first)",
+    ),
     ("attempts", "counter", "Attempts, by channel and outcome"),
     (
         "dane_outcomes",
@@ -176,6 +208,16 @@ pub const METRICS: [(&str, &str, &str); 24] = [
         "Notifications that waited in line for their limit, each time, by channel",
     ),
     ("limits_reached", "gauge", "Limits that were reached and whose summary is not out yet"),
+    ("nodes", "gauge", "Nodes, by state: serving, draining, stopped, unreachable"),
+    ("node_silent_seconds", "gauge", "Since the last sign of life of a node that has not stopped"),
+    (
+        "node_clock_ahead_seconds",
+        "gauge",
+        "How far a node's clock is ahead of the database's, as far as that is certain",
+    ),
+    ("database_connections", "gauge", "Connections to the database in use"),
+    ("database_connections_made", "counter", "Connections to the database that were made"),
+    ("database_failures", "counter", "Connections to the database that could not be made"),
 ];
 
 impl Metrics {
@@ -209,6 +251,12 @@ impl Metrics {
         add(&mut registry, &mut rows, self.limited.clone());
         add(&mut registry, &mut rows, self.put_off.clone());
         add(&mut registry, &mut rows, self.limits_reached.clone());
+        add(&mut registry, &mut rows, self.nodes.clone());
+        add(&mut registry, &mut rows, self.node_silent_s.clone());
+        add(&mut registry, &mut rows, self.node_clock_ahead_s.clone());
+        add(&mut registry, &mut rows, self.database_connections.clone());
+        add(&mut registry, &mut rows, self.database_connections_made.clone());
+        add(&mut registry, &mut rows, self.database_failures.clone());
         registry
     }
 

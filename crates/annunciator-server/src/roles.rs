@@ -78,6 +78,8 @@ rights! {
     ReadSubscriptions = "read_subscriptions", "read subscriptions";
     /// Pause one's own subscriptions to incidents.
     PauseSubscriptions = "pause_subscriptions", "pause subscriptions";
+    /// Let nodes drain.
+    ManageNodes = "manage_nodes", "let nodes drain";
 }
 
 impl Right {
@@ -96,7 +98,7 @@ impl Right {
             Self::PauseSubscriptions => Some(Self::ReadSubscriptions),
             Self::ChangeSettings | Self::SendTestMessage => Some(Self::ReadSettings),
             Self::ManageSilences => Some(Self::ReadSilences),
-            Self::ManageBackups => Some(Self::ReadStatus),
+            Self::ManageBackups | Self::ManageNodes => Some(Self::ReadStatus),
             _ => None,
         }
     }

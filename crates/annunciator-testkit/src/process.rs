@@ -336,6 +336,14 @@ impl Server {
     /// When it has not ended at the limit.
     pub fn terminate_and_wait(&mut self, limit: Duration) -> ExitStatus {
         self.signal("TERM");
+        self.wait_for_end(limit)
+    }
+
+    /// Waits until it has ended, and gives its exit status.
+    ///
+    /// # Panics
+    /// When it has not ended at the limit.
+    pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
         let deadline = Instant::now() + limit;
         loop {
             let child = self.child.as_mut().expect("the server runs");
@@ -343,7 +351,7 @@ impl Server {
                 self.child = None;
                 return status;
             }
-            assert!(Instant::now() < deadline, "runs {limit:?} after TERM\n{}", self.log_end());
+            assert!(Instant::now() < deadline, "runs still after {limit:?}\n{}", self.log_end());
             thread::sleep(LOOK_EVERY);
         }
     }

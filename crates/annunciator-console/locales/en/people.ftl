@@ -94,6 +94,7 @@ people-right-read-audit = Read the audit log
 people-right-manage-tokens = Manage API tokens
 people-right-manage-users = Manage users and roles
 people-right-manage-backups = Make and download backups
+people-right-manage-nodes = Let nodes drain
 
 people-tokens-lead = Programs prove with a token who they are: sources that hand in events, scripts, monitoring.
 people-tokens-empty = No tokens yet

@@ -95,6 +95,7 @@ people-right-read-audit = Просматривать журнал аудита
 people-right-manage-tokens = Управлять токенами API
 people-right-manage-users = Управлять пользователями и ролями
 people-right-manage-backups = Создавать и скачивать резервные копии
+people-right-manage-nodes = Выводить узлы из работы
 
 people-tokens-lead = Токеном программа подтверждает, кто она: источник событий, сценарий, система мониторинга.
 people-tokens-empty = Токенов пока нет

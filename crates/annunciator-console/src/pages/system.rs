@@ -1,7 +1,8 @@
-//! The server itself: its audit log, its store, its backups.
+//! The server itself: its audit log, its store, its backups, the nodes beside it.
 
 mod audit;
 mod difference;
+mod nodes;
 mod overview;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new()
         .route("/audit", get(audit::audit))
         .route("/system", get(overview::system))
+        .route("/system/nodes/{id}/drain", post(nodes::drain))
+        .route("/system/nodes/{id}/undrain", post(nodes::undrain))
         .route("/system/backups", post(overview::back_up))
         .route("/system/backups/{name}/delete", post(overview::delete))
 }

@@ -16,6 +16,7 @@ pub mod incidents;
 pub mod key_download;
 pub mod ledger;
 pub mod mappings;
+pub mod nodes;
 mod override_edit;
 pub mod overrides;
 pub mod policies;

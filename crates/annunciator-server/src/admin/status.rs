@@ -8,13 +8,16 @@ use std::sync::atomic::Ordering;
 
 use annunciator_channels::ServerStatus;
 use annunciator_core::{Lane, Timestamp};
-use annunciator_store::{LimitedKey, QueueCounts, StoreHealth};
+use annunciator_store::{LimitedKey, NodeRow, NodeState, QueueCounts, StoreHealth};
+use prometheus_client::metrics::counter::Counter;
 
-use super::AdminError;
+use super::{AdminError, nodes};
 use crate::dispatcher::LaneStatus;
 use crate::expiry_watch;
 use crate::limit_clock::to_wall;
-use crate::metrics::{CertificateLabels, LaneLabels, ServerLabels};
+use crate::metrics::{
+    CertificateLabels, LaneLabels, Metrics, NodeLabels, ServerLabels, StateLabels,
+};
 use crate::shared::Shared;
 
 /// Most ends that are shown.
@@ -158,7 +161,34 @@ pub async fn update_gauges(shared: &Shared) -> Result<(), AdminError> {
             CertificateLabels { id: entry.record.id.clone(), name: entry.record.name.clone() };
         metrics.certificate_not_after_s.get_or_create(&labels).set(end.0 / 1_000);
     }
+    if let Some(connections) = shared.store.connections() {
+        metrics.database_connections.set(gauge(connections.in_use));
+        let store = |counter: &Counter, value| counter.inner().store(value, Ordering::Relaxed);
+        store(&metrics.database_connections_made, connections.made);
+        store(&metrics.database_failures, connections.failed);
+    }
+    show_nodes(metrics, &nodes::list(shared).await?);
     Ok(())
+}
+
+/// Nodes come and go: only those of now are shown.
+fn show_nodes(metrics: &Metrics, listed: &[NodeRow]) {
+    metrics.nodes.clear();
+    metrics.node_silent_s.clear();
+    metrics.node_clock_ahead_s.clear();
+    for state in ["serving", "draining", "stopped", "unreachable"] {
+        let count = listed.iter().filter(|node| nodes::state(node) == state).count();
+        metrics.nodes.get_or_create(&StateLabels { state }).set(gauge(count as u64));
+    }
+    for node in listed.iter().filter(|node| node.said.state != NodeState::Stopped) {
+        let labels = NodeLabels { id: node.id.to_string(), name: node.said.name.clone() };
+        metrics.node_silent_s.get_or_create(&labels).set(seconds(node.silent_ms));
+        metrics.node_clock_ahead_s.get_or_create(&labels).set(seconds(node.said.skew_ms));
+    }
+}
+
+fn seconds(ms: i64) -> f64 {
+    std::time::Duration::from_millis(ms.unsigned_abs()).as_secs_f64().copysign(ms.signum() as f64)
 }
 
 fn gauge(value: u64) -> i64 {

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::rights::{Access, OPERATIONS, may};
 use super::{
-    audit, certificates, deliveries, events, explain, export, health, incidents, mappings,
+    audit, certificates, deliveries, events, explain, export, health, incidents, mappings, nodes,
     notifications, overrides, policies, roles, saved_views, sessions, settings, settings_code,
     sign_in, silences, statistics, status, subscriptions, system, test_message, tokens, users,
 };
@@ -134,6 +134,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(status::show_status))
         .routes(routes!(statistics::show_statistics))
         .routes(routes!(system::show_system))
+        .routes(routes!(nodes::list_nodes))
+        .routes(routes!(nodes::drain_node, nodes::undrain_node))
         .routes(routes!(system::list_backups, system::create_backup))
         .routes(routes!(system::delete_backup))
         .routes(routes!(health::show_openapi))

@@ -26,6 +26,7 @@ mod export;
 mod health;
 mod incidents;
 mod mappings;
+mod nodes;
 mod notifications;
 mod origin;
 mod overrides;

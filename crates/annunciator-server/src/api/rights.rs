@@ -53,7 +53,7 @@ const fn row(method: &'static str, path: &'static str, access: Access) -> Operat
 pub const SUBMIT_EVENTS: Access = Access::Needs(Right::SubmitEvents);
 
 /// Every operation there is.
-pub const OPERATIONS: [Operation; 107] = [
+pub const OPERATIONS: [Operation; 110] = [
     row("POST", "/api/v1/events", SUBMIT_EVENTS),
     row("GET", "/api/v1/events", Access::Needs(Right::ReadEvents)),
     row("GET", "/api/v1/events/export", Access::Needs(Right::ReadEvents)),
@@ -158,6 +158,9 @@ pub const OPERATIONS: [Operation; 107] = [
     row("GET", "/api/v1/status", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/statistics", Access::Needs(Right::ReadStatus)),
     row("GET", "/api/v1/system", Access::Needs(Right::ReadStatus)),
+    row("GET", "/api/v1/nodes", Access::Needs(Right::ReadStatus)),
+    row("POST", "/api/v1/nodes/{id}/drain", Access::Needs(Right::ManageNodes)),
+    row("DELETE", "/api/v1/nodes/{id}/drain", Access::Needs(Right::ManageNodes)),
     row("GET", "/api/v1/backups", Access::Needs(Right::ManageBackups)),
     row("POST", "/api/v1/backups", Access::Needs(Right::ManageBackups)),
     row("DELETE", "/api/v1/backups/{name}", Access::Needs(Right::ManageBackups)),

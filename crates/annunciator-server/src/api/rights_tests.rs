@@ -135,6 +135,9 @@ const EXPECTED: &[(&str, Callers)] = &[
     ("GET /api/v1/status", VIEWER),
     ("GET /api/v1/statistics", VIEWER),
     ("GET /api/v1/system", VIEWER),
+    ("GET /api/v1/nodes", VIEWER),
+    ("POST /api/v1/nodes/{id}/drain", ADMINISTRATOR),
+    ("DELETE /api/v1/nodes/{id}/drain", ADMINISTRATOR),
     ("GET /api/v1/backups", ADMINISTRATOR),
     ("POST /api/v1/backups", ADMINISTRATOR),
     ("DELETE /api/v1/backups/{name}", ADMINISTRATOR),
@@ -190,7 +193,13 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
     ),
     (
         Right::ReadStatus,
-        &["GET /api/v1/status", "GET /api/v1/statistics", "GET /api/v1/system", "GET /metrics"],
+        &[
+            "GET /api/v1/status",
+            "GET /api/v1/statistics",
+            "GET /api/v1/system",
+            "GET /api/v1/nodes",
+            "GET /metrics",
+        ],
     ),
     (
         Right::ReadSettings,
@@ -280,6 +289,7 @@ const BY_RIGHT: &[(Right, &[&str])] = &[
     (Right::ChangeIncidents, &["POST /api/v1/incidents/{id}/status"]),
     (Right::ReadSubscriptions, &["GET /api/v1/subscriptions", "GET /api/v1/subscriptions/{name}"]),
     (Right::PauseSubscriptions, &["PATCH /api/v1/subscriptions/{name}/pause"]),
+    (Right::ManageNodes, &["POST /api/v1/nodes/{id}/drain", "DELETE /api/v1/nodes/{id}/drain"]),
 ];
 
 #[test]

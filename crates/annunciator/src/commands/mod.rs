@@ -15,6 +15,7 @@ mod export;
 mod group;
 mod incident;
 pub(crate) mod ledger;
+mod node;
 mod overrides;
 mod pages;
 mod paging;
@@ -101,6 +102,8 @@ enum Command {
     Role(role::RoleArgs),
     /// Show the state of the server, its queues and relays
     Status(status::StatusArgs),
+    /// List the nodes that share a database, and let one drain
+    Node(node::NodeArgs),
     /// Make, list and delete copies of the store
     Backup(backup::BackupArgs),
     /// Show who changed what
@@ -141,6 +144,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::User(args) => online(user::run(*args)),
         Command::Role(args) => online(role::run(args)),
         Command::Status(args) => online(status::run(args)),
+        Command::Node(args) => online(node::run(args)),
         Command::Backup(args) => online(backup::run(args)),
         Command::Audit(args) => online(audit::run(args)),
     }

@@ -89,35 +89,47 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
         );
     }
     tell_service_manager(NotifyState::Ready);
-    let is_good = wait(&server, &mut signals, &args, &level).await;
+    let ending = wait(&server, &mut signals, &args, &level).await;
     tell_service_manager(NotifyState::Stopping);
-    if is_good && !drain(server, &mut signals).await {
-        return Ok(ExitCode::FAILURE);
-    }
+    let is_good = match ending {
+        Ending::Failed => false,
+        Ending::Asked => drain(server, &mut signals, true).await,
+        Ending::Signal => drain(server, &mut signals, false).await,
+    };
     Ok(super::exit_code(is_good))
 }
 
-/// Waits for the end; `false` when the server failed.
+/// Why the server ends.
+enum Ending {
+    /// It cannot go on.
+    Failed,
+    /// An operator lets this node drain.
+    Asked,
+    /// A signal came.
+    Signal,
+}
+
+/// Waits for the end.
 async fn wait(
     server: &RunningServer,
     signals: &mut Signals,
     args: &ServeArgs,
     level: &LevelSwitch,
-) -> bool {
+) -> Ending {
     loop {
         tokio::select! {
             () = server.failed() => {
                 tracing::error!("an essential task has ended: the server stops");
-                return false;
+                return Ending::Failed;
             }
             () = server.drain_asked() => {
                 tracing::info!("draining, as an operator asked for");
-                return true;
+                return Ending::Asked;
             }
             received = signals.next() => match received {
                 Received::End(name) => {
                     tracing::info!(signal = name, "draining; a second signal ends at once");
-                    return true;
+                    return Ending::Signal;
                 }
                 Received::Reload => reload(args.config.as_deref(), level),
             },
@@ -125,14 +137,22 @@ async fn wait(
     }
 }
 
-/// Ends the server gracefully; `false` when a second signal did not wait for it.
-async fn drain(server: RunningServer, signals: &mut Signals) -> bool {
+/// Ends the server gracefully; `false` when a signal did not wait for it: the first after another
+/// one began the drain, the second after an operator did.
+async fn drain(server: RunningServer, signals: &mut Signals, is_first_awaited: bool) -> bool {
+    let cut_short = async {
+        if is_first_awaited {
+            let name = signals.end().await;
+            tracing::info!(signal = name, "draining already; a second signal ends at once");
+        }
+        signals.end().await
+    };
     tokio::select! {
         () = server.drain() => {
             tracing::info!("drained");
             true
         }
-        name = signals.end() => {
+        name = cut_short => {
             tracing::warn!(signal = name, "ended before everything was drained");
             false
         }

@@ -65,6 +65,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let result = tokio::select! {
         result = stage.play(args.once) => result,
         _ = signals.end() => Ok(()),
+        () = stage.server.drain_asked() => Ok(()),
         () = stage.server.failed() => Err(anyhow::anyhow!("the server has stopped by itself")),
     };
     if let Err(error) = &result {

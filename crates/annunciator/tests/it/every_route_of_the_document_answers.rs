@@ -22,6 +22,7 @@ fn with_ids(site: &Site, path: &str) -> String {
             let made = site.post("/api/v1/tokens", &json!({"name": "n", "role": "viewer"}));
             text(&made.expect_status(201).json()["record"]["id"]).to_owned()
         }
+        Some("nodes") => text(&site.get("/api/v1/nodes")["nodes"][0]["id"]).to_owned(),
         Some("silences") => {
             let made = site.post("/api/v1/silences", &body_of(site, "/api/v1/silences"));
             text(&made.expect_status(201).json()["silence"]["id"]).to_owned()

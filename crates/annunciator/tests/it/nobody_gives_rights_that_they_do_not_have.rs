@@ -131,6 +131,7 @@ fn a_role_is_refused_that_could_not_work_or_be_told_from_others() {
         ("send_test_message", "read_settings"),
         ("manage_silences", "read_silences"),
         ("manage_backups", "read_status"),
+        ("manage_nodes", "read_status"),
     ] {
         check("lame", &[right], &[("/rights/0", "needs_right")]);
         check("able", &[right, needed], &[]);

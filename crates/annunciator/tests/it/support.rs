@@ -48,6 +48,12 @@ impl Site {
         Self::of(launch, folder)
     }
 
+    /// A node without settings at this database; all with the same key file are nodes of one.
+    pub(crate) fn node(database: &str, key_file: &Path) -> Self {
+        let key = key_file.display();
+        Self::start_with(&format!("store = \"{database}\"\nsecret_key_file = \"{key}\""))
+    }
+
     /// A server launched so; its files are in this folder, which ends with it.
     pub(crate) fn of(launch: Launch, folder: TempDir) -> Self {
         let server = launch.configuration("hello_name = \"sender.test\"").start();

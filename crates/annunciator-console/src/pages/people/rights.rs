@@ -25,7 +25,14 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("settings", &["read_settings", "change_settings", "send_test_message", "manage_certificates"]),
     (
         "administration",
-        &["read_status", "read_audit", "manage_tokens", "manage_users", "manage_backups"],
+        &[
+            "read_status",
+            "read_audit",
+            "manage_tokens",
+            "manage_users",
+            "manage_backups",
+            "manage_nodes",
+        ],
     ),
 ];
 

@@ -17,7 +17,7 @@ const LINES_OPEN: usize = 6;
 /// Names of parameters that narrow the list.
 const FILTERS: [&str; 3] = ["q", "author", "action"];
 /// What can be done, for the list to choose from; others are shown by the word of the API.
-const ACTIONS: [&str; 33] = [
+const ACTIONS: [&str; 35] = [
     "settings.save",
     "settings.export_sealed",
     "token.create",
@@ -51,6 +51,8 @@ const ACTIONS: [&str; 33] = [
     "test_message.send",
     "backup.create",
     "backup.delete",
+    "node.drain",
+    "node.undrain",
 ];
 
 #[derive(Template)]

@@ -1,4 +1,4 @@
-//! The server: what it is, what it keeps and for how long, its backups.
+//! The server: what it is, what it keeps and for how long, its nodes, its backups.
 //!
 //! In: `GET /api/v1/system`, `GET /api/v1/backups`. Out: facts in groups, and the backups for whom
 //! may manage them.
@@ -10,6 +10,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use hyper::{Method, StatusCode};
 
+use super::nodes::Nodes;
 use crate::api::{Refusal, escape};
 use crate::charts::{percent, portion};
 use crate::page::{Guest, Page, Visitor, lead_to, show_as};
@@ -33,6 +34,9 @@ const ENDPOINTS: [(&str, &str); 4] = [
 struct SystemPage {
     page: Page,
     groups: Vec<Group>,
+    nodes: Nodes,
+    /// Whether the store is a database, which is copied by its own tools.
+    is_database: bool,
     /// Nothing for whom they are not.
     backups: Option<Vec<BackupView>>,
     /// How many more there are than are shown.
@@ -68,6 +72,11 @@ struct Disk {
 }
 
 impl Disk {
+    /// Nothing where the store is a database, whose disk is not asked.
+    fn of_file(store: &StoreView) -> Option<Self> {
+        (!is_database(store)).then(|| Self::of(store))
+    }
+
     fn of(store: &StoreView) -> Self {
         let total = store.size_bytes.saturating_add(store.disk_free_bytes);
         let reserve = portion(store.disk_reserve_bytes, total);
@@ -86,6 +95,10 @@ impl Disk {
             tone,
         }
     }
+}
+
+fn is_database(store: &StoreView) -> bool {
+    store.kind != "sqlite"
 }
 
 pub(super) async fn system(visitor: Visitor) -> Result<Response, Stop> {
@@ -110,7 +123,10 @@ async fn draw(
     }
     let more_backups = count.saturating_sub(BACKUPS_MAX);
     let groups = groups(&page, &system);
-    Ok(show_as(status, &SystemPage { page, groups, backups, more_backups, error }))
+    let nodes = Nodes::fetch(visitor, &page).await?;
+    let is_database = is_database(&system.store);
+    let page = SystemPage { page, groups, nodes, is_database, backups, more_backups, error };
+    Ok(show_as(status, &page))
 }
 
 pub(super) async fn back_up(visitor: Visitor) -> Result<Response, Stop> {
@@ -125,7 +141,7 @@ pub(super) async fn delete(visitor: Visitor, name: Path<String>) -> Result<Respo
 }
 
 /// Leads back with a notice, or shows the page with what went wrong.
-async fn after(
+pub(super) async fn after(
     visitor: &Visitor,
     done: Result<(), Refusal>,
     notice: &str,
@@ -147,7 +163,7 @@ fn groups(page: &Page, system: &SystemView) -> Vec<Group> {
         .then(|| (page.t("system-change-retention"), "/settings/server".to_owned()));
     vec![
         group("server", server(page, system)),
-        Group { disk: Some(Disk::of(&system.store)), ..group("store", store(page, &system.store)) },
+        Group { disk: Disk::of_file(&system.store), ..group("store", store(page, &system.store)) },
         Group { link, ..group("retention", retention(page, system)) },
         group("build", build(page, system)),
     ]
@@ -179,13 +195,19 @@ fn server(page: &Page, system: &SystemView) -> Vec<Fact> {
 
 fn store(page: &Page, store: &StoreView) -> Vec<Fact> {
     let mut facts = vec![
-        fact(page, "kind", page.word("system-kind", &store.kind)),
+        fact(
+            page,
+            "kind",
+            format!("{} {}", page.word("system-kind", &store.kind), store.engine_version),
+        ),
         fact(page, "size", page.bytes(&store.size_bytes)),
-        fact(page, "wal", page.bytes(&store.wal_bytes)),
         fact(page, "schema", store.schema_version.to_string()),
         fact(page, "events", page.number(&store.events)),
         fact(page, "deliveries", page.number(&store.deliveries)),
     ];
+    if !is_database(store) {
+        facts.insert(2, fact(page, "wal", page.bytes(&store.wal_bytes)));
+    }
     facts.extend(moment(page, "oldest-event", store.oldest_event_at));
     facts
 }
@@ -212,7 +234,6 @@ fn build(page: &Page, system: &SystemView) -> Vec<Fact> {
         fact(page, "rustc", &build.rustc),
         fact(page, "target", &build.target),
         fact(page, "openssl", &build.openssl),
-        fact(page, "sqlite", &build.sqlite),
     ]
 }
 
@@ -225,6 +246,7 @@ mod tests {
         let check = |size: u64, free: u64, expected: (&str, &str, &str)| {
             let disk = Disk::of(&StoreView {
                 kind: "sqlite".to_owned(),
+                engine_version: String::new(),
                 schema_version: 1,
                 size_bytes: size,
                 wal_bytes: 0,

@@ -23,6 +23,7 @@ mod each_role_sees_just_its_pages;
 mod events_are_filtered_as_one_types;
 mod hostile_event_text_stays_text;
 mod incidents_are_searched_as_one_types;
+mod nodes_are_listed_and_one_is_drained;
 mod own_subscriptions_are_paused_with_the_right;
 mod settings_are_reset_and_brought_back;
 mod settings_show_what_matters_now;
