@@ -35,7 +35,7 @@ impl Pair {
         let cluster = PostgresCluster::shared()?;
         let database = cluster.database("template0");
         let address = cluster.address(&database);
-        let keys = tempfile::tempdir().unwrap();
+        let keys = tempfile::tempdir().expect("a folder is made");
         let key_file = keys.path().join("key");
         let north = Server::start_node(&address, &key_file);
         let south = Server::start_node(&address, &key_file);
@@ -80,7 +80,7 @@ fn wait(what: &str, holds: impl Fn() -> bool) {
 }
 
 fn has(client: &Client, path: &str, words: &str) -> bool {
-    client.get(path).unwrap().expect_status(200).text().contains(words)
+    client.get(path).expect("it answers").expect_status(200).text().contains(words)
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn browse(server: &Server, method: &str, path: &str, cookie: &str, body: &Value)
         fields.push(("Cookie", cookie));
     }
     let octets = if body.is_null() { String::new() } else { body.to_string() };
-    server.anonymous().send(method, path, &fields, octets.as_bytes()).unwrap()
+    server.anonymous().send(method, path, &fields, octets.as_bytes()).expect("it answers")
 }
 
 /// Signs in at a node; gives the cookie of the session.
@@ -326,14 +326,16 @@ fn what_a_dead_node_had_taken_is_planned_by_another() {
 /// A node takes an event for planning, and is gone.
 fn leave_an_event(server: &Server, address: &str, folder: &Path) {
     server.runtime.block_on(async {
-        let node = NodeIdentity::of_folder(folder, "short-lived").unwrap();
-        let store = PostgresStore::open(&address.parse().unwrap(), node).await.unwrap();
+        let node = NodeIdentity::of_folder(folder, "short-lived").expect("nobody has it");
+        let store = PostgresStore::open(&address.parse().expect("it is there"), node)
+            .await
+            .expect("it is there");
         let accept = Accept {
             events: vec![samples::event(1)],
             idempotency: None,
             claimed: true,
             now: samples::time_of(1),
         };
-        store.accept(accept).await.unwrap();
+        store.accept(accept).await.expect("taken");
     });
 }

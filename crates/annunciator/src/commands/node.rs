@@ -176,9 +176,9 @@ mod tests {
         let wrong = NodeView { clock_ahead_ms: -3_100, ..node("b", "n2", "unreachable") };
         let text = report(Paint::off(), NOW, &[asked, wrong]);
         let expected = "\
-ID  NAME  STATE        VERSION  ADDRESS         STARTED    SEEN     IN FLIGHT  TO PLAN  NOTE
-a   n1    serving      1.0.0    192.0.2.1:8650  1 min ago  2 s ago  3          0        this one, asked to drain
-b   n2    unreachable  1.0.0    192.0.2.1:8650  1 min ago  2 s ago  3          0        its clock is 4 s behind
+ID  NAME  STATE        VERSION  ADDRESS         STARTED   SEEN     IN FLIGHT  TO PLAN  NOTE
+a   n1    serving      1.0.0    192.0.2.1:8650  60 s ago  2 s ago  3          0        this one, asked to drain
+b   n2    unreachable  1.0.0    192.0.2.1:8650  60 s ago  2 s ago  3          0        its clock is 4 s behind
 ";
         assert_eq!(text, expected);
     }
