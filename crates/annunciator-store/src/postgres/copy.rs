@@ -88,7 +88,8 @@ pub async fn copy_to_database(
     let source = schema::connect(&folder.join(schema::FILE_NAME), Purpose::Read);
     let source = source.map_err(|error| file_error(&error))?;
     let store = PostgresStore::open(address, node).await?;
-    let db = store.inner.writers.begin().await?;
+    let mut db = store.inner.writers.begin().await?;
+    db.be_patient();
     let outcome = copy_all(source, &db, &mut tell).await;
     let copied = db.end(outcome).await;
     store.close().await;

@@ -5,6 +5,7 @@
 //! what was committed.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -18,6 +19,8 @@ pub(super) enum Trouble {
     Refused(StoreError),
     /// The database, or the way to it, failed.
     Postgres(Error),
+    /// The database did not answer in this time: what was asked may be done or not.
+    Silent(Duration),
 }
 
 /// Result of what runs within a transaction.
@@ -41,6 +44,10 @@ impl Trouble {
         match self {
             Self::Refused(error) => error,
             Self::Postgres(error) => store_error(&error),
+            Self::Silent(wait) => StoreError::Io(format!(
+                "the database, or a standby that it waits for, did not answer in {} s",
+                wait.as_secs()
+            )),
         }
     }
 
@@ -55,23 +62,36 @@ impl Trouble {
     /// Whether it is the connection that failed, or that it leads to the wrong server: other idle
     /// ones are as good as dead, too.
     pub(super) fn is_about_connection(&self) -> bool {
-        let Self::Postgres(error) = self else { return false };
-        match error.code() {
-            None => true,
-            // Ended by hand or at a shutdown; a server that was the primary takes no writes.
-            Some(code) => code.code().starts_with("57P") || code.code() == "25006",
+        match self {
+            Self::Refused(_) => false,
+            Self::Silent(_) => true,
+            Self::Postgres(error) => error.code().is_none_or(|code| ends_connection(code.code())),
         }
+    }
+
+    /// What is told of a disk that is full.
+    pub(super) fn fullness(&self) -> Option<StoreError> {
+        let Self::Postgres(error) = self else { return None };
+        Some(store_error(error)).filter(|error| matches!(error, StoreError::Full(_)))
     }
 
     /// Whether the database is there and refused something of the call's content.
     pub(super) fn is_about_content(&self) -> bool {
         match self {
             Self::Refused(_) => true,
+            Self::Silent(_) => false,
             Self::Postgres(error) => {
                 error.code().is_some_and(|code| matches!(&code.code()[..2], "22" | "23"))
             }
         }
     }
+}
+
+/// Whether an error with this code ends its connection: what a pooler says of its server (08), ended
+/// by hand, at a shutdown or for being idle (57P, 25P03), and a server that takes no writes, as one
+/// that was the primary (25006).
+fn ends_connection(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P") || matches!(code, "25P03" | "25006")
 }
 
 /// Who must act on an error of PostgreSQL.
@@ -101,4 +121,27 @@ pub(super) fn words_of(error: &Error) -> String {
 /// A stored value that this version cannot read.
 pub(super) fn unreadable(what: &str) -> Trouble {
     Trouble::Refused(StoreError::Corrupt(format!("a stored {what} is not readable")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_connection;
+
+    #[test]
+    fn what_ends_a_connection_is_told_from_what_refuses_a_statement() {
+        for (code, expected) in [
+            ("08P01", true),
+            ("08006", true),
+            ("57P01", true),
+            ("57P05", true),
+            ("25P03", true),
+            ("25006", true),
+            ("25P02", false),
+            ("57014", false),
+            ("53100", false),
+            ("23505", false),
+        ] {
+            assert_eq!(ends_connection(code), expected, "{code}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::fault::{Outcome, Trouble};
 use super::pool::Lent;
+use super::untold::{Claimed, Untold};
 use super::work::Work;
 use super::{Inner, accept, plans, records, settlement};
 use crate::{
@@ -60,10 +61,22 @@ impl Job {
         }
     }
 
-    // Whoever does not wait any longer needs no answer.
-    fn answer(self, answer: Result<Answer>) {
+    /// The events that it claims for this node.
+    fn claimed(&self) -> Claimed {
+        match self {
+            Self::Accept(ask, _) if ask.claimed => Claimed::events(&ask.events),
+            _ => Claimed::default(),
+        }
+    }
+
+    // Whoever does not wait any longer needs no answer, but for claims that are nobody's then.
+    fn answer(self, answer: Result<Answer>, untold: &Untold) {
         match (self, answer) {
-            (Self::Accept(_, reply), Ok(Answer::Accept(answer))) => drop(reply.send(Ok(answer))),
+            (Self::Accept(ask, reply), Ok(Answer::Accept(answer))) => {
+                if reply.send(Ok(answer)).is_err() && ask.claimed {
+                    untold.note(Claimed::events(&ask.events));
+                }
+            }
             (Self::Plans(_, reply), Ok(Answer::Plans(answer))) => drop(reply.send(Ok(answer))),
             (Self::Settle(_, reply), Ok(Answer::Settle(answer))) => drop(reply.send(Ok(answer))),
             (Self::Keep(_, _, reply), Ok(Answer::Keep)) => drop(reply.send(Ok(()))),
@@ -160,20 +173,20 @@ pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
         match commit(&inner, writer, &group).await {
             Ok(answers) => {
                 for (job, answer) in group.into_iter().zip(answers) {
-                    job.answer(Ok(answer));
+                    job.answer(Ok(answer), &inner.untold);
                 }
             }
             Err(trouble) if trouble.is_about_content() && group.len() > 1 => {
                 for job in group {
                     let alone = commit(&inner, writer, std::slice::from_ref(&job)).await;
                     let answer = alone.map(|mut answers| answers.remove(0));
-                    job.answer(answer.map_err(Trouble::into_error));
+                    job.answer(answer.map_err(Trouble::into_error), &inner.untold);
                 }
             }
             Err(trouble) => {
                 let error = trouble.into_error();
                 for job in group {
-                    job.answer(Err(error.clone()));
+                    job.answer(Err(error.clone()), &inner.untold);
                 }
             }
         }
@@ -191,6 +204,7 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
             Ok(answers) => work.store(&db, &inner.types).await.map(|()| answers),
             Err(trouble) => Err(trouble),
         };
+        let is_done = done.is_ok();
         match db.end_as(done).await {
             Ok(answers) => {
                 inner.note_committed(work);
@@ -199,7 +213,13 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
             Err(trouble) if trouble.is_collision() && collisions < COLLISIONS_MAX => {
                 collisions += 1;
             }
-            Err(trouble) => return Err(trouble),
+            Err(trouble) => {
+                if is_done {
+                    // The commit may have reached the disk.
+                    group.iter().for_each(|job| inner.untold.note(job.claimed()));
+                }
+                return Err(trouble);
+            }
         }
     }
 }

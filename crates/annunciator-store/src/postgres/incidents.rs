@@ -22,6 +22,7 @@ use super::rows::{
 };
 use super::schema::lock;
 use super::search::{Conditions, Search, count_of, cursor_of, to_cursor};
+use super::untold::Claimed;
 use super::work::Work;
 use crate::incidents::{octets_of, samples_of};
 use crate::{
@@ -48,7 +49,11 @@ impl Incidents for PostgresStore {
         let db = self.inner.writers.begin_holding(lock::INCIDENTS).await?;
         let mut work = self.inner.work();
         let outcome = take(&db, &mut work, &ask, &incidents).await;
-        self.inner.end(db, work, outcome).await
+        let ended = self.inner.end(db, work, outcome).await;
+        if ended.is_err() && ask.claimed {
+            self.inner.untold.note(Claimed::events(&ask.events));
+        }
+        ended
     }
 
     async fn incidents(&self, filter: IncidentFilter, page: Page) -> Result<Paged<IncidentRow>> {

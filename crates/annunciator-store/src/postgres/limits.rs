@@ -13,6 +13,7 @@ use super::fault::Outcome;
 use super::plans::commit_plans;
 use super::pool::Lent;
 use super::rows::{from_json, get, number, role_of, time};
+use super::untold::Claimed;
 use super::work::Work;
 use super::{PostgresStore, slots};
 use crate::{
@@ -28,9 +29,10 @@ const FORGET_MAX: i64 = 1_000;
 #[async_trait]
 impl Limits for PostgresStore {
     async fn take_slot(&self, ask: SlotAsk) -> Result<SlotAnswer> {
+        self.inner.give_up_untold().await?;
         let db = self.inner.writers.begin().await?;
         let outcome = slots::take(&db, self.inner.node, &ask).await;
-        db.end(outcome).await
+        self.inner.end_claim(db, outcome, Claimed::slot).await
     }
 
     async fn line_up(

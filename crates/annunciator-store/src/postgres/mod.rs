@@ -44,6 +44,7 @@ mod settlement;
 mod silences;
 mod slots;
 mod store;
+mod untold;
 mod users;
 mod weeks;
 mod work;
@@ -100,6 +101,8 @@ struct Inner {
     /// Signs of life wait for nobody.
     keeper: Arc<Pool>,
     types: KnownTypes,
+    /// Claims that may be there although nobody was told.
+    untold: untold::Untold,
     /// The lane that was served last: the next claim begins after it.
     lane_last: tokio::sync::Mutex<String>,
     sweep: tokio::sync::Mutex<retention::Sweep>,
@@ -127,7 +130,9 @@ impl PostgresStore {
         };
         let (writers, readers) = (pool(WRITERS + WRITING_MAX)?, pool(READING_MAX)?);
         let keeper = pool(1)?;
-        let db = writers.begin().await?;
+        let mut db = writers.begin().await?;
+        // A step of the schema, and who waits for it, may take long.
+        db.be_patient();
         let outcome = prepare(&db, &node).await;
         let fold = db.end(outcome).await?;
         let low = node.id.as_u64_pair().1 ^ u64::from(std::process::id());
@@ -143,6 +148,7 @@ impl PostgresStore {
             readers,
             keeper,
             types: KnownTypes::default(),
+            untold: untold::Untold::default(),
             lane_last: tokio::sync::Mutex::default(),
             sweep: tokio::sync::Mutex::default(),
             changes,

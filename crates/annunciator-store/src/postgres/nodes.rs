@@ -18,7 +18,7 @@ use super::pool::Lent;
 use super::records::insert_audit;
 use super::rows::{get, time};
 use super::{Inner, PostgresStore, partitions};
-use crate::{BeatAnswer, NewAudit, NodeBeat, NodeRow, NodeState, Nodes, Result};
+use crate::{BeatAnswer, NewAudit, NodeBeat, NodeRow, NodeState, Nodes, Result, StoreError};
 
 /// A node without a sign of life for so long is dead: others plan its events. Unit: milliseconds.
 pub(super) const DEAD_MS: i64 = 15_000;
@@ -135,7 +135,11 @@ pub(super) async fn live(inner: Arc<Inner>) {
             let outcome = sign(&db, inner.node, beats.is_multiple_of(BEATS_PER_LOOK)).await;
             db.end(outcome).await
         };
-        match lived.await {
+        let lived = lived.await;
+        if inner.writers.fullness().is_some() && has_room(&inner).await {
+            inner.writers.note_room();
+        }
+        match lived {
             Ok(()) => beats = beats.wrapping_add(1),
             Err(error) => tracing::debug!(%error, "no sign of life could be given"),
         }
@@ -154,4 +158,15 @@ async fn sign(db: &Lent, node: Uuid, looks_ahead: bool) -> Outcome<()> {
         partitions::make_ahead(db, now).await?;
     }
     Ok(())
+}
+
+/// Whether there is room again; asked only after something was refused for want of it.
+async fn has_room(inner: &Inner) -> bool {
+    // A table that is gone with the transaction; of this size nothing fits into old gaps.
+    let try_out = "SET LOCAL temp_tablespaces = '';
+        CREATE TEMPORARY TABLE annunciator_room ON COMMIT DROP AS
+        SELECT repeat('x', 1000) AS x FROM generate_series(1, 2000)";
+    let Ok(db) = inner.keeper.begin().await else { return false };
+    let outcome = db.batch(try_out).await;
+    !matches!(db.end(outcome).await, Err(StoreError::Full(_) | StoreError::Io(_)))
 }

@@ -2,6 +2,8 @@
 //!
 //! Concurrency: a permit for each connection that is lent. Whoever drops a lent one in the middle
 //! (its caller is gone) drops the connection: the database undoes what was open.
+//! Standard: nothing of a session is relied on, as a pooler gives each transaction another one: what
+//! bounds a transaction is said at its beginning, and an answer is waited for here.
 //! Failure: a connection that fails is not lent again; the next one is made anew, in the order of
 //! the hosts, so that a fail-over is followed by itself.
 
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use postgres_openssl::MakeTlsConnector;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Client, Config, Error, Row};
 
 use super::bind::Bound;
 use super::fault::{Outcome, Trouble, store_error, unreadable};
@@ -20,10 +22,19 @@ use crate::{Result, StoreError};
 /// Longest wait for a connection to be free.
 const FREE_WAIT: Duration = Duration::from_secs(30);
 
-/// What every connection begins with. A pooler may forget these: nothing relies on them but the
-/// bounds of what goes wrong.
-const BEGINNING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
-    SET idle_in_transaction_session_timeout = '60s'; SET standard_conforming_strings = on";
+/// Longest wait for the answer to a statement; then the database is asked to give it up.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// Longest wait for a commit: without its standby a primary confirms none. What is given up then may
+/// be called done by the primary; here it is told as failed.
+const COMMIT_WAIT: Duration = Duration::from_secs(20);
+/// Longest wait for a new connection, over all hosts.
+const CONNECT_WAIT: Duration = Duration::from_secs(30);
+/// Longest wait for what is said of a statement that is given up.
+const GIVE_UP_WAIT: Duration = Duration::from_secs(5);
+
+/// What bounds a transaction of whom the database hears no more, or who waits for a lock.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '20s';
+    SET LOCAL idle_in_transaction_session_timeout = '60s'";
 
 /// Makes and keeps connections.
 pub(super) struct Pool {
@@ -34,6 +45,8 @@ pub(super) struct Pool {
     is_closed: AtomicBool,
     /// Why the last attempt to connect failed; none when it did not.
     ailment: Mutex<Option<StoreError>>,
+    /// Why something was refused that takes room; none when there is room.
+    fullness: Mutex<Option<StoreError>>,
     /// Connections made so far.
     made: AtomicU64,
 }
@@ -42,6 +55,8 @@ pub(super) struct Pool {
 pub(super) struct Lent {
     client: Option<Client>,
     pool: Arc<Pool>,
+    /// Longest wait for the answer to a statement.
+    answer_wait: Duration,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -54,6 +69,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(count_max)),
             is_closed: AtomicBool::new(false),
             ailment: Mutex::default(),
+            fullness: Mutex::default(),
             made: AtomicU64::new(0),
         })
     }
@@ -68,14 +84,15 @@ impl Pool {
 
     async fn try_connect(&self) -> Result<Client> {
         let connecting = self.config.connect(self.tls.clone());
-        let (client, connection) = connecting.await.map_err(|error| store_error(&error))?;
+        let connected = tokio::time::timeout(CONNECT_WAIT, connecting).await;
+        let connected = connected.map_err(|_| Trouble::Silent(CONNECT_WAIT).into_error())?;
+        let (client, connection) = connected.map_err(|error| store_error(&error))?;
         // Ends with the client, or with the connection.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = %super::fault::words_of(&error), "a connection ended");
             }
         });
-        client.batch_execute(BEGINNING).await.map_err(|error| store_error(&error))?;
         self.made.fetch_add(1, Ordering::Relaxed);
         Ok(client)
     }
@@ -97,7 +114,8 @@ impl Pool {
             Some(client) => client,
             None => self.connect().await?,
         };
-        Ok(Lent { client: Some(client), pool: self.clone(), _permit: permit })
+        let (client, pool) = (Some(client), self.clone());
+        Ok(Lent { client, pool, answer_wait: ANSWER_WAIT, _permit: permit })
     }
 
     /// What lies idle is not trusted any more.
@@ -117,29 +135,28 @@ impl Pool {
 
     /// Lends a connection with an open transaction.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent> {
-        self.begin_as("BEGIN").await
+        self.begin_as(BEGIN).await
     }
 
     /// Lends a connection with an open transaction that holds a lock of the database.
     pub(super) async fn begin_holding(self: &Arc<Self>, lock: i64) -> Result<Lent> {
-        self.begin_as(&format!("BEGIN; SELECT pg_advisory_xact_lock({lock})")).await
+        self.begin_as(&format!("{BEGIN}; SELECT pg_advisory_xact_lock({lock})")).await
     }
 
     async fn begin_as(self: &Arc<Self>, beginning: &str) -> Result<Lent> {
-        // A connection that lay idle may have died unnoticed: then another one is tried once.
-        for _ in 0..2 {
+        let mut tried = false;
+        loop {
             let lent = self.lend().await?;
-            match lent.client().batch_execute(beginning).await {
+            match lent.batch(beginning).await {
                 Ok(()) => return Ok(lent),
-                Err(error) if error.is_closed() || lent.client().is_closed() => {
+                // One that lay idle may have died unnoticed: then another one is tried.
+                Err(trouble) if trouble.is_about_connection() && !tried => {
+                    tried = true;
                     self.forget_idle();
                 }
-                Err(error) => return Err(store_error(&error)),
+                Err(trouble) => return Err(trouble.into_error()),
             }
         }
-        let lent = self.lend().await?;
-        lent.client().batch_execute(beginning).await.map_err(|error| store_error(&error))?;
-        Ok(lent)
     }
 
     /// Lends nothing any more; what is lent is closed when it comes back.
@@ -153,8 +170,30 @@ impl Pool {
         self.is_closed.load(Ordering::Acquire)
     }
 
+    /// Why nothing can be written, as far as is known.
     pub(super) fn ailment(&self) -> Option<StoreError> {
-        self.ailment.lock().expect("no panic while held").clone()
+        let ailment = self.ailment.lock().expect("no panic while held").clone();
+        ailment.or_else(|| self.fullness())
+    }
+
+    /// Why something was refused that takes room.
+    pub(super) fn fullness(&self) -> Option<StoreError> {
+        self.fullness.lock().expect("no panic while held").clone()
+    }
+
+    /// There is room again.
+    pub(super) fn note_room(&self) {
+        *self.fullness.lock().expect("no panic while held") = None;
+    }
+
+    /// What went wrong with a connection tells something of the others.
+    fn learn(&self, trouble: &Trouble) {
+        if trouble.is_about_connection() {
+            self.forget_idle();
+        }
+        if let Some(full) = trouble.fullness() {
+            *self.fullness.lock().expect("no panic while held") = Some(full);
+        }
     }
 }
 
@@ -163,9 +202,32 @@ impl Lent {
         self.client.as_ref().expect("it is given back only at the end")
     }
 
+    /// Statements may take as long as they do on a large database.
+    pub(super) fn be_patient(&mut self) {
+        self.answer_wait = Duration::from_secs(24 * 3600);
+    }
+
+    /// Waits for an answer; a statement that takes too long is given up at the database, too.
+    async fn answer<T>(
+        &self,
+        wait: Duration,
+        asked: impl Future<Output = std::result::Result<T, Error>>,
+    ) -> Outcome<T> {
+        if let Ok(answer) = tokio::time::timeout(wait, asked).await {
+            return Ok(answer?);
+        }
+        let (token, tls) = (self.client().cancel_token(), self.pool.tls.clone());
+        tokio::spawn(async move {
+            // Who does not hear it is gone, and the connection goes with this call.
+            let given_up = tokio::time::timeout(GIVE_UP_WAIT, token.cancel_query(tls)).await;
+            tracing::debug!(is_heard = given_up.is_ok(), "a statement took too long");
+        });
+        Err(Trouble::Silent(wait))
+    }
+
     /// Rows of a statement.
     pub(super) async fn rows(&self, text: &str, values: &[Bound<'_>]) -> Outcome<Vec<Row>> {
-        Ok(self.client().query_typed(text, values).await?)
+        self.answer(self.answer_wait, self.client().query_typed(text, values)).await
     }
 
     /// The only row of a statement, if there is one.
@@ -180,12 +242,12 @@ impl Lent {
 
     /// Runs a statement; answers how many rows it touched.
     pub(super) async fn run(&self, text: &str, values: &[Bound<'_>]) -> Outcome<u64> {
-        Ok(self.client().execute_typed(text, values).await?)
+        self.answer(self.answer_wait, self.client().execute_typed(text, values)).await
     }
 
     /// Runs statements without parameters.
     pub(super) async fn batch(&self, text: &str) -> Outcome<()> {
-        Ok(self.client().batch_execute(text).await?)
+        self.answer(self.answer_wait, self.client().batch_execute(text)).await
     }
 
     /// Commits what went well, undoes what did not.
@@ -195,33 +257,41 @@ impl Lent {
 
     /// The same, with the trouble as it was.
     pub(super) async fn end_as<T>(self, outcome: Outcome<T>) -> Outcome<T> {
-        match outcome {
+        let trouble = match outcome {
             Ok(value) => {
-                self.client().batch_execute("COMMIT").await?;
-                self.give_back();
-                Ok(value)
-            }
-            Err(trouble) if trouble.is_about_connection() => {
-                self.pool.forget_idle();
-                Err(trouble)
-            }
-            Err(trouble) => {
-                if self.client().batch_execute("ROLLBACK").await.is_ok() {
-                    self.give_back();
+                let wait = COMMIT_WAIT.max(self.answer_wait.saturating_sub(ANSWER_WAIT));
+                match self.answer(wait, self.client().batch_execute("COMMIT")).await {
+                    Ok(()) => {
+                        self.give_back();
+                        return Ok(value);
+                    }
+                    Err(trouble) => trouble,
                 }
-                Err(trouble)
             }
+            Err(trouble) => trouble,
+        };
+        self.pool.learn(&trouble);
+        if !trouble.is_about_connection() && self.batch("ROLLBACK").await.is_ok() {
+            self.give_back();
         }
+        Err(trouble)
     }
 
     /// Gives a connection back that has no transaction open.
     pub(super) fn done<T>(self, outcome: Outcome<T>) -> Result<T> {
-        if outcome.as_ref().is_err_and(Trouble::is_about_connection) {
-            self.pool.forget_idle();
-        } else {
-            self.give_back();
+        match outcome {
+            Err(trouble) => {
+                self.pool.learn(&trouble);
+                if !trouble.is_about_connection() {
+                    self.give_back();
+                }
+                Err(trouble.into_error())
+            }
+            Ok(value) => {
+                self.give_back();
+                Ok(value)
+            }
         }
-        outcome.map_err(Trouble::into_error)
     }
 
     fn give_back(mut self) {

@@ -44,6 +44,7 @@ pub(super) async fn try_hold(db: &Lent, name: i64) -> Outcome<bool> {
 
 /// Brings the database to today's version, within a transaction.
 pub(super) async fn migrate(db: &Lent) -> Outcome<()> {
+    db.batch("SET LOCAL lock_timeout = 0").await?;
     hold(db, lock::SCHEMA).await?;
     let encoding: String =
         get(&db.one("SELECT current_setting('server_encoding')", &[]).await?, 0)?;

@@ -1,6 +1,7 @@
 //! [`Store`] over the writers and the connections that are lent.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use annunciator_core::{
     Attempt, DeliveryId, Event, EventUid, Notification, NotificationId, Timestamp,
@@ -10,6 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::group::Job;
 use super::schema::lock;
+use super::untold::Claimed;
 use super::{
     PostgresStore, accept, claims, deliveries, events, facts, figures, operator, plans, records,
     retention,
@@ -21,6 +23,11 @@ use crate::{
     Requeue, Result, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
     Settlement, Store, StoreError, StoreHealth, TokenRecord,
 };
+
+/// Longest wait for an event to be stored: its source waits as long.
+const ACCEPT_WAIT: Duration = Duration::from_secs(25);
+/// Longest wait for the database to say how it is.
+const HEALTH_WAIT: Duration = Duration::from_secs(5);
 
 /// A question of a reader: asked again once when its connection had died unnoticed.
 macro_rules! read {
@@ -63,11 +70,17 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn accept(&self, accept: Accept) -> Result<Acceptance> {
-        self.gather(|reply| Job::Accept(accept, reply)).await
+        let answer = self.gather(|reply| Job::Accept(accept, reply));
+        // The source asks again; a writer that has nobody to tell gives up the claim.
+        let late = || Err(StoreError::Io("the database does not answer in time".to_owned()));
+        tokio::time::timeout(ACCEPT_WAIT, answer).await.unwrap_or_else(|_| late())
     }
 
     async fn claim_events(&self, count_max: usize) -> Result<Vec<Event>> {
-        write!(self, db => accept::claim_events(&db, self.inner.node, count_max))
+        self.inner.give_up_untold().await?;
+        let db = self.inner.writers.begin().await?;
+        let outcome = accept::claim_events(&db, self.inner.node, count_max).await;
+        self.inner.end_claim(db, outcome, |events| Claimed::events(events)).await
     }
 
     async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<Vec<NotificationId>> {
@@ -75,12 +88,18 @@ impl Store for PostgresStore {
     }
 
     async fn claim_due(&self, ask: ClaimAsk) -> Result<Claims> {
+        self.inner.give_up_untold().await?;
         let mut last = self.inner.lane_last.lock().await;
-        write!(self, db => claims::claim_due(&db, self.inner.node, &ask, &mut last))
+        let db = self.inner.writers.begin().await?;
+        let outcome = claims::claim_due(&db, self.inner.node, &ask, &mut last).await;
+        self.inner.end_claim(db, outcome, |claims| Claimed::orders(&claims.orders)).await
     }
 
     async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>> {
-        write!(self, db => claims::claim_expired(&db, self.inner.node, &ask))
+        self.inner.give_up_untold().await?;
+        let db = self.inner.writers.begin().await?;
+        let outcome = claims::claim_expired(&db, self.inner.node, &ask).await;
+        self.inner.end_claim(db, outcome, |orders| Claimed::orders(orders)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<DeliveryId>> {
@@ -250,7 +269,9 @@ impl Store for PostgresStore {
             let outcome = facts::size_bytes(&db).await;
             db.done(outcome)
         };
-        let (size, reason) = match measured.await {
+        let late = || Err(StoreError::Io("the database does not answer".to_owned()));
+        let measured = tokio::time::timeout(HEALTH_WAIT, measured).await;
+        let (size, reason) = match measured.unwrap_or_else(|_| late()) {
             Ok(size) => {
                 self.inner.size_bytes.store(size, Ordering::Relaxed);
                 (size, self.inner.writers.ailment())

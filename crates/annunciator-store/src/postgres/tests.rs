@@ -6,6 +6,7 @@ mod failures;
 mod incidents;
 mod lists;
 mod nodes;
+mod untold;
 mod weeks;
 
 use std::sync::Arc;
