@@ -172,6 +172,19 @@ pub enum StartError {
     Token(String),
 }
 
+impl StartError {
+    /// Whether it is for what this machine's config or its files say, so that starting again is no
+    /// use before somebody changed them.
+    #[must_use]
+    pub fn is_about_config(&self) -> bool {
+        match self {
+            Self::PlainAddress(_) | Self::Tls(_) | Self::Secret(_) => true,
+            Self::Store(error) => matches!(error, StoreError::BadRequest(_)),
+            Self::Listen { .. } | Self::Settings(_) | Self::Password(_) | Self::Token(_) => false,
+        }
+    }
+}
+
 fn list(errors: &[FieldError]) -> String {
     let texts: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
     texts.join("; ")

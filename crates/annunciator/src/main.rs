@@ -1,6 +1,7 @@
 //! The arguments of a command line into one command and its exit code.
 //!
-//! Exit codes: 0 done, 1 refused or failed, 2 the arguments make no sense.
+//! Exit codes: 0 done, 1 refused or failed, 2 the arguments make no sense, 78 the config of `serve`
+//! cannot be used.
 
 mod assignment;
 mod client;

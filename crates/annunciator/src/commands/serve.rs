@@ -2,7 +2,7 @@
 //!
 //! SIGTERM and SIGINT drain it (a second one ends it at once), SIGHUP reads the log level again.
 //! Failure: an essential task that ends by itself ends the process with exit code 1, so that a
-//! service manager starts it again.
+//! service manager starts it again; a config that cannot be used ends it with 78, so that it does not.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::read_token;
 use crate::config::{self, Config};
 use crate::logs::{self, LevelSwitch};
+use crate::output;
 
+/// `EX_CONFIG` of `sysexits.h`: the config cannot be used as it is.
+const EXIT_CONFIG: u8 = 78;
 /// A bootstrap file is small. Unit: octets.
 const FILE_SIZE_MAX: u64 = 4 * 1024 * 1024;
 
@@ -62,7 +65,10 @@ struct TokenEntry {
 
 /// Runs `serve`.
 pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
-    let config = config::load(args.config.as_deref())?;
+    let config = match config::load(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse_config(&error)),
+    };
     let level = logs::start(&config.log, None)?;
     let mut signals = Signals::new()?;
     for warning in &config.warnings {
@@ -75,7 +81,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     let bootstrap = args.bootstrap.as_deref().map(read_bootstrap).transpose()?;
     let mut server_config = server_config(&config);
     server_config.wait_for_bootstrap = bootstrap.is_some();
-    let server = annunciator_server::start(server_config).await?;
+    let server = match annunciator_server::start(server_config).await {
+        Ok(server) => server,
+        Err(error) if error.is_about_config() => return Ok(refuse_config(&error.into())),
+        Err(error) => return Err(error.into()),
+    };
     if let Some(bootstrap) = bootstrap {
         server.bootstrap(bootstrap).await.context("the bootstrap file was refused")?;
     }
@@ -95,6 +105,13 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(super::exit_code(is_good))
+}
+
+/// Says what is wrong with the config; the exit code tells a service manager that starting again is
+/// no use.
+fn refuse_config(error: &anyhow::Error) -> ExitCode {
+    output::print_note(&format!("annunciator: {error:#}"));
+    ExitCode::from(EXIT_CONFIG)
 }
 
 /// Waits for the end; `false` when the server failed.

@@ -1,4 +1,5 @@
-//! A server that cannot start says what is wrong, where, and what would be right; its exit code is 1.
+//! A server that cannot start says what is wrong, where, and what would be right; its exit code is
+//! 78, which says that starting again is no use, and that of a check is 1.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -17,9 +18,9 @@ fn start_with(words: &[&str], toml: &str) -> Output {
 
 /// A config, and what its refusal must name.
 fn check(toml: &str, expected: &[&str]) {
-    for words in [&["serve"][..], &["check"]] {
+    for (words, code) in [(&["serve"][..], 78), (&["check"], 1)] {
         let output = start_with(words, toml);
-        assert_eq!(output.status.code(), Some(1), "{words:?} with {toml}: {output:?}");
+        assert_eq!(output.status.code(), Some(code), "{words:?} with {toml}: {output:?}");
         let said = String::from_utf8_lossy(&output.stderr);
         for part in expected {
             assert!(said.contains(part), "`{part}` is not in: {said}");
@@ -45,10 +46,10 @@ fn a_bad_bootstrap_config_is_explained() {
 
 #[test]
 fn a_config_file_that_is_missing_is_named() {
-    for command in ["serve", "check"] {
+    for (command, code) in [("serve", 78), ("check", 1)] {
         let output = Command::new(BINARY).args([command, "--config", "/nowhere/a.toml"]).output();
         let output = output.unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(code));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("/nowhere/a.toml"), "{said}");
     }
