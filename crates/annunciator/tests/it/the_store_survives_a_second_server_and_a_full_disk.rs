@@ -5,16 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use annunciator_testkit::disk::Disk;
 use annunciator_testkit::process::{Launch, free_address};
 use annunciator_testkit::relay::Relay;
-use tempfile::TempDir;
 
 use crate::support::{BINARY, PATIENCE, Site, critical, email_settings, eventually};
 
 /// Size of the disk that is filled.
 const DISK_MB: u64 = 40;
-/// A disk larger than this is none that a test may fill. Unit: octets.
-const DISK_BYTES_MAX: u64 = 64 << 20;
 /// Left free on the full disk: less than its reserve of a twentieth.
 const LEFT_BYTES: u64 = 1 << 20;
 const EVENTS: usize = 20;
@@ -38,65 +36,9 @@ fn a_second_server_on_the_same_folder_is_refused_with_words() {
     assert_eq!(site.events().len(), 2);
 }
 
-/// A small file system in memory; it is unmounted when dropped.
-struct Disk {
-    folder: TempDir,
-}
-
-impl Disk {
-    /// Mounts it, or tells why it cannot be.
-    fn mount() -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let size = format!("size={DISK_MB}m");
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path());
-        let output = command.output().map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-        Ok(Self { folder })
-    }
-
-    /// Kind, size and free room, by the word of `stat`. Unit: octets.
-    fn state(&self) -> (String, u64, u64) {
-        let mut command = Command::new("stat");
-        command.args(["--file-system", "--format", "%T %S %b %a"]).arg(self.folder.path());
-        let printed = command.output().expect("stat is there").stdout;
-        let printed = String::from_utf8_lossy(&printed).into_owned();
-        let words: Vec<&str> = printed.split_whitespace().collect();
-        let [kind, block, blocks, free] = words[..] else { panic!("stat said `{printed}`") };
-        let number = |word: &str| word.parse::<u64>().expect("stat counts");
-        (kind.to_owned(), number(block) * number(blocks), number(block) * number(free))
-    }
-
-    /// Fills it but for [`LEFT_BYTES`].
-    fn fill(&self) {
-        let (kind, size, free) = self.state();
-        // Never a real disk, whatever went wrong before.
-        assert!(kind == "tmpfs" && size <= DISK_BYTES_MAX, "{kind} of {size} octets");
-        let octets = usize::try_from(free.saturating_sub(LEFT_BYTES)).expect("a small number");
-        fs::write(self.filler(), vec![b'x'; octets]).expect("there is so much room");
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.filler()).expect("the filler is there");
-    }
-
-    fn filler(&self) -> std::path::PathBuf {
-        self.folder.path().join("filler")
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // A failure shows as a temporary folder that stays.
-        drop(Command::new("umount").arg(self.folder.path()).status());
-    }
-}
-
 #[test]
 fn a_full_disk_refuses_events_and_recovers_when_there_is_room() {
-    let disk = match Disk::mount() {
+    let disk = match Disk::mount(DISK_MB) {
         Ok(disk) => disk,
         Err(why) => {
             eprintln!(
@@ -108,7 +50,7 @@ fn a_full_disk_refuses_events_and_recovers_when_there_is_room() {
     let relay = Relay::builder().start();
     relay.go_down();
     let folder = tempfile::tempdir().unwrap();
-    let data = disk.folder.path().join("data");
+    let data = disk.path().join("data");
     let launch = Launch::new(Path::new(BINARY), folder.path())
         .configuration(&format!("data_dir = \"{}\"", data.display()));
     let site = Site::of(launch, folder);
@@ -116,7 +58,7 @@ fn a_full_disk_refuses_events_and_recovers_when_there_is_room() {
     for number in 0..EVENTS {
         site.submit_event(critical(&format!("event-{number}")));
     }
-    disk.fill();
+    disk.fill(LEFT_BYTES);
     let client = site.server.client();
     let post = || client.post("/api/v1/events", &critical("too.late").json()).unwrap();
     let refused = eventually("an event refused for want of room", || {
