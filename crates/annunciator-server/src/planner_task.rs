@@ -22,6 +22,7 @@ use annunciator_store::{
     PostponedRow, StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::console_address;
@@ -41,8 +42,8 @@ const BATCH_MAX: usize = 256;
 const PIECE_TIME_MAX: Duration = Duration::from_millis(20);
 /// Failures after which an event is parked (quality G6).
 const TRIES_MAX: u32 = 3;
-/// The safety net below the wake-ups.
-const POLL: Duration = Duration::from_secs(30);
+/// The safety net below the wake-ups, and how soon the events of a dead node are found.
+const POLL: Duration = Duration::from_secs(5);
 /// Wait after the store refused, or after a failed event is tried again.
 const REFUSED_WAIT: Duration = Duration::from_millis(500);
 
@@ -127,19 +128,22 @@ async fn run_with(shared: Arc<Shared>, stop: CancellationToken, planner: Planner
     let receiver = inbox.receiver.lock().expect("no panic while it is held").take();
     let mut receiver = receiver.expect("the planner task is started once");
     let mut gathered: Vec<Vec<Event>> = Vec::new();
+    let mut poll = tokio::time::interval(POLL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         if inbox.has_backlog.load(Ordering::Acquire) {
             plan_backlog(&shared, &inbox, planner).await;
         }
         tokio::select! {
             biased;
+            // Before what is handed over in memory, of which there may be no end.
+            _ = poll.tick() => inbox.has_backlog.store(true, Ordering::Release),
             count = receiver.recv_many(&mut gathered, BATCH_MAX) => {
                 if count == 0 {
                     return;
                 }
             }
             () = inbox.wake.notified() => {}
-            () = tokio::time::sleep(POLL) => inbox.has_backlog.store(true, Ordering::Release),
             () = stop.cancelled() => return,
         }
         let events: Vec<Event> = gathered.drain(..).flatten().collect();
