@@ -22,6 +22,7 @@ use annunciator_store::{
     PlannedNotification, PostponedRow, StoreError,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::console_address;
@@ -130,19 +131,22 @@ async fn run_with(shared: Arc<Shared>, stop: CancellationToken, planner: Planner
     let mut receiver = receiver.expect("the planner task is started once");
     let poll = if shared.store.changes().is_some() { SHARED_POLL } else { POLL };
     let mut gathered: Vec<Vec<Event>> = Vec::new();
+    let mut poll = tokio::time::interval(poll);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         if inbox.has_backlog.load(Ordering::Acquire) {
             plan_backlog(&shared, &inbox, planner).await;
         }
         tokio::select! {
             biased;
+            // Before what is handed over in memory, of which there may be no end.
+            _ = poll.tick() => inbox.has_backlog.store(true, Ordering::Release),
             count = receiver.recv_many(&mut gathered, BATCH_MAX) => {
                 if count == 0 {
                     return;
                 }
             }
             () = inbox.wake.notified() => {}
-            () = tokio::time::sleep(poll) => inbox.has_backlog.store(true, Ordering::Release),
             () = stop.cancelled() => return,
         }
         let events: Vec<Event> = gathered.drain(..).flatten().collect();

@@ -18,9 +18,9 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 /// A running pooler; it ends when dropped.
 #[derive(Debug)]
 pub struct PgBouncer {
-    _daemon: Daemon,
+    daemon: Option<Daemon>,
     address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl PgBouncer {
@@ -51,11 +51,27 @@ impl PgBouncer {
         if is_root() {
             run("chown", &["-R", "postgres", &folder.path().display().to_string()], Path::new("/"));
         }
-        let (program, arguments) = as_user(&[PROGRAM, &file.display().to_string()]);
+        let mut pooler = Self { daemon: None, address, folder };
+        pooler.start_again();
+        Some(pooler)
+    }
+
+    /// Ends it: who comes through it is cut off from the database.
+    pub fn stop(&mut self) {
+        self.daemon = None;
+    }
+
+    /// Starts it at the same place.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        let file = self.folder.path().join("pgbouncer.ini").display().to_string();
+        let (program, arguments) = as_user(&[PROGRAM, &file]);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut daemon = Daemon::start(&program, &arguments, folder.path());
-        daemon.wait_until(|| TcpStream::connect(address).is_ok());
-        Some(Self { _daemon: daemon, address, _folder: folder })
+        let mut daemon = Daemon::start(&program, &arguments, self.folder.path());
+        daemon.wait_until(|| TcpStream::connect(self.address).is_ok());
+        self.daemon = Some(daemon);
     }
 
     /// The address of a database through it.

@@ -23,6 +23,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -40,6 +41,8 @@ const HEADER_MAX: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Time that a request in progress has when the server stops.
 pub(super) const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Time that a connection without a request has for its first one then.
+const FIRST_REQUEST_MAX: Duration = Duration::from_secs(1);
 
 /// Makes one router of the API and what is shown to people.
 pub type Pages = fn(Router) -> Router;
@@ -73,6 +76,8 @@ struct Connection {
     peer: Peer,
     seat: Seat,
     had_request: AtomicBool,
+    /// Notified with the first request.
+    begun: Notify,
 }
 
 /// Serves a connection until it ends, is evicted, or the server stops.
@@ -85,8 +90,8 @@ pub(super) async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection =
-        Arc::new(Connection { entrance, peer, seat, had_request: AtomicBool::new(false) });
+    let (had_request, begun) = (AtomicBool::new(false), Notify::new());
+    let connection = Arc::new(Connection { entrance, peer, seat, had_request, begun });
     let service = service_fn(|request| answer(Arc::clone(&connection), request));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -110,9 +115,20 @@ pub(super) async fn run<S>(
             return;
         }
         () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
+            let drained = async {
+                if !connection.had_request.load(Ordering::Relaxed) {
+                    // Who has just come in, such as a balancer, is told to go elsewhere.
+                    tokio::select! {
+                        ended = serving.as_mut() => return ended,
+                        () = connection.begun.notified() => {}
+                        () = tokio::time::sleep(FIRST_REQUEST_MAX) => {}
+                    }
+                }
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            };
             // Past the time the connection is dropped; what was committed stays committed.
-            tokio::time::timeout(DRAIN_MAX, serving).await.unwrap_or(Ok(()))
+            tokio::time::timeout(DRAIN_MAX, drained).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
@@ -129,6 +145,7 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     connection.seat.begin_request();
     connection.had_request.store(true, Ordering::Relaxed);
+    connection.begun.notify_one();
     let routed = AssertUnwindSafe(route(&connection, request)).catch_unwind().await;
     let mut response = routed.unwrap_or_else(|panic| after_panic(panic.as_ref()));
     harden(&mut response);

@@ -1,4 +1,5 @@
-//! TLS material of the listener: good, mixed up, missing; what is answered after a panic.
+//! TLS material of the listener: good, mixed up, missing; what is answered after a panic and at a
+//! stop.
 
 use std::path::PathBuf;
 
@@ -6,8 +7,15 @@ use annunciator_testkit::certificates::Authority;
 
 use http_body_util::BodyExt;
 
-use super::connection::after_panic;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{self, Entrance, after_panic};
+use super::seats::{Bounds, Seats};
 use super::tls_acceptor;
+use crate::api::rights::Peer;
+use crate::planner_task::tests::shared;
 
 #[test]
 fn an_acceptor_needs_a_certificate_and_its_own_key() {
@@ -48,5 +56,39 @@ async fn a_panic_is_answered_without_its_words() {
         let body = String::from_utf8_lossy(&body).into_owned();
         assert!(body.contains("urn:annunciator:internal"), "{body}");
         assert!(!body.contains("canary"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_just_come_in_is_answered_at_a_stop_and_who_was_answered_is_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let entrance = Entrance::new(shared(folder.path()).await, None);
+    let seats = Seats::new(Bounds { in_all: 9, per_address: 9 }, Gauge::default());
+    for has_asked in [false, true] {
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        let peer = Peer::Network { address, is_loopback: true, is_tls: false };
+        let (mut client, server) = tokio::io::duplex(4_096);
+        let stop = CancellationToken::new();
+        let (entrance, seat) = (entrance.clone(), seats.take(address).unwrap());
+        let stopped = stop.clone();
+        let served = tokio::spawn(async move {
+            connection::run(server, entrance, peer, seat, &stopped).await;
+        });
+        let ask = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
+        if has_asked {
+            client.write_all(ask).await.unwrap();
+            assert!(client.read(&mut [0; 4_096]).await.unwrap() > 0);
+        }
+        stop.cancel();
+        // The connection has seen it.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        // Refused by one that is closed.
+        let _ = client.write_all(ask).await;
+        let mut told = String::new();
+        client.read_to_string(&mut told).await.unwrap();
+        assert_eq!(told.starts_with("HTTP/1.1 200 "), !has_asked, "{told}");
+        served.await.unwrap();
     }
 }

@@ -290,10 +290,14 @@ impl Inner {
     }
 
     async fn leave(&self) {
-        if let Ok(db) = self.keeper.lend().await {
-            let left = nodes::leave(&db, self.node).await;
-            // Its claims lapse by themselves.
-            let _ = db.done(left);
+        if let Ok(db) = self.keeper.begin().await {
+            let left = async {
+                claims::queue_lost(&db, self.node).await?;
+                nodes::leave(&db, self.node).await
+            };
+            let left = left.await;
+            // Else its claims lapse by themselves.
+            let _ = db.end(left).await;
         }
         self.size_bytes.store(0, Ordering::Relaxed);
     }

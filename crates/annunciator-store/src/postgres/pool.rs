@@ -24,7 +24,8 @@ const FREE_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest wait for the answer to a statement; then the database is asked to give it up.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
-/// Longest wait for a commit: without its standby a primary confirms none.
+/// Longest wait for a commit: without its standby a primary confirms none. What is given up then may
+/// be called done by the primary; here it is told as failed.
 const COMMIT_WAIT: Duration = Duration::from_secs(20);
 /// Longest wait for a new connection, over all hosts.
 const CONNECT_WAIT: Duration = Duration::from_secs(30);
@@ -34,9 +35,6 @@ const GIVE_UP_WAIT: Duration = Duration::from_secs(5);
 /// What bounds a transaction of whom the database hears no more, or who waits for a lock.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '20s';
     SET LOCAL idle_in_transaction_session_timeout = '5s'";
-/// A commit that the database's own limit ends counts there as done, although no standby has it: so
-/// the wait is bounded here alone.
-const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 
 /// Makes and keeps connections.
 pub(super) struct Pool {
@@ -303,7 +301,7 @@ impl Lent {
 
     async fn commit(&self) -> Outcome<()> {
         let wait = COMMIT_WAIT.max(self.answer_wait.saturating_sub(ANSWER_WAIT));
-        self.answer(wait, self.client().batch_execute(COMMIT)).await
+        self.answer(wait, self.client().batch_execute("COMMIT")).await
     }
 
     /// Sends COMMIT together with what is last in the transaction, which undoes all when that fails.

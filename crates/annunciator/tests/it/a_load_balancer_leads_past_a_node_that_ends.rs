@@ -1,5 +1,6 @@
-//! HAProxy with the guide's own words before three nodes, of which one is killed and one drains: the
-//! sources, which ask again as they do anyway, get every event in, and every event is delivered.
+//! HAProxy with the guide's own words before three nodes, of which one is killed, one is cut off
+//! from the database and one drains: only of the first do sources see something, who ask again as
+//! they do anyway; and every event is delivered.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use annunciator_testkit::certificates::Authority;
 use annunciator_testkit::haproxy::HaProxy;
+use annunciator_testkit::pgbouncer::PgBouncer;
 use annunciator_testkit::postgres::PostgresCluster;
 use annunciator_testkit::process::free_address;
 use annunciator_testkit::relay::Relay;
@@ -54,7 +56,8 @@ impl Source<'_> {
         let retries = if self.is_patient.load(Ordering::Relaxed) { "5" } else { "0" };
         let event = critical("load").id(id).description(id).json().to_string();
         let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--output", "/dev/null", "--data", &event])
+            .args(["--silent", "--show-error", "--data", &event, "--output"])
+            .arg(self.root.with_file_name(format!("answer-{id}")))
             .args(["--write-out", "%{http_code}", "--max-time", "60"])
             .args(["--retry", retries, "--retry-all-errors", "--retry-delay", "1", "--cacert"])
             .arg(self.root)
@@ -64,21 +67,22 @@ impl Source<'_> {
             .stdin(Stdio::null())
             .output()
             .expect("curl is installed");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() { told } else { format!("{told}: {output:?}") }
     }
 }
 
-/// Three nodes with TLS on a database; the first has a relay and a token.
-fn start_nodes(cluster: &PostgresCluster, folder: &Path, relay: &Relay) -> Vec<Site> {
+/// A node with TLS at each of these addresses of a database; the first has a relay and a token.
+fn start_nodes(databases: &[String], folder: &Path, relay: &Relay) -> Vec<Site> {
     let key = folder.join("secret.key");
     let lines = format!(
         "tls_certificate_file = \"{0}/node.crt\"\ntls_key_file = \"{0}/node.key\"",
         folder.display()
     );
     let mut sites: Vec<Site> = Vec::new();
-    for _ in 0..3 {
+    for database in databases {
         let own = tempfile::tempdir().unwrap();
-        let launched = launch(own.path(), &cluster.address("postgres"), &key);
+        let launched = launch(own.path(), database, &key);
         let mut site = Site::of(launched.configuration(&lines), own);
         site.errors_expected = AWAY;
         site.is_asked = false;
@@ -108,7 +112,10 @@ fn a_load_balancer_leads_past_a_node_that_ends() {
     write("annunciator.pem", &[identity.certificate_pem(), identity.key_pem()].concat());
     write("annunciator-ca.pem", &authority.pem());
     let relay = Relay::builder().start();
-    let mut sites = start_nodes(&cluster, folder.path(), &relay);
+    let Some(mut pooler) = PgBouncer::start(&cluster, 20) else { return };
+    let direct = cluster.address("postgres");
+    let databases = [direct.clone(), direct, pooler.address("postgres")];
+    let mut sites = start_nodes(&databases, folder.path(), &relay);
     let addresses: Vec<SocketAddr> = sites.iter().map(|site| site.server.address()).collect();
     let front = free_address();
     let text = configuration(folder.path(), front, &addresses);
@@ -142,10 +149,13 @@ fn a_load_balancer_leads_past_a_node_that_ends() {
         // As its service does it.
         sites[1].server.restart();
         done(next.load(Ordering::Relaxed) + 20);
-        // A drain is not even seen.
+        // The rest is not even seen.
         source.is_patient.store(false, Ordering::Relaxed);
         done(next.load(Ordering::Relaxed) + 20);
-        let ended = sites[2].server.terminate_and_wait(PATIENCE);
+        pooler.stop();
+        done(next.load(Ordering::Relaxed) + 40);
+        pooler.start_again();
+        let ended = sites[0].server.terminate_and_wait(PATIENCE);
         assert!(ended.success(), "{ended}");
         done(next.load(Ordering::Relaxed) + 30);
         is_over.store(true, Ordering::Relaxed);

@@ -244,6 +244,18 @@ async fn what_one_node_changes_is_told_to_the_others_woken_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_ends_leaves_what_it_had_to_the_others() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    accept(&*first, vec![event(1)]).await;
+    enqueue(&*first, 2, "a", 1, in_flight()).await;
+    first.close().await;
+    assert_eq!(second.claim_events(9).await.unwrap(), [event(1)]);
+    assert_eq!(claim_all(&*second, START.plus_ms(10)).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_ended_is_listed_as_such() {
     let Some((cluster, name)) = database() else { return };
     let stores = nodes(&cluster.address(&name)).await;
