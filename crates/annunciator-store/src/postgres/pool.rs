@@ -21,9 +21,12 @@ use crate::{Result, StoreError};
 const FREE_WAIT: Duration = Duration::from_secs(30);
 
 /// What every connection begins with. A pooler may forget these: nothing relies on them but the
-/// bounds of what goes wrong.
-const BEGINNING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
-    SET idle_in_transaction_session_timeout = '5s'; SET standard_conforming_strings = on";
+/// bounds of what goes wrong. The last ones are of the other end: the connections of a machine that
+/// is gone would be held open for hours, and what they locked.
+pub(super) const BEGINNING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
+    SET idle_in_transaction_session_timeout = '5s'; SET standard_conforming_strings = on;
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = '20s'";
 
 /// Makes and keeps connections.
 pub(super) struct Pool {

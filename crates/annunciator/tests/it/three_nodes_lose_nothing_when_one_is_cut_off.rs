@@ -1,7 +1,6 @@
 //! Of three nodes one is cut off from the database, in a network of its own: the others deliver
 //! what it had in flight, it can record nothing of that when it is back, and nothing is lost.
 
-use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -34,22 +33,26 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Lets us reach a node on an island: its socket is a file, which needs no network.
 fn build_bridge(at: SocketAddr, socket: PathBuf) {
     let listener = TcpListener::bind(at).unwrap();
-    let pass = |mut from: Box<dyn Read + Send>, mut to: Box<dyn Write + Send>, end: UnixStream| {
-        std::thread::spawn(move || {
-            let _ = std::io::copy(&mut from, &mut to);
-            let _ = end.shutdown(Shutdown::Both);
-        });
-    };
     std::thread::spawn(move || {
         for source in listener.incoming().flatten() {
             // Until the node listens there is nothing to reach.
             let Ok(node) = UnixStream::connect(&socket) else { continue };
-            let (there, back) = (source.try_clone().unwrap(), node.try_clone().unwrap());
-            let (end, other) = (node.try_clone().unwrap(), node.try_clone().unwrap());
-            pass(Box::new(source), Box::new(node), end);
-            let closes = there.try_clone().unwrap();
-            pass(Box::new(back), Box::new(there), other);
-            drop(closes);
+            let (source, node) = (Arc::new(source), Arc::new(node));
+            let ends = (source.clone(), node.clone());
+            let end = move || {
+                let _ = ends.0.shutdown(Shutdown::Both);
+                let _ = ends.1.shutdown(Shutdown::Both);
+            };
+            let (there, back) = ((source.clone(), node.clone()), (node, source));
+            let end_there = end.clone();
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut &*there.0, &mut &*there.1);
+                end_there();
+            });
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut &*back.0, &mut &*back.1);
+                end();
+            });
         }
     });
 }
@@ -105,12 +108,15 @@ fn three_nodes_lose_nothing_when_one_is_cut_off() {
         let since = Instant::now();
         // A commit may have been on its way.
         let active = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND client_addr = '{}'",
+            "SELECT pid, state, wait_event, query FROM pg_stat_activity
+             WHERE state <> 'idle' AND client_addr = '{}'",
             island.far(DATABASE)
         );
         eventually_within(LIMIT, "nothing of the node is under way", || {
-            if nodes.ask(&active) == "0" { Ok(()) } else { Err("not yet".to_owned()) }
+            let under_way = nodes.ask(&active);
+            if under_way.is_empty() { Ok(()) } else { Err(under_way) }
         });
+        println!("nothing under way after {:?}", since.elapsed());
         had = nodes.in_flight(CUT_OFF);
         let patient = nodes.client(CUT_OFF).limit(LIMIT);
         let refused = answer(patient.post("/api/v1/events", &critical("x").json()));
@@ -124,6 +130,13 @@ fn three_nodes_lose_nothing_when_one_is_cut_off() {
             had.len(),
             since.elapsed()
         );
+        let held = "SELECT count(*) FROM pg_stat_activity WHERE client_addr";
+        let held = format!("{held} = '{}'", island.far(DATABASE));
+        eventually_within(LIMIT, "the database lets go of its connections", || {
+            let count = nodes.ask(&held);
+            if count == "0" { Ok(()) } else { Err(count) }
+        });
+        println!("let go of after {:?}", since.elapsed());
         std::thread::sleep(cut_off_min.saturating_sub(since.elapsed()));
         island.plug_in(DATABASE);
         hits.add(had.clone());
