@@ -1,6 +1,7 @@
 //! Of three nodes one is cut off from the database, in a network of its own: the others deliver
 //! what it had in flight, it can record nothing of that when it is back, and nothing is lost.
 
+use std::collections::BTreeSet;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -21,6 +22,8 @@ const PER_S: u32 = 60;
 const CONNECTIONS: u32 = 16;
 /// The relay is this slow, so that there is always something in flight.
 const RELAY_DELAY: Duration = Duration::from_millis(150);
+/// Then it is slower than a node takes to come back and settle.
+const TAKEN_DELAY: Duration = Duration::from_secs(25);
 /// The cable to the database.
 const DATABASE: u8 = 0;
 /// The cable to the relay, which stays.
@@ -83,9 +86,82 @@ fn start(island: &Island, folder: &Path) -> Option<Nodes> {
     Some(nodes)
 }
 
+/// A list for SQL.
+fn list(ids: &BTreeSet<String>) -> String {
+    let quoted: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
+    quoted.join(",")
+}
+
+/// Waits until the database answers this.
+fn wait_for(nodes: &Nodes, what: &str, question: &str, wanted: &str) {
+    eventually_within(LIMIT, what, || {
+        let answered = nodes.ask(question);
+        if answered == wanted { Ok(()) } else { Err(answered) }
+    });
+}
+
+/// Pulls the cable in the middle of the load; gives what the node had in flight then, when it
+/// refuses events.
+fn cut_off(nodes: &Nodes, island: &Island, relay: &Relay) -> BTreeSet<String> {
+    eventually_within(LIMIT, "something in flight", || {
+        match relay.message_count() >= 100 && nodes.in_flight(CUT_OFF).len() > 2 {
+            true => Ok(()),
+            false => Err(format!("{} messages", relay.message_count())),
+        }
+    });
+    island.pull_out(DATABASE);
+    let since = Instant::now();
+    let connections = format!("pg_stat_activity WHERE client_addr = '{}'", island.far(DATABASE));
+    // A commit may have been on its way.
+    let busy = format!("SELECT count(*) FROM {connections} AND state <> 'idle'");
+    wait_for(nodes, "nothing of the node is under way", &busy, "0");
+    println!("nothing under way after {:?}", since.elapsed());
+    let had = nodes.in_flight(CUT_OFF);
+    let patient = nodes.client(CUT_OFF).limit(LIMIT);
+    let refused = answer(patient.post("/api/v1/events", &critical("x").json()));
+    assert_eq!(refused.status, 503, "{refused}");
+    assert!(refused.header("Retry-After").is_some(), "{refused}");
+    println!("{} in flight when it was cut off, 503 after {:?}", had.len(), since.elapsed());
+    had
+}
+
+/// Waits until others have what the node had, and it is back.
+fn come_back(nodes: &Nodes, island: &Island, relay: &Relay, had: &BTreeSet<String>) {
+    let (since, id) = (Instant::now(), nodes.id(CUT_OFF));
+    let cut_off_min = if is_soak() { Duration::from_secs(60) } else { Duration::ZERO };
+    let of_others = format!("SELECT count(*) FROM queue WHERE node IS DISTINCT FROM '{id}'");
+    wait_for(nodes, "the others are idle", &of_others, "0");
+    // The attempts of those who take over are still under way when the node is back.
+    relay.on(Stage::DataEnd, When::Always, Action::Delay(cut_off_min + TAKEN_DELAY));
+    let taken = format!(
+        "SELECT count(*) FROM queue WHERE claims = 2 AND lease_until IS NOT NULL
+         AND node <> '{id}' AND notification IN ({})",
+        list(had)
+    );
+    let all = had.len().to_string();
+    wait_for(nodes, "the others take over", &taken, &all);
+    println!("taken over after {:?} more", since.elapsed());
+    let held = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE client_addr = '{}'",
+        island.far(DATABASE)
+    );
+    wait_for(nodes, "the database lets go of its connections", &held, "0");
+    println!("its connections ended after {:?}", since.elapsed());
+    std::thread::sleep(cut_off_min.saturating_sub(since.elapsed()));
+    island.plug_in(DATABASE);
+    let words = "an attempt was settled after its claim had lapsed";
+    nodes.servers[CUT_OFF].wait_for_log(words, LIMIT);
+    assert_eq!(nodes.ask(&taken), all, "it recorded nothing of what others have now");
+    relay.behave();
+    eventually_within(LIMIT, "the node takes events again", || {
+        let taken = nodes.client(CUT_OFF).post("/api/v1/events", &critical("back").json());
+        let taken = taken.map(|answer| answer.status);
+        if matches!(taken, Ok(202)) { Ok(()) } else { Err(format!("{taken:?}")) }
+    });
+}
+
 #[test]
 fn three_nodes_lose_nothing_when_one_is_cut_off() {
-    let cut_off_min = if is_soak() { Duration::from_secs(60) } else { Duration::ZERO };
     let Some(island) = Island::with_cables(2) else { return };
     let folder = tempfile::tempdir().unwrap();
     let Some(nodes) = start(&island, folder.path()) else { return };
@@ -95,72 +171,19 @@ fn three_nodes_lose_nothing_when_one_is_cut_off() {
         .start();
     nodes.save(&email(&island.near(OUT).to_string(), relay.port(), CONNECTIONS));
     let load = Load::new(&nodes, PER_S);
-    let mut had = std::collections::BTreeSet::new();
-    let mut hits = Hits::default();
-    load.while_doing(SOURCES, || {
-        eventually_within(LIMIT, "something in flight", || {
-            match relay.message_count() >= 100 && nodes.in_flight(CUT_OFF).len() > 2 {
-                true => Ok(()),
-                false => Err(format!("{} messages", relay.message_count())),
-            }
-        });
-        island.pull_out(DATABASE);
-        let since = Instant::now();
-        // A commit may have been on its way.
-        let active = format!(
-            "SELECT pid, state, wait_event, query FROM pg_stat_activity
-             WHERE state <> 'idle' AND client_addr = '{}'",
-            island.far(DATABASE)
-        );
-        eventually_within(LIMIT, "nothing of the node is under way", || {
-            let under_way = nodes.ask(&active);
-            if under_way.is_empty() { Ok(()) } else { Err(under_way) }
-        });
-        println!("nothing under way after {:?}", since.elapsed());
-        had = nodes.in_flight(CUT_OFF);
-        let patient = nodes.client(CUT_OFF).limit(LIMIT);
-        let refused = answer(patient.post("/api/v1/events", &critical("x").json()));
-        assert_eq!(refused.status, 503, "{refused}");
-        println!("503 after {:?}", since.elapsed());
-        eventually_within(LIMIT, "the others take over", || {
-            if nodes.in_flight(CUT_OFF).is_empty() { Ok(()) } else { Err("not yet".to_owned()) }
-        });
-        println!(
-            "{} in flight when it was cut off, taken over in {:?}",
-            had.len(),
-            since.elapsed()
-        );
-        let held = "SELECT count(*) FROM pg_stat_activity WHERE client_addr";
-        let held = format!("{held} = '{}'", island.far(DATABASE));
-        eventually_within(LIMIT, "the database lets go of its connections", || {
-            let count = nodes.ask(&held);
-            if count == "0" { Ok(()) } else { Err(count) }
-        });
-        println!("let go of after {:?}", since.elapsed());
-        std::thread::sleep(cut_off_min.saturating_sub(since.elapsed()));
-        island.plug_in(DATABASE);
-        hits.add(had.clone());
-        let words = "an attempt was settled after its claim had lapsed";
-        nodes.servers[CUT_OFF].wait_for_log(words, LIMIT);
-        eventually_within(LIMIT, "the node takes events again", || {
-            let taken = nodes.client(CUT_OFF).post("/api/v1/events", &critical("back").json());
-            let taken = taken.map(|answer| answer.status);
-            if matches!(taken, Ok(202)) { Ok(()) } else { Err(format!("{taken:?}")) }
-        });
-    });
-    relay.behave();
+    let had = load.while_doing(SOURCES, || cut_off(&nodes, &island, &relay));
+    come_back(&nodes, &island, &relay, &had);
     nodes.wait_until_idle();
+    let mut hits = Hits::default();
+    hits.add(had.clone());
     let further = hits.check(&relay, &load.acknowledged());
     println!("{} events acknowledged, {further} further copies", load.acknowledged().len());
     assert!(further > 0, "nothing was repeated: the node was not cut off in the middle");
-    // Others finished all that it had, with claims of their own, and it recorded nothing of that.
-    let list: Vec<String> = had.iter().map(|id| format!("'{id}'")).collect();
-    let of_those = format!("FROM deliveries d WHERE d.notification IN ({})", list.join(","));
-    let count = nodes.ask(&format!("SELECT count(*) {of_those}"));
+    // Others finished all that it had, and of each one attempt is recorded.
+    let those = format!("deliveries d WHERE d.notification IN ({})", list(&had));
+    let count = nodes.ask(&format!("SELECT count(*) FROM {those} AND d.claims = 2"));
     assert_eq!(count, had.len().to_string());
-    let by_others = nodes.ask(&format!("SELECT count(*) {of_those} AND d.claims > 1"));
-    assert_eq!(by_others, count, "all were claimed anew");
-    let recorded = "SELECT count(*) FROM attempts a JOIN deliveries d ON d.id = a.delivery";
-    let of_those = of_those.trim_start_matches("FROM deliveries d");
-    assert_eq!(nodes.ask(&format!("{recorded} {of_those}")), count, "one attempt is recorded each");
+    let recorded = format!("SELECT count(*) FROM attempts a JOIN {those} AND d.id = a.delivery");
+    let recorded = recorded.replace("deliveries d WHERE", "deliveries d ON");
+    assert_eq!(nodes.ask(&recorded), count);
 }
