@@ -15,13 +15,15 @@ use annunciator_testkit::process::free_address;
 use annunciator_testkit::relay::{Action, Relay, Stage, When};
 
 use crate::support::{answer, critical, eventually_within};
-use crate::three_nodes::{COUNT, Hits, Load, Nodes, email, is_soak};
+use crate::three_nodes::{COUNT, Hits, Load, Nodes, email, is_soak, notification_of};
 
 const SOURCES: usize = 6;
 const PER_S: u32 = 60;
 const CONNECTIONS: u32 = 16;
 /// The relay is this slow, so that there is always something in flight.
 const RELAY_DELAY: Duration = Duration::from_millis(150);
+/// Longest wait until it has taken what the node had: it is shorter than others wait.
+const HANDED_OVER_WAIT: Duration = Duration::from_secs(8);
 /// Then it is slower than a node takes to come back and settle.
 const TAKEN_DELAY: Duration = Duration::from_secs(25);
 /// The cable to the database.
@@ -100,8 +102,8 @@ fn wait_for(nodes: &Nodes, what: &str, question: &str, wanted: &str) {
     });
 }
 
-/// Pulls the cable in the middle of the load; gives what the node had in flight then, when it
-/// refuses events.
+/// Pulls the cable in the middle of the load; gives what the node had in flight then, when it has
+/// handed that over.
 fn cut_off(nodes: &Nodes, island: &Island, relay: &Relay) -> BTreeSet<String> {
     eventually_within(LIMIT, "something in flight", || {
         match relay.message_count() >= 100 && nodes.in_flight(CUT_OFF).len() > 2 {
@@ -117,11 +119,13 @@ fn cut_off(nodes: &Nodes, island: &Island, relay: &Relay) -> BTreeSet<String> {
     wait_for(nodes, "nothing of the node is under way", &busy, "0");
     println!("nothing under way after {:?}", since.elapsed());
     let had = nodes.in_flight(CUT_OFF);
-    let patient = nodes.client(CUT_OFF).limit(LIMIT);
-    let refused = answer(patient.post("/api/v1/events", &critical("x").json()));
-    assert_eq!(refused.status, 503, "{refused}");
-    assert!(refused.header("Retry-After").is_some(), "{refused}");
-    println!("{} in flight when it was cut off, 503 after {:?}", had.len(), since.elapsed());
+    // The relay is still there. What was planned by a commit without an answer waits on.
+    let is_handed_over = |relay: &Relay| {
+        let ids: BTreeSet<_> = relay.messages().iter().map(notification_of).collect();
+        had.is_subset(&ids)
+    };
+    let _ = relay.wait_until("all that it had", HANDED_OVER_WAIT, is_handed_over);
+    println!("{} in flight when it was cut off, handed over {:?}", had.len(), since.elapsed());
     had
 }
 
@@ -132,14 +136,27 @@ fn come_back(nodes: &Nodes, island: &Island, relay: &Relay, had: &BTreeSet<Strin
     let of_others = format!("SELECT count(*) FROM queue WHERE node IS DISTINCT FROM '{id}'");
     wait_for(nodes, "the others are idle", &of_others, "0");
     // The attempts of those who take over are still under way when the node is back.
-    relay.on(Stage::DataEnd, When::Always, Action::Delay(cut_off_min + TAKEN_DELAY));
+    let delay = cut_off_min + TAKEN_DELAY;
+    relay.on(Stage::DataEnd, When::Always, Action::Delay(delay));
+    // Else this machine is so slow that they have taken over already.
+    let is_early = nodes.in_flight(CUT_OFF) == *had;
+    let patient = nodes.client(CUT_OFF).limit(LIMIT);
+    let refused = answer(patient.post("/api/v1/events", &critical("x").json()));
+    assert_eq!(refused.status, 503, "{refused}");
+    assert!(refused.header("Retry-After").is_some(), "{refused}");
+    println!("503 after {:?} more", since.elapsed());
     let taken = format!(
         "SELECT count(*) FROM queue WHERE claims = 2 AND lease_until IS NOT NULL
          AND node <> '{id}' AND notification IN ({})",
         list(had)
     );
     let all = had.len().to_string();
-    wait_for(nodes, "the others take over", &taken, &all);
+    let own = format!("SELECT count(*) FROM queue WHERE node = '{id}'");
+    wait_for(nodes, "its claims lapse", &own, "0");
+    if is_early {
+        wait_for(nodes, "the others take over", &taken, &all);
+    }
+    let taken_at = Instant::now();
     println!("taken over after {:?} more", since.elapsed());
     let held = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE client_addr = '{}'",
@@ -151,7 +168,9 @@ fn come_back(nodes: &Nodes, island: &Island, relay: &Relay, had: &BTreeSet<Strin
     island.plug_in(DATABASE);
     let words = "an attempt was settled after its claim had lapsed";
     nodes.servers[CUT_OFF].wait_for_log(words, LIMIT);
-    assert_eq!(nodes.ask(&taken), all, "it recorded nothing of what others have now");
+    let are_under_way = nodes.ask(&taken) == all;
+    let must_be = is_early && taken_at.elapsed() < delay / 2;
+    assert!(are_under_way || !must_be, "it recorded something of what others have now");
     relay.behave();
     eventually_within(LIMIT, "the node takes events again", || {
         let taken = nodes.client(CUT_OFF).post("/api/v1/events", &critical("back").json());
