@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Inner;
 use super::bind::{text, values};
 use super::fault::{Outcome, store_error};
-use super::pool::Lent;
+use super::pool::{BEGINNING, Lent};
 use super::rows::get;
 use crate::{Change, NewAudit, Result};
 
@@ -119,7 +119,7 @@ async fn listen_once(inner: &Arc<Inner>, woken: &Arc<Notify>) -> Result<()> {
         }
     });
     let ends = AbortOnDrop(driven.abort_handle());
-    let heard = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
+    let heard = client.batch_execute(&format!("{BEGINNING}; LISTEN {CHANNEL}")).await;
     heard.map_err(|error| store_error(&error))?;
     // Ends with the connection.
     let _ = driven.await;

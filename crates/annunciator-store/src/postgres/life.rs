@@ -99,7 +99,7 @@ mod tests {
         // A sign that took long may have come too late.
         life.note(start + 5 * SECOND, start + 4 * SECOND + HOLD);
         assert_eq!(life.era(start + 5 * SECOND + HOLD), Some(1), "what was claimed before is not");
-        assert!(HOLD < LAPSE, "a node ends its attempts before others begin them");
+        assert!(HOLD < LAPSE, "a node begins no attempt any more when others do");
     }
 
     #[test]

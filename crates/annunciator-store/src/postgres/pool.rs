@@ -36,6 +36,11 @@ const GIVE_UP_WAIT: Duration = Duration::from_secs(5);
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '20s';
     SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
+/// What every connection begins with, about its other end: the connections of a machine that is gone
+/// would be held open for hours, and what they locked.
+pub(super) const BEGINNING: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 3; SET tcp_user_timeout = '20s'";
+
 /// Makes and keeps connections.
 pub(super) struct Pool {
     config: Config,
@@ -101,6 +106,7 @@ impl Pool {
                 tracing::debug!(error = %super::fault::words_of(&error), "a connection ended");
             }
         });
+        client.batch_execute(BEGINNING).await.map_err(|error| store_error(&error))?;
         self.made.fetch_add(1, Ordering::Relaxed);
         Ok(client)
     }

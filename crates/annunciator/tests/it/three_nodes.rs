@@ -256,9 +256,7 @@ impl Hits {
         for (event, messages) in &copies {
             let ids: BTreeSet<_> = messages.iter().map(|one| one.header("Message-ID")).collect();
             assert_eq!(ids.len(), 1, "{event} has several Message-IDs: {ids:?}");
-            let id = messages[0].header("Message-ID").unwrap_or_default();
-            let notification = id.trim_start_matches('<').split('@').next().unwrap_or_default();
-            let hits = self.0.get(notification).copied().unwrap_or(0);
+            let hits = self.0.get(&notification_of(&messages[0])).copied().unwrap_or(0);
             let again = messages.len() - 1;
             assert!(again <= hits, "{event} came {again} times again, and was hit {hits} times");
             further += again;
@@ -266,6 +264,12 @@ impl Hits {
         assert!(relay.violations().is_empty(), "{:?}", relay.violations());
         further
     }
+}
+
+/// The notification that a message is, by its Message-ID.
+pub(crate) fn notification_of(message: &Message) -> String {
+    let id = message.header("Message-ID").unwrap_or_default();
+    id.trim_start_matches('<').split('@').next().unwrap_or_default().to_owned()
 }
 
 /// E-mail settings for this relay, with so many connections.

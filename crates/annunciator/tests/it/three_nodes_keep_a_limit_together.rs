@@ -21,7 +21,7 @@ const RELAY_DELAY: Duration = Duration::from_millis(60);
 fn three_nodes_keep_a_limit_together() {
     let (limit, period) = match is_soak() {
         true => (50, Duration::from_secs(60)),
-        false => (10, Duration::from_secs(4)),
+        false => (8, Duration::from_secs(3)),
     };
     let Some(mut nodes) = Nodes::start() else { return };
     let relay =
