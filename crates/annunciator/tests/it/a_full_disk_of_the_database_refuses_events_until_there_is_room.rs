@@ -14,6 +14,7 @@ const LOG_MB: u64 = 100;
 /// Little log, so that a small disk holds it.
 const SETTINGS: &[&str] = &["max_wal_size=32MB", "min_wal_size=32MB"];
 
+#[expect(clippy::print_stderr, reason = "who runs the tests must read what was skipped")]
 fn mount(size_mb: u64) -> Option<Disk> {
     let mounted = Disk::mount(size_mb);
     if let Err(why) = &mounted {

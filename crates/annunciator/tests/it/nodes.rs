@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annunciator_testkit::http::{Client, Response};
 use annunciator_testkit::process::Launch;
@@ -196,7 +196,6 @@ impl Load {
     /// Message-ID. Answers how many messages came more than once.
     pub(crate) fn check_end(&self, nodes: &Nodes, relay: &Relay) -> usize {
         let acknowledged = self.acknowledged.lock().expect("no panic while held").clone();
-        let begun = Instant::now();
         let missing = || {
             let arrived: BTreeSet<String> = relay.messages().iter().map(event_of).collect();
             acknowledged.difference(&arrived).cloned().collect::<Vec<_>>()
@@ -205,7 +204,6 @@ impl Load {
             let missing = missing();
             if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?}")) }
         });
-        println!("{} events, the last after {:?}", acknowledged.len(), begun.elapsed());
         for site in &nodes.sites {
             site.wait_until_idle();
         }
