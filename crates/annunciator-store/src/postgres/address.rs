@@ -21,8 +21,9 @@ use crate::{Result, StoreError};
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// What was sent and not confirmed for so long ends the connection.
 const SENT_WAIT: Duration = Duration::from_secs(10);
-/// Quiet connections are looked after this often.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Quiet connections are looked after this often: one that waits for an answer of a database that is
+/// gone ends at [`SENT_WAIT`] then, at the second look.
+const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// How far TLS has to prove who answers (libpq's words).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,12 @@ pub(crate) fn is_soak() -> bool {
     std::env::var_os("ANNUNCIATOR_SOAK").is_some()
 }
 
+/// Figures for whoever runs the tests in their full size.
+#[expect(clippy::print_stdout, reason = "they are for a person to read")]
+pub(crate) fn tell(words: &str) {
+    println!("{words}");
+}
+
 /// Three nodes on one database.
 pub(crate) struct Nodes {
     pub(crate) servers: Vec<Server>,

@@ -15,7 +15,7 @@ use annunciator_testkit::process::free_address;
 use annunciator_testkit::relay::{Action, Relay, Stage, When};
 
 use crate::support::{answer, critical, eventually_within};
-use crate::three_nodes::{COUNT, Hits, Load, Nodes, email, is_soak, notification_of};
+use crate::three_nodes::{COUNT, Hits, Load, Nodes, email, is_soak, notification_of, tell};
 
 const SOURCES: usize = 6;
 const PER_S: u32 = 60;
@@ -25,7 +25,7 @@ const RELAY_DELAY: Duration = Duration::from_millis(150);
 /// Longest wait until it has taken what the node had: it is shorter than others wait.
 const HANDED_OVER_WAIT: Duration = Duration::from_secs(8);
 /// Then it is slower than a node takes to come back and settle.
-const TAKEN_DELAY: Duration = Duration::from_secs(25);
+const TAKEN_DELAY: Duration = Duration::from_secs(15);
 /// The cable to the database.
 const DATABASE: u8 = 0;
 /// The cable to the relay, which stays.
@@ -117,7 +117,7 @@ fn cut_off(nodes: &Nodes, island: &Island, relay: &Relay) -> BTreeSet<String> {
     // A commit may have been on its way.
     let busy = format!("SELECT count(*) FROM {connections} AND state <> 'idle'");
     wait_for(nodes, "nothing of the node is under way", &busy, "0");
-    println!("nothing under way after {:?}", since.elapsed());
+    tell(&format!("nothing under way after {:?}", since.elapsed()));
     let had = nodes.in_flight(CUT_OFF);
     // The relay is still there. What was planned by a commit without an answer waits on.
     let is_handed_over = |relay: &Relay| {
@@ -125,7 +125,11 @@ fn cut_off(nodes: &Nodes, island: &Island, relay: &Relay) -> BTreeSet<String> {
         had.is_subset(&ids)
     };
     let _ = relay.wait_until("all that it had", HANDED_OVER_WAIT, is_handed_over);
-    println!("{} in flight when it was cut off, handed over {:?}", had.len(), since.elapsed());
+    tell(&format!(
+        "{} in flight when it was cut off, handed over {:?}",
+        had.len(),
+        since.elapsed()
+    ));
     had
 }
 
@@ -144,7 +148,7 @@ fn come_back(nodes: &Nodes, island: &Island, relay: &Relay, had: &BTreeSet<Strin
     let refused = answer(patient.post("/api/v1/events", &critical("x").json()));
     assert_eq!(refused.status, 503, "{refused}");
     assert!(refused.header("Retry-After").is_some(), "{refused}");
-    println!("503 after {:?} more", since.elapsed());
+    tell(&format!("503 after {:?} more", since.elapsed()));
     let taken = format!(
         "SELECT count(*) FROM queue WHERE claims = 2 AND lease_until IS NOT NULL
          AND node <> '{id}' AND notification IN ({})",
@@ -157,13 +161,13 @@ fn come_back(nodes: &Nodes, island: &Island, relay: &Relay, had: &BTreeSet<Strin
         wait_for(nodes, "the others take over", &taken, &all);
     }
     let taken_at = Instant::now();
-    println!("taken over after {:?} more", since.elapsed());
+    tell(&format!("taken over after {:?} more", since.elapsed()));
     let held = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE client_addr = '{}'",
         island.far(DATABASE)
     );
     wait_for(nodes, "the database lets go of its connections", &held, "0");
-    println!("its connections ended after {:?}", since.elapsed());
+    tell(&format!("its connections ended after {:?}", since.elapsed()));
     std::thread::sleep(cut_off_min.saturating_sub(since.elapsed()));
     island.plug_in(DATABASE);
     let words = "an attempt was settled after its claim had lapsed";
@@ -196,7 +200,7 @@ fn three_nodes_lose_nothing_when_one_is_cut_off() {
     let mut hits = Hits::default();
     hits.add(had.clone());
     let further = hits.check(&relay, &load.acknowledged());
-    println!("{} events acknowledged, {further} further copies", load.acknowledged().len());
+    tell(&format!("{} events acknowledged, {further} further copies", load.acknowledged().len()));
     assert!(further > 0, "nothing was repeated: the node was not cut off in the middle");
     // Others finished all that it had, and of each one attempt is recorded.
     let those = format!("deliveries d WHERE d.notification IN ({})", list(&had));
