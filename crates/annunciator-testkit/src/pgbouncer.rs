@@ -43,7 +43,8 @@ impl PgBouncer {
         let text = format!(
             "[databases]\n* = host={host} port={port} user=postgres\n[pgbouncer]\n\
              listen_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir =\nauth_type = any\n\
-             pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n",
+             pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n\
+             server_idle_timeout = 2\n",
             address.port()
         );
         let file = folder.path().join("pgbouncer.ini");

@@ -13,6 +13,7 @@ mod weeks;
 
 use std::sync::Arc;
 
+use annunciator_testkit::pgbouncer::PgBouncer;
 use annunciator_testkit::postgres::PostgresCluster;
 use uuid::Uuid;
 
@@ -44,12 +45,29 @@ impl PostgresStore {
 
 /// Promises that are checked at the same time: each waits for the disk most of its time.
 const AT_ONCE: usize = 6;
+/// Connections of PgBouncer to each database: fewer than a store opens.
+const POOLED: usize = 3;
 
-/// `PROMISE=words` checks only promises whose name has these words.
+/// A server for thousands of commits one after the other; what a power cut leaves is not asked here.
+fn hasty_cluster() -> Option<PostgresCluster> {
+    PostgresCluster::start(&["fsync=off", "max_connections=400"])
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_is_kept() {
-    // Thousands of commits one after the other; what a power cut leaves is not asked here.
-    let Some(cluster) = PostgresCluster::start(&["fsync=off"]) else { return };
+    let Some(cluster) = hasty_cluster() else { return };
+    check_contract(&cluster, |database| cluster.address(database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_is_kept_behind_a_pooler() {
+    let Some(cluster) = hasty_cluster() else { return };
+    let Some(pooler) = PgBouncer::start(&cluster, POOLED) else { return };
+    check_contract(&cluster, |database| pooler.address(database)).await;
+}
+
+/// `PROMISE=words` checks only promises whose name has these words.
+async fn check_contract(cluster: &PostgresCluster, address_of: impl Fn(&str) -> String) {
     let wanted = std::env::var("PROMISE").unwrap_or_default();
     let wanted = PROMISES.iter().filter(|promise| promise.name.contains(wanted.as_str()));
     let mut wanted = wanted.peekable();
@@ -61,7 +79,7 @@ async fn the_contract_is_kept() {
         while running.len() < AT_ONCE
             && let Some(promise) = wanted.next()
         {
-            let address = cluster.address(&cluster.database(&ready));
+            let address = address_of(&cluster.database(&ready));
             running.spawn(async move {
                 let store = open_at(&address, 1).await;
                 let checked = store.clone();
