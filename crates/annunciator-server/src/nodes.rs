@@ -95,24 +95,26 @@ pub async fn follow(shared: Arc<Shared>, stop: CancellationToken) {
     if let Err(error) = take_over(&shared, Change::Lanes).await {
         tracing::debug!(%error, "cannot read which relays are in trouble");
     }
+    // What could not be read, which holds up nothing else.
+    let mut unread: Vec<Change> = Vec::new();
     loop {
         let changed = tokio::select! {
-            changed = news.recv() => changed,
+            changed = news.recv() => Some(changed),
+            () = tokio::time::sleep(AGAIN_WAIT), if !unread.is_empty() => None,
             () = stop.cancelled() => return,
         };
         let changes = match changed {
-            Ok(change) => vec![change],
+            None => std::mem::take(&mut unread),
+            Some(Ok(change)) => vec![change],
             // Some were missed: all is read again.
-            Err(RecvError::Lagged(_)) => Change::ALL.to_vec(),
-            Err(RecvError::Closed) => return,
+            Some(Err(RecvError::Lagged(_))) => Change::ALL.to_vec(),
+            Some(Err(RecvError::Closed)) => return,
         };
         for change in changes {
-            while let Err(error) = take_over(&shared, change).await {
+            unread.retain(|one| *one != change);
+            if let Err(error) = take_over(&shared, change).await {
                 tracing::warn!(%error, what = change.as_str(), "cannot read what changed");
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN_WAIT) => {}
-                    () = stop.cancelled() => return,
-                }
+                unread.push(change);
             }
         }
     }

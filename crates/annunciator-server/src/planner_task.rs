@@ -302,13 +302,26 @@ async fn supply(shared: &Shared, events: &[Event]) -> IncidentSupply {
     }
 }
 
-/// Commits until the store takes it: the events are claimed by us, and nobody else plans them.
-/// Answers what must not be delivered.
+/// Commits until the store takes it: the events are claimed by us, and nobody else plans them. A plan
+/// that it refuses for what it says parks its event, alone. Answers what must not be delivered.
 async fn commit(shared: &Shared, commits: &[PlanCommit]) -> LeftOut {
     let mut was_refused = false;
     loop {
         let error: StoreError = match shared.store.commit_plans(commits.to_vec()).await {
             Ok(left_out) => return left_out,
+            Err(error @ StoreError::BadRequest(_)) => match commits {
+                [alone] if matches!(alone.verdict, PlanVerdict::Planned { .. }) => {
+                    return park(shared, alone, &error).await;
+                }
+                [] | [_] => error,
+                several => {
+                    let mut all = LeftOut::default();
+                    for one in several {
+                        all.add(Box::pin(commit(shared, std::slice::from_ref(one))).await);
+                    }
+                    return all;
+                }
+            },
             Err(error) => error,
         };
         if !was_refused {
@@ -317,6 +330,18 @@ async fn commit(shared: &Shared, commits: &[PlanCommit]) -> LeftOut {
         was_refused = true;
         tokio::time::sleep(REFUSED_WAIT).await;
     }
+}
+
+async fn park(shared: &Shared, plan: &PlanCommit, error: &StoreError) -> LeftOut {
+    tracing::error!(event = %plan.event, %error, "the store refuses the plan of an event: it is parked");
+    let reason = error.to_string();
+    let verdict = PlanVerdict::Failed { reason, tries_max: 1 };
+    let parked = PlanCommit { event: plan.event, verdict };
+    let mut left_out = Box::pin(commit(shared, &[parked])).await;
+    if let PlanVerdict::Planned { notifications, .. } = &plan.verdict {
+        left_out.overtaken.extend(notifications.iter().map(|planned| planned.notification.id));
+    }
+    left_out
 }
 
 /// What must be sent, what was decided, how long the event is kept if a layer says so, and who is

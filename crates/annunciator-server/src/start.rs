@@ -52,6 +52,8 @@ const DRAIN_NOTICE: Duration = Duration::from_secs(8);
 const DRAIN_ATTEMPTS: Duration = Duration::from_secs(30);
 /// Longest wait for what must still be committed then.
 const DRAIN_COMMITS: Duration = Duration::from_secs(10);
+/// Longest wait for notes that nobody needs, when the store hardly answers.
+const DRAIN_NOTES: Duration = Duration::from_secs(5);
 /// Name of the owner-only socket in the data folder (spec 11.3).
 const SOCKET_NAME: &str = "annunciator.sock";
 
@@ -501,8 +503,13 @@ impl RunningServer {
             tracing::warn!("some tasks did not end in time");
         }
         let used = shared.tokens.take_used();
-        let _ = shared.store.touch_tokens(used).await;
-        let _ = shared.sessions.tend(shared.store.as_ref(), shared.clock.now()).await;
+        let last = async {
+            let _ = shared.store.touch_tokens(used).await;
+            let _ = shared.sessions.tend(shared.store.as_ref(), shared.clock.now()).await;
+        };
+        if tokio::time::timeout(DRAIN_NOTES, last).await.is_err() {
+            tracing::warn!("the store did not take in time when tokens and sessions were used");
+        }
         shared.store.close().await;
         let _ = std::fs::remove_file(&self.socket_path);
         tracing::info!("stopped");

@@ -76,7 +76,7 @@ impl LeftOut {
     }
 
     /// Adds those of other plans.
-    pub(crate) fn add(&mut self, mut other: Self) {
+    pub fn add(&mut self, mut other: Self) {
         self.limited.append(&mut other.limited);
         self.overtaken.append(&mut other.overtaken);
     }

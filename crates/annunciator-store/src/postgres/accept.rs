@@ -63,13 +63,14 @@ async fn take_keys(db: &Lent, asks: &[&Accept]) -> Outcome<Vec<Option<Acceptance
     let keys: Vec<_> = keyed.iter().map(|(one, _)| text(&one.key)).collect();
     let bodies: Vec<&[u8]> = keyed.iter().map(|(one, _)| one.body_sha256.as_slice()).collect();
     let times: Vec<i64> = keyed.iter().map(|(_, at)| *at).collect();
-    // Who inserts the same key at the same time elsewhere is waited for.
+    // Who inserts the same key at the same time elsewhere is waited for. One without an answer is what
+    // a transaction left that failed to begin.
     let take = "INSERT INTO idempotency AS i (owner, key, body_sha256, answer, at)
          SELECT owner, key, body, '', at
          FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[]) AS g(owner, key, body, at)
          ON CONFLICT (owner, key) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = '',
            at = excluded.at
-         WHERE i.at <= excluded.at - $5 RETURNING owner, key";
+         WHERE i.at <= excluded.at - $5 OR i.answer = '' RETURNING owner, key";
     let rows = db.rows(take, values![owners, keys, bodies, times, IDEMPOTENCY_MS]).await?;
     let mut taken: HashSet<(String, String)> = HashSet::new();
     for row in &rows {

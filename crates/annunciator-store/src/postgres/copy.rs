@@ -101,7 +101,8 @@ pub async fn copy_to_database(
     let file = file_of(folder)?;
     let pool = Pool::new(address.config("annunciator store copy"), address.tls()?, 1);
     // Before the file is touched: whether the database is there.
-    let db = pool.begin_as(BEGINNING).await?;
+    let mut db = pool.begin_as(BEGINNING).await?;
+    db.be_patient();
     // Opened once, the file has today's tables, and nothing in it is in flight.
     SqliteStore::open(folder)?.close().await;
     let lock = schema::lock(folder)?;

@@ -75,14 +75,21 @@ impl Trouble {
         Some(store_error(error)).filter(|error| matches!(error, StoreError::Full(_)))
     }
 
+    /// Whether a lock was not there in time, or would have been waited for in a ring.
+    pub(super) fn is_about_lock(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) || self.is_collision()
+    }
+
     /// Whether the database is there and refused something of the call's content.
     pub(super) fn is_about_content(&self) -> bool {
         match self {
-            Self::Refused(_) => true,
-            Self::Silent(_) => false,
-            Self::Postgres(error) => {
-                error.code().is_some_and(|code| matches!(&code.code()[..2], "22" | "23"))
+            // Without a connection nobody looked at the content.
+            Self::Refused(error) => {
+                matches!(error, StoreError::BadRequest(_) | StoreError::Corrupt(_))
             }
+            Self::Silent(_) => false,
+            Self::Postgres(error) => error.code().is_some_and(|code| is_of_content(code.code())),
         }
     }
 }
@@ -94,6 +101,12 @@ fn ends_connection(code: &str) -> bool {
     code.starts_with("08") || code.starts_with("57P") || matches!(code, "25P03" | "25006")
 }
 
+/// Whether an error with this code says that a value is no good (22), breaks a rule (23) or is too
+/// large for what it should go into (54).
+fn is_of_content(code: &str) -> bool {
+    matches!(code.get(..2), Some("22" | "23" | "54"))
+}
+
 /// Who must act on an error of PostgreSQL.
 pub(super) fn store_error(error: &Error) -> StoreError {
     let words = words_of(error);
@@ -103,6 +116,7 @@ pub(super) fn store_error(error: &Error) -> StoreError {
         "53100" => StoreError::Full(words),
         "57014" | "53300" | "53200" | "55P03" | "40001" | "40P01" => StoreError::Busy(words),
         "XX001" | "XX002" | "42P01" | "42703" => StoreError::Corrupt(words),
+        code if is_of_content(code) => StoreError::BadRequest(words),
         _ => StoreError::Io(words),
     }
 }
@@ -125,7 +139,7 @@ pub(super) fn unreadable(what: &str) -> Trouble {
 
 #[cfg(test)]
 mod tests {
-    use super::ends_connection;
+    use super::*;
 
     #[test]
     fn what_ends_a_connection_is_told_from_what_refuses_a_statement() {
@@ -143,5 +157,21 @@ mod tests {
         ] {
             assert_eq!(ends_connection(code), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn a_group_is_done_again_one_by_one_only_for_what_it_says() {
+        let words = String::new;
+        for (error, expected) in [
+            (StoreError::BadRequest(words()), true),
+            (StoreError::Corrupt(words()), true),
+            (StoreError::Io(words()), false),
+            (StoreError::Busy(words()), false),
+            (StoreError::Full(words()), false),
+            (StoreError::Closed, false),
+        ] {
+            assert_eq!(Trouble::from(error.clone()).is_about_content(), expected, "{error:?}");
+        }
+        assert!(is_of_content("54000") && is_of_content("22021") && !is_of_content("53100"));
     }
 }

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use annunciator_core::DeliveryId;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::doubts::{Doubt, Doubts};
 use super::fault::{Outcome, Trouble};
@@ -208,11 +208,12 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
     let (mut collisions, mut dead) = (0, 0);
     loop {
         let db = inner.writers.lend().await?;
-        let (tell, begun) = oneshot::channel();
+        let (tell, begun) = watch::channel(false);
         let begin = async {
             db.begin().await?;
-            // Without plans nobody waits for it.
-            let _ = tell.send(());
+            // Nobody may wait for it.
+            let _ = tell.send(true);
+            drop(tell);
             Ok(())
         };
         let mut work = Work::new(inner.node, writer);
@@ -249,15 +250,15 @@ type Answered = Vec<(usize, Answer)>;
 
 async fn run(
     db: &Lent,
-    begun: oneshot::Receiver<()>,
+    begun: watch::Receiver<bool>,
     work: &mut Work,
     group: &[Job],
 ) -> Outcome<Vec<Answer>> {
     let (mut planning, mut settling) = (work.fresh(), work.fresh());
     let (accepted, planned, settled, kept) = tokio::try_join!(biased;
         run_accepts(db, work, group),
-        run_plans(db, begun, &mut planning, group),
-        run_settlements(db, &mut settling, group),
+        run_plans(db, begun.clone(), &mut planning, group),
+        run_settlements(db, begun, &mut settling, group),
         run_kept(db, group),
     )?;
     work.absorb(planning);
@@ -291,7 +292,7 @@ async fn run_accepts(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<Answe
 
 async fn run_plans(
     db: &Lent,
-    begun: oneshot::Receiver<()>,
+    begun: watch::Receiver<bool>,
     work: &mut Work,
     group: &[Job],
 ) -> Outcome<Answered> {
@@ -304,9 +305,9 @@ async fn run_plans(
         }
     }
     // A plan takes its event out of the inbox before it writes what comes of it: without a
-    // transaction the event could be lost. Whoever fails to begin one tells why.
-    if !all.is_empty() && begun.await.is_err() {
-        return Err(StoreError::Closed.into());
+    // transaction the event could be lost.
+    if !all.is_empty() {
+        has_begun(begun).await?;
     }
     for round in rounds(all, |(_, plan)| vec![plan.event]) {
         let plans: Vec<&PlanCommit> = round.iter().map(|(_, plan)| *plan).collect();
@@ -318,7 +319,18 @@ async fn run_plans(
     Ok(answers.into_iter().map(|(place, one)| (place, Answer::Plans(one))).collect())
 }
 
-async fn run_settlements(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<Answered> {
+/// Waits until the transaction is open; whoever fails to begin it tells why.
+async fn has_begun(mut begun: watch::Receiver<bool>) -> Outcome<()> {
+    let is_open = begun.wait_for(|is_open| *is_open).await.is_ok();
+    if is_open { Ok(()) } else { Err(StoreError::Closed.into()) }
+}
+
+async fn run_settlements(
+    db: &Lent,
+    begun: watch::Receiver<bool>,
+    work: &mut Work,
+    group: &[Job],
+) -> Outcome<Answered> {
     let mut all: Vec<(usize, &Settlement)> = Vec::new();
     let mut answers: BTreeMap<usize, Vec<DeliveryId>> = BTreeMap::new();
     for (place, job) in group.iter().enumerate() {
@@ -326,6 +338,10 @@ async fn run_settlements(db: &Lent, work: &mut Work, group: &[Job]) -> Outcome<A
             answers.insert(place, Vec::new());
             all.extend(settlements.iter().map(|one| (place, one)));
         }
+    }
+    // What it raises and frees must be of the same transaction.
+    if !all.is_empty() {
+        has_begun(begun).await?;
     }
     for round in rounds(all, |(_, one)| vec![one.delivery.id]) {
         let settlements: Vec<&Settlement> = round.iter().map(|(_, one)| *one).collect();

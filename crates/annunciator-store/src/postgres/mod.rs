@@ -145,6 +145,9 @@ impl PostgresStore {
         let began = Instant::now();
         let outcome = prepare(&db, &node).await;
         let fold = db.end(outcome).await?;
+        if let Err(error) = partitions::make_soon(&writers).await {
+            tracing::warn!(%error, "the tables of the coming weeks are not made yet; trying again");
+        }
         let low = node.id.as_u64_pair().1 ^ u64::from(std::process::id());
         let writer = i32::try_from(low & 0x3FFF_FFF0).expect("30 bits");
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
@@ -223,7 +226,6 @@ impl Drop for PostgresStore {
 async fn prepare(db: &Lent, node: &NodeIdentity) -> Outcome<&'static str> {
     schema::migrate(db).await?;
     let now: Timestamp = partitions::database_time(db).await?;
-    partitions::make_ahead(db, now).await?;
     nodes::arrive(db, node.id, &node.name, now).await?;
     let count = claims::queue_lost(db, node.id).await?;
     if count > 0 {

@@ -34,6 +34,10 @@ const FORMER_LOOKS: u32 = 500;
 const FORMER_WAIT: Duration = Duration::from_millis(20);
 /// Most deliveries of silent nodes that are queued again at once.
 const TAKEN_MAX: i64 = 10_000;
+/// Signs of life before another try to make partitions.
+const BEATS_PER_RETRY: u32 = 20;
+/// Who was not heard of for so long is forgotten: whatever it had was taken over long ago.
+const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
 /// Signs of life between two looks at the partitions.
 const BEATS_PER_LOOK: u32 = 600;
 /// Who was not heard of for so long is not listed. Unit: milliseconds.
@@ -196,7 +200,9 @@ pub(super) async fn arrive(db: &Lent, node: Uuid, name: &str, now: Timestamp) ->
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, started_at = excluded.started_at,
            state = 'serving', drain_asked = false, beat_at = excluded.beat_at"
     );
-    db.run(&put, values![node, text(name), now.0]).await.map(drop)
+    db.run(&put, values![node, text(name), now.0]).await?;
+    let forget = format!("DELETE FROM nodes WHERE beat_at < {DATABASE_MS} - $1");
+    db.run(&forget, values![FORGOTTEN_MS]).await.map(drop)
 }
 
 /// The node ends: others need not wait for its claims of events to lapse.
@@ -214,17 +220,26 @@ pub(super) async fn leave(db: &Lent, node: Uuid) -> Outcome<()> {
 
 /// Gives signs of life, makes partitions ahead, and looks after what nobody has, until the end.
 pub(super) async fn live(inner: Arc<Inner>) {
-    let mut beats = 0_u32;
-    let mut watch = Watch::default();
+    let (mut beats, mut weeks_at) = (0_u32, 0);
+    let (mut watch, mut is_missed) = (Watch::default(), false);
     while !inner.writers.is_closed() {
-        let lived = inner.live_once(&mut watch, beats.is_multiple_of(BEATS_PER_LOOK)).await;
+        let lived = inner.live_once(&mut watch).await;
         if inner.writers.fullness().is_some() && has_room(&inner).await {
             inner.writers.note_room();
         }
         match lived {
-            Ok(()) => beats = beats.wrapping_add(1),
-            Err(error) => tracing::debug!(%error, "no sign of life could be given"),
+            Ok(()) => is_missed = false,
+            Err(error) if is_missed => tracing::debug!(%error, "no sign of life could be given"),
+            Err(error) => {
+                is_missed = true;
+                tracing::warn!(%error, "no sign of life could be given; trying again");
+            }
         }
+        if beats >= weeks_at {
+            let wait = if inner.make_weeks().await { BEATS_PER_LOOK } else { BEATS_PER_RETRY };
+            weeks_at = beats.saturating_add(wait);
+        }
+        beats = beats.saturating_add(1);
         tokio::select! {
             () = tokio::time::sleep(BEAT_WAIT) => {}
             () = inner.stopped.notified() => return,
@@ -233,10 +248,20 @@ pub(super) async fn live(inner: Arc<Inner>) {
 }
 
 impl Inner {
-    async fn live_once(&self, watch: &mut Watch, looks_ahead: bool) -> Result<()> {
+    /// Makes the tables of the coming weeks, in a transaction of its own that waits for nobody: who
+    /// reads for long, as a copy does, must not cost a sign of life.
+    async fn make_weeks(&self) -> bool {
+        let made = partitions::make_soon(&self.keeper).await;
+        if let Err(error) = &made {
+            tracing::warn!(%error, "the tables of the coming weeks are not made yet; trying again");
+        }
+        made.is_ok()
+    }
+
+    async fn live_once(&self, watch: &mut Watch) -> Result<()> {
         let began = Instant::now();
         let db = self.keeper.begin().await?;
-        let outcome = sign(&db, self.node, looks_ahead).await;
+        let outcome = sign(&db, self.node).await;
         let signs = db.end(outcome).await?;
         let now = Instant::now();
         self.life.note(began, now);
@@ -277,15 +302,16 @@ pub(super) async fn queue_silent(db: &Lent, silent: &[Uuid]) -> Outcome<u64> {
 }
 
 /// Gives a sign of life; answers the newest ones of the others.
-async fn sign(db: &Lent, node: Uuid, looks_ahead: bool) -> Outcome<Vec<(Uuid, i64)>> {
+async fn sign(db: &Lent, node: Uuid) -> Outcome<Vec<(Uuid, i64)>> {
     let sign = format!("UPDATE nodes SET beat_at = {DATABASE_MS} WHERE id = $1");
     db.run(&sign, values![node]).await?;
-    if looks_ahead {
-        let now = partitions::database_time(db).await?;
-        partitions::make_ahead(db, now).await?;
-    }
-    let others = "SELECT id, beat_at FROM nodes WHERE id <> $1 ORDER BY beat_at DESC LIMIT 1000";
-    let rows = db.rows(others, values![node]).await?;
+    // Who ended in order has nothing in flight.
+    let others = format!(
+        "SELECT id, beat_at FROM nodes
+         WHERE id <> $1 AND state <> 'stopped' AND beat_at > {DATABASE_MS} - $2
+         ORDER BY beat_at DESC LIMIT 1000"
+    );
+    let rows = db.rows(&others, values![node, FORGOTTEN_MS]).await?;
     rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
 }
 

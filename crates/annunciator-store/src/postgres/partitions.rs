@@ -2,14 +2,17 @@
 //!
 //! Standard: `UUIDv7` (RFC 9562 section 5.7): the first 48 bits are milliseconds since 1970.
 
+use std::sync::Arc;
+
 use annunciator_core::Timestamp;
 use uuid::Uuid;
 
 use super::bind::values;
 use super::fault::Outcome;
-use super::pool::Lent;
+use super::pool::{Lent, Pool};
 use super::rows::get;
 use super::schema::{hold, lock};
+use crate::Result;
 
 /// Length of a partition, from Monday to Monday. Unit: milliseconds.
 const WEEK_MS: i64 = 7 * 24 * 3_600_000;
@@ -35,6 +38,11 @@ pub(super) fn floor_of(at: Timestamp) -> Uuid {
 pub(super) struct Week(i64);
 
 impl Week {
+    #[cfg(test)]
+    pub(super) fn number(self) -> i64 {
+        self.0
+    }
+
     pub(super) fn of(at: Timestamp) -> Self {
         Self((at.0 - MONDAY_MS).div_euclid(WEEK_MS))
     }
@@ -73,6 +81,22 @@ pub(super) async fn make_ahead(db: &Lent, now: Timestamp) -> Outcome<usize> {
         make(db, *week).await?;
     }
     Ok(weeks.len())
+}
+
+/// No longer wait for a lock than others may wait behind it.
+const BRIEF: &str = "SET LOCAL lock_timeout = '200ms'";
+
+/// Makes them in a transaction of its own, and gives up at once when somebody reads for long: whoever
+/// comes after a lock that waits would wait, too. What has no partition stands in the safety net.
+pub(super) async fn make_soon(pool: &Arc<Pool>) -> Result<usize> {
+    let db = pool.begin().await?;
+    let outcome = async {
+        db.batch(BRIEF).await?;
+        let now = database_time(&db).await?;
+        make_ahead(&db, now).await
+    };
+    let outcome = outcome.await;
+    db.end(outcome).await
 }
 
 /// Makes the partitions from the week of a time to that of a later one, within a transaction.
@@ -125,13 +149,20 @@ pub(super) async fn weeks(db: &Lent) -> Outcome<Vec<Week>> {
     rows.iter().map(|row| Ok(Week(get(row, 0)?))).collect()
 }
 
-/// Drops the partitions of a week, within a transaction.
-pub(super) async fn drop_week(db: &Lent, week: Week) -> Outcome<()> {
+/// Locks the partitions of a week so that they may be dropped, within a transaction.
+pub(super) async fn lock_week(db: &Lent, week: Week) -> Outcome<()> {
+    db.batch(BRIEF).await?;
     hold(db, lock::SCHEMA).await?;
-    // Whoever reads for long must not make everybody behind this wait.
-    db.batch("SET LOCAL lock_timeout = '3s'").await?;
+    // All at first, so that nothing is dropped under somebody's hands.
+    let tables: Vec<String> =
+        TABLES.iter().flat_map(|table| [format!("ONLY {table}"), week.table(table)]).collect();
+    db.batch(&format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))).await
+}
+
+/// Drops the partitions of a week, which are locked.
+pub(super) async fn drop_week(db: &Lent, week: Week) -> Outcome<()> {
     for table in TABLES {
-        db.batch(&format!("DROP TABLE IF EXISTS {}", week.table(table))).await?;
+        db.batch(&format!("DROP TABLE {}", week.table(table))).await?;
     }
     Ok(())
 }

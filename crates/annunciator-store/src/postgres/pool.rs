@@ -345,6 +345,8 @@ impl Lent {
 
     fn give_back(mut self) {
         let client = self.client.take().expect("it is given back once");
+        // It answered: what ailed another one is over, or of no matter.
+        *self.pool.ailment.lock().expect("no panic while held") = None;
         if !client.is_closed() && !self.pool.is_closed() {
             self.pool.idle.lock().expect("no panic while held").push(client);
         }

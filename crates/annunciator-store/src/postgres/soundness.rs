@@ -80,15 +80,15 @@ const AGREEMENTS: &[Agreement] = &[
 /// when it is of a newer version, [`crate::StoreError::BadRequest`] when it cannot be used.
 pub async fn migrate(address: &PostgresAddress) -> Result<Migration> {
     let pool = Pool::new(address.config("annunciator store migrate"), address.tls()?, 1);
-    let db = pool.begin_as(STEPPING).await?;
-    let stepped = async {
-        let from = schema::migrate(&db).await?;
-        let now = partitions::database_time(&db).await?;
-        partitions::make_ahead(&db, now).await?;
-        Ok(Migration { from, to: schema::known() })
-    };
-    let outcome = stepped.await;
-    let migration = db.end(outcome).await;
+    let mut db = pool.begin_as(STEPPING).await?;
+    db.be_patient();
+    let outcome = schema::migrate(&db).await;
+    let stepped = db.end(outcome).await;
+    let migration = stepped.map(|from| Migration { from, to: schema::known() });
+    if migration.is_ok() {
+        // Where somebody reads for long, the nodes make them.
+        let _ = partitions::make_soon(&pool).await;
+    }
     pool.close();
     migration
 }
@@ -99,7 +99,8 @@ pub async fn migrate(address: &PostgresAddress) -> Result<Migration> {
 /// [`crate::StoreError::Io`] when the database cannot be reached.
 pub async fn examine(address: &PostgresAddress) -> Result<Examination> {
     let pool = Pool::new(address.config("annunciator store check"), address.tls()?, 1);
-    let db = pool.begin_as(READING).await?;
+    let mut db = pool.begin_as(READING).await?;
+    db.be_patient();
     let outcome = look(&db).await;
     let examination = db.end(outcome).await;
     pool.close();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::bind::values;
 use super::fault::Outcome;
-use super::partitions::{Week, drop_week, floor_of, weeks};
+use super::partitions::{Week, drop_week, floor_of, lock_week, weeks};
 use super::pool::Lent;
 use super::retention::{DAY_MS, OVER_AT, OVER_JOINS, remove_notifications, terms_of};
 use super::rows::{get, ids_of, number};
@@ -72,6 +72,25 @@ pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, 
     if forget_names(db, week).await? || forget_beyond(db, week, until).await? {
         return Ok((0, true));
     }
+    db.batch("SAVEPOINT week").await?;
+    match drop_whole(db, week, (from, until)).await {
+        Ok(removed) => {
+            tracing::info!(events = removed, until = %week.end(), "a week of the ledger was dropped");
+            Ok((removed, true))
+        }
+        // Somebody reads for long, as a copy does: the week goes another time.
+        Err(trouble) if trouble.is_about_lock() => {
+            db.batch("ROLLBACK TO SAVEPOINT week").await?;
+            tracing::info!(until = %week.end(), "a week of the ledger is in use and stays");
+            Ok((0, false))
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Drops a week with what stands elsewhere of its events; answers how many those were.
+async fn drop_whole(db: &Lent, week: Week, (from, until): (Uuid, Uuid)) -> Outcome<u64> {
+    lock_week(db, week).await?;
     for text in [
         "DELETE FROM parked WHERE event >= $1 AND event < $2",
         "DELETE FROM incident_told WHERE incident >= $1 AND incident < $2",
@@ -84,8 +103,7 @@ pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, 
     let count = format!("SELECT count(*) FROM {}", week.table("events"));
     let removed = number(&db.one(&count, values![]).await?, 0)?;
     drop_week(db, week).await?;
-    tracing::info!(events = removed, until = %week.end(), "a week of the ledger was dropped");
-    Ok((removed, true))
+    Ok(removed)
 }
 
 /// Forgets some of the names that sources gave to events of a week; true when some were left.

@@ -1,12 +1,13 @@
 //! The database fails: what was answered is there, what was not may be asked again.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use annunciator_testkit::postgres::PostgresCluster;
 
 use super::{database, open_at};
-use crate::contract::samples::{START, accept, event, uid_of};
-use crate::{Accept, Acceptance, Store as _, StoreError};
+use crate::contract::samples::{START, accept, event, planned, queued, uid_of};
+use crate::{Accept, Acceptance, PlanCommit, PlanVerdict, Store as _, StoreError};
 
 fn waiting(number: u32) -> Accept {
     Accept { events: vec![event(number)], idempotency: None, claimed: false, now: START }
@@ -91,4 +92,38 @@ async fn a_database_that_is_not_there_is_told_with_words() {
     let refused = super::PostgresStore::open(&address.parse().unwrap(), node).await;
     let Err(StoreError::Io(words)) = refused else { panic!("nobody listens there") };
     assert!(words.contains("cannot be reached") && !words.contains("geheim"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_large_is_refused_alone_and_for_good() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    let (mut lane, mut state) = (String::new(), 7_u64);
+    // Nothing that could be made smaller: an entry of an index holds 2,704 octets.
+    while lane.len() < 4_000 {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        write!(lane, "{state:016x}").unwrap();
+    }
+    let plan = |number: u32, lane: &str| {
+        let event = event(number);
+        let notifications = vec![planned(&event, number, lane, 1, &queued(START))];
+        let verdict = PlanVerdict::Planned {
+            notifications,
+            decisions: Vec::new(),
+            term_days: None,
+            postponed: Vec::new(),
+        };
+        PlanCommit { event: event.uid, verdict }
+    };
+    accept(&*store, (1..=3).map(event).collect()).await;
+    let (first, large, last) = tokio::join!(
+        store.commit_plans(vec![plan(1, "a")]),
+        store.commit_plans(vec![plan(2, &lane)]),
+        store.commit_plans(vec![plan(3, "a")]),
+    );
+    assert!(first.is_ok() && last.is_ok());
+    let error = large.unwrap_err();
+    assert!(matches!(error, StoreError::BadRequest(_)), "{error}");
+    assert!(!error.is_worth_repeating());
 }

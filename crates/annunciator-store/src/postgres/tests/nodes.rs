@@ -238,7 +238,8 @@ async fn what_one_node_changes_is_told_to_the_others_woken_or_not() {
     for is_deaf in [false, true] {
         if is_deaf {
             let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                       WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+                       WHERE query LIKE '%; LISTEN %' AND pid <> pg_backend_pid()
+                   AND datname = current_database()";
             let _ = cluster.ask(&name, end);
         }
         stores[0].save_settings(save("server")).await.unwrap();
@@ -292,7 +293,8 @@ async fn events_and_deliveries_that_nobody_has_are_told_to_other_nodes() {
     let mut news = stores[1].changes().expect("there are others");
     let mut own_news = stores[0].changes().expect("there are others");
     let listens = "SELECT count(*) FROM pg_stat_activity
-                   WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+                   WHERE query LIKE '%; LISTEN %' AND pid <> pg_backend_pid()
+                   AND datname = current_database()";
     while cluster.ask(&name, listens).trim() != NODES.to_string() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -4,8 +4,8 @@ use annunciator_core::{Event, EventUid, Severity, Timestamp};
 
 use super::{database, open_at};
 use crate::contract::samples::{START, accept, claim_all, commit, deliver, event, planned, queued};
-use crate::postgres::partitions::{Week, make_ahead};
-use crate::{EventFilter, RetentionRule, Store};
+use crate::postgres::partitions::{TABLES, Week, make_ahead, make_soon};
+use crate::{EventFilter, RetentionRule, Store, StoreError};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -87,4 +87,40 @@ async fn a_week_is_dropped_when_its_last_event_is_over() {
     assert_eq!(cluster.ask(&name, orphans), "4", "one of each is left");
     let told = cluster.ask(&name, "SELECT incident, bundle FROM incident_told");
     assert_eq!(told, format!("{next}|{next}"), "what a week told, or of it, is forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_for_long_holds_up_neither_a_node_nor_others() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    let db = store.inner.writers.begin().await.unwrap();
+    let made = make_ahead(&db, START).await;
+    assert!(db.end(made).await.unwrap() > 0, "weeks of then are made");
+    let week = Week::of(START);
+    finish(&*store, 1, week.begin().plus_ms(5), Severity::Info).await;
+    let newest = "SELECT max(substr(relname, 9)::bigint) FROM pg_class
+                  WHERE relkind = 'r' AND relname LIKE 'events\\_w%'";
+    let newest = cluster.ask(&name, newest);
+    for table in TABLES {
+        let _ = cluster.ask(&name, &format!("DROP TABLE {table}_w{newest}"));
+    }
+
+    // As pg_dump does.
+    let reader = store.inner.readers.begin().await.unwrap();
+    let patient = "SET LOCAL idle_in_transaction_session_timeout = 0";
+    reader.batch(patient).await.unwrap();
+    let read = format!("SELECT FROM events_other, events_w{}", week.number());
+    let _ = reader.rows(&read, &[]).await.unwrap();
+    let refused = make_soon(&store.inner.keeper).await;
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+    assert!(store.claim_era().is_some() && store.health().await.writable);
+    let over = rule(week.end().plus_ms(180 * DAY_MS));
+    assert_eq!(removed(&*store, RetentionRule { term_days: [400; 4], ..over.clone() }).await, 0);
+    assert_eq!(removed(&*store, over.clone()).await, 1, "one by one meanwhile");
+
+    reader.end(Ok(())).await.unwrap();
+    assert_eq!(make_soon(&store.inner.keeper).await.unwrap(), 1);
+    removed(&*store, over).await;
+    let gone = format!("SELECT to_regclass('events_w{}') IS NULL", week.number());
+    assert_eq!(cluster.ask(&name, &gone), "t");
 }

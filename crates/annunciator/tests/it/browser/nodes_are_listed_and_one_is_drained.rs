@@ -36,7 +36,7 @@ fn browser_nodes_are_listed_and_one_is_drained() {
         "The node n3.example gives no sign of life",
         "The clock of the node n2.example is 8 s behind the database's",
         "unreachable",
-        "The store is a database",
+        "The store is a PostgreSQL database: make copies with pg_dump",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }
