@@ -55,7 +55,8 @@ impl Pair {
     fn deafen(&self) {
         let _ = self.ask(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-             WHERE query LIKE 'LISTEN%' AND datname = current_database()",
+             WHERE query LIKE '%; LISTEN %' AND pid <> pg_backend_pid()
+               AND datname = current_database()",
         );
     }
 
