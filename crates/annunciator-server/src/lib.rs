@@ -43,6 +43,7 @@ mod shared;
 mod silence_book;
 pub mod snapshot;
 mod start;
+mod store_place;
 mod throttle;
 mod tokens;
 mod upkeep;

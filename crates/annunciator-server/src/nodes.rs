@@ -12,13 +12,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annunciator_channels::Share;
-use annunciator_core::Timestamp;
-use annunciator_store::{BeatAnswer, Change, NodeBeat, NodeState, StoreError};
+use annunciator_core::{Clock, Timestamp};
+use annunciator_store::{BeatAnswer, Change, NodeBeat, NodeState, Nodes, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, AdminError};
 use crate::shared::Shared;
+use crate::start::StartError;
 
 /// Wait between two signs of life.
 const BEAT_WAIT: Duration = Duration::from_secs(5);
@@ -28,6 +29,36 @@ const LAST_BEAT_WAIT: Duration = Duration::from_secs(2);
 const AGAIN_WAIT: Duration = Duration::from_secs(1);
 /// A clock that parts from the store's by more is told: limits count by it. Unit: milliseconds.
 const SKEW_MS_MAX: i64 = 2_000;
+/// A node whose clock parts by more does not start: what it counts would hold up the limits of all,
+/// and what it plans would end too early. Unit: milliseconds.
+const START_SKEW_MS_MAX: i64 = 60_000;
+
+/// Whether this node's clock may be counted by, before anything is.
+///
+/// # Errors
+/// What the store answers; [`StartError::Clock`] where the clock parts too far from the store's.
+pub async fn check_clock(
+    store: &(impl Nodes + ?Sized),
+    clock: &dyn Clock,
+    name: &str,
+) -> Result<(), StartError> {
+    let before = clock.now();
+    let said = NodeBeat {
+        name: name.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        address: String::new(),
+        started_at: before,
+        state: NodeState::Serving,
+        skew_ms: 0,
+    };
+    let answer = store.beat(said, before).await?;
+    let skew_ms = certain_skew_ms(before, answer.store_time, clock.now());
+    if skew_ms.abs() > START_SKEW_MS_MAX {
+        let side = if skew_ms > 0 { "ahead of" } else { "behind" };
+        return Err(StartError::Clock { seconds: skew_ms.abs() / 1_000, side });
+    }
+    Ok(())
+}
 
 /// Says that this node lives, until the stop; then, that it drains.
 pub async fn beat(shared: Arc<Shared>, name: String, stop: CancellationToken) {
@@ -149,7 +180,48 @@ pub(crate) async fn take_over(shared: &Arc<Shared>, change: Change) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use annunciator_store::{NewAudit, NodeRow};
+    use uuid::Uuid;
+
     use super::*;
+    use crate::clock::SystemClock;
+
+    /// Nodes of a store whose clock stands still.
+    struct At(Option<Timestamp>);
+
+    #[async_trait::async_trait]
+    impl Nodes for At {
+        async fn beat(&self, _: NodeBeat, _: Timestamp) -> Result<BeatAnswer, StoreError> {
+            Ok(BeatAnswer { store_time: self.0, is_drain_asked: false, serving: 1, place: 0 })
+        }
+
+        async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn drain_node(&self, _: Uuid, _: bool, _: NewAudit) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_whose_clock_is_wrong_does_not_start() {
+        let clock = SystemClock;
+        let check = async |ahead_ms: Option<i64>| {
+            let store = At(ahead_ms.map(|ahead_ms| clock.now().plus_ms(-ahead_ms)));
+            check_clock(&store, &clock, "n1").await.map_err(|error| error.to_string())
+        };
+        // A store in this process has no other clock.
+        for good in [None, Some(0), Some(30_000), Some(-30_000)] {
+            assert_eq!(check(good).await, Ok(()), "{good:?}");
+        }
+        for (wrong, words) in [(3_600_000, " s ahead of the "), (-3_600_000, " s behind the ")] {
+            let said = check(Some(wrong)).await.expect_err("too far");
+            assert!(said.contains(words) && said.contains("set the clock by NTP"), "{said}");
+        }
+        let error = StartError::Clock { seconds: 90, side: "behind" };
+        assert!(!error.is_about_config(), "it may start as soon as the clock is set");
+    }
 
     #[test]
     fn only_what_the_way_does_not_explain_is_a_skew() {

@@ -14,8 +14,6 @@ use annunciator_api_types::{FieldError, Role};
 use annunciator_certificates::CertificateFacts;
 use annunciator_channels::Executables;
 use annunciator_core::Clock;
-use annunciator_store::postgres::{NodeIdentity, PostgresAddress, PostgresStore};
-use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +39,7 @@ use crate::setup_key::SetupKey;
 use crate::shared::Shared;
 use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
+pub use crate::store_place::StorePlace;
 use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
 use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, upkeep};
@@ -80,39 +79,6 @@ pub struct ServerConfig {
     pub wait_for_bootstrap: bool,
 }
 
-/// Where a store is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum StorePlace {
-    /// In a file of the data folder, for this node alone.
-    #[default]
-    File,
-    /// In a database that several nodes share.
-    Database(Box<PostgresAddress>),
-}
-
-impl std::str::FromStr for StorePlace {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        match text {
-            "sqlite" => Ok(Self::File),
-            address => Ok(Self::Database(Box::new(address.parse()?))),
-        }
-    }
-}
-
-impl StorePlace {
-    async fn open(&self, data_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(match self {
-            Self::File => SqliteStore::open(data_dir)?,
-            Self::Database(address) => {
-                let node = NodeIdentity::of_folder(data_dir, &host_name())?;
-                PostgresStore::open(address, node).await?
-            }
-        })
-    }
-}
-
 /// PEM files of the HTTP listener.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
@@ -147,6 +113,16 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The clock of this node is not that of the database.
+    #[error(
+        "the clock of this node is {seconds} s {side} the database's, and limits and lifetimes count by it: set the clock by NTP on both machines, such as by `timedatectl set-ntp true`"
+    )]
+    Clock {
+        /// How far they part.
+        seconds: i64,
+        /// To which side.
+        side: &'static str,
+    },
     /// The key file cannot be used.
     #[error(transparent)]
     Secret(#[from] crate::secrets::SecretError),
@@ -185,7 +161,11 @@ impl StartError {
         match self {
             Self::PlainAddress(_) | Self::Tls(_) | Self::Secret(_) => true,
             Self::Store(error) => matches!(error, StoreError::BadRequest(_)),
-            Self::Listen { .. } | Self::Settings(_) | Self::Password(_) | Self::Token(_) => false,
+            Self::Clock { .. }
+            | Self::Listen { .. }
+            | Self::Settings(_)
+            | Self::Password(_)
+            | Self::Token(_) => false,
         }
     }
 }
@@ -233,7 +213,11 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     };
     let key_file = config.secret_key_file.clone();
     let sealer = Sealer::open(&key_file.unwrap_or_else(|| beside(&config.data_dir)))?;
-    let store = config.store.open(&config.data_dir).await?;
+    let store = config.store.open(&config.data_dir, &host_name()).await?;
+    if let Err(error) = nodes::check_clock(store.as_ref(), &SystemClock, &host_name()).await {
+        store.close().await;
+        return Err(error);
+    }
     let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await

@@ -2,6 +2,8 @@
 //!
 //! Concurrency: rows that another node claims at the same time are passed over. A claim is durable:
 //! its number is the fencing token, and it lapses with its lease.
+//! Clocks: a lease is that of its node's clock, and only that node ends it by its clock; a lifetime
+//! has ended when the clocks of the node and of the database say so. A wrong clock makes it late.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use annunciator_core::{Lane, Notification, NotificationId, Timestamp};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::accept::DATABASE_MS;
 use super::bind::{count, values};
 use super::fault::{Outcome, unreadable};
 use super::pool::Lent;
@@ -17,6 +20,7 @@ use super::rows::{
     NOTIFICATION_COLUMNS, StoredDelivery, delivery_of, get, notification_of, number, some_time,
     time,
 };
+use super::slots::LOST_MS;
 use crate::{ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims};
 
 /// Most lanes that one claim looks at; the others get their turn in the next.
@@ -37,7 +41,7 @@ pub(super) async fn claim_due(
     ask: &ClaimAsk,
     last: &mut String,
 ) -> Outcome<Claims> {
-    let lease_min = queue_lapsed(db, ask.now).await?;
+    let lease_min = queue_lapsed(db, node, ask.now).await?;
     let (mut due, later): (Vec<Due>, Vec<Due>) =
         waiting_lanes(db, ask).await?.into_iter().partition(|lane| lane.first_at <= ask.now);
     let next_due_at = later.iter().map(|lane| lane.first_at).chain(lease_min).min();
@@ -80,16 +84,25 @@ pub(super) async fn claim_due(
 }
 
 /// Puts back what its claimer never settled; it may have arrived. Answers when the next lease ends.
-async fn queue_lapsed(db: &Lent, now: Timestamp) -> Outcome<Option<Timestamp>> {
-    let find = "SELECT min(lease_until) FROM queue WHERE lease_until IS NOT NULL";
-    let first = some_time(&db.one(find, values![]).await?, 0)?;
-    if first.is_none_or(|first| first > now) {
-        return Ok(first);
+///
+/// That of a node that lives is its own to end: the clock that asks may be ahead. One that is
+/// silent loses its claims earlier, by its silence (life.rs).
+async fn queue_lapsed(db: &Lent, node: Uuid, now: Timestamp) -> Outcome<Option<Timestamp>> {
+    let find = "SELECT (SELECT min(lease_until) FROM queue WHERE lease_until <= $1),
+           (SELECT min(lease_until) FROM queue WHERE lease_until > $1)";
+    let row = db.one(find, values![now.0]).await?;
+    if some_time(&row, 0)?.is_some() {
+        let put_back = format!(
+            "UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
+             WHERE id IN (
+               SELECT q.id FROM queue q WHERE q.lease_until <= $1
+                 AND (q.node = $2 OR NOT EXISTS (
+                   SELECT FROM nodes n WHERE n.id = q.node AND n.beat_at > {DATABASE_MS} - $3))
+               FOR UPDATE SKIP LOCKED)"
+        );
+        db.run(&put_back, values![now.0, node, LOST_MS]).await?;
     }
-    let put_back = "UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
-         WHERE id IN (SELECT id FROM queue WHERE lease_until <= $1 FOR UPDATE SKIP LOCKED)";
-    db.run(put_back, values![now.0]).await?;
-    some_time(&db.one(find, values![]).await?, 0)
+    some_time(&row, 1)
 }
 
 /// Jumps from lane to lane over the index of what waits.
@@ -128,13 +141,18 @@ async fn claim_lanes(
     ask: &ClaimAsk,
     (lanes, shares): (&[&str], &[i64]),
 ) -> Outcome<Vec<Row>> {
+    // What has outlived its time by the asking clock alone is left to nodes with a better one.
+    let due = format!(
+        "q.lease_until IS NULL AND q.due_at <= $3
+             AND (q.expires_at > $3 OR q.expires_at <= {DATABASE_MS})"
+    );
     let text = format!(
         "WITH chosen AS (
            SELECT DISTINCT c.notification, c.lane
            FROM unnest($1::text[], $2::bigint[]) AS l(lane, share)
            CROSS JOIN LATERAL (
              SELECT q.notification, q.lane FROM queue q
-             WHERE q.lease_until IS NULL AND q.lane = l.lane AND q.due_at <= $3
+             WHERE q.lane = l.lane AND {due}
              ORDER BY q.due_at, q.id LIMIT l.share) c),
          held AS MATERIALIZED (
            SELECT n.id, n.deliveries FROM notifications n
@@ -144,7 +162,7 @@ async fn claim_lanes(
            CROSS JOIN LATERAL unnest(h.deliveries) AS d(id)
            JOIN queue q ON q.id = d.id
            JOIN chosen c ON c.notification = h.id AND c.lane = q.lane
-           WHERE q.lease_until IS NULL AND q.due_at <= $3)
+           WHERE {due})
          UPDATE queue q SET lease_until = $4, node = $5, claims = claims + 1
          FROM wanted w WHERE q.id = w.id AND q.lease_until IS NULL
          RETURNING {CLAIMED}"
@@ -198,10 +216,11 @@ pub(super) async fn claim_expired(
     node: Uuid,
     ask: &ClaimAsk,
 ) -> Outcome<Vec<ClaimedOrder>> {
-    queue_lapsed(db, ask.now).await?;
+    queue_lapsed(db, node, ask.now).await?;
     let text = format!(
         "WITH wanted AS (
-           SELECT id FROM queue WHERE lease_until IS NULL AND expires_at <= $1
+           SELECT id FROM queue
+           WHERE lease_until IS NULL AND expires_at <= least($1, {DATABASE_MS})
            ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
          UPDATE queue q SET lease_until = $3, node = $4, claims = claims + 1
          FROM wanted w WHERE q.id = w.id AND q.lease_until IS NULL

@@ -26,7 +26,7 @@ const STEP_MARGIN_MS: i64 = 25;
 const RELEASED_MAX: i64 = 500;
 /// After so long without a sign of life no attempt of a node is under way: it is longer than any
 /// lease. Unit: milliseconds.
-const LOST_MS: i64 = 900_000;
+pub(super) const LOST_MS: i64 = 900_000;
 
 /// The number of a limit, held.
 async fn hold(db: &Lent, limit: &NotificationLimit) -> Outcome<i64> {

@@ -177,6 +177,55 @@ async fn what_a_silent_node_had_in_flight_is_queued_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_ahead_ends_no_claim_of_another_node() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    enqueue(&*first, 1, "a", 1, in_flight()).await;
+    enqueue(&*first, 2, "a", 1, queued(START)).await;
+    assert_eq!(claim_all(&*first, START).await.len(), 1);
+    let ahead = START.plus_ms(3_600_000);
+    let claims = second.claim_due(ask(ahead)).await.unwrap();
+    assert!(claims.orders.is_empty(), "its node lives: {claims:?}");
+    assert_eq!(claims.next_due_at, None, "nothing to hurry for");
+    assert!(second.claim_expired(ask(ahead)).await.unwrap().is_empty());
+    let own = claim_all(&*first, ahead).await;
+    assert_eq!(own.len(), 2, "what it never settled is its own to end");
+    let _ = cluster.ask(&name, "UPDATE queue SET node = gen_random_uuid()");
+    let nobodys = claim_all(&*second, ahead.plus_ms(3_600_000)).await;
+    assert_eq!(nobodys.len(), 2, "that of a node that nobody knows is everybody's");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lifetime_ends_by_the_clock_of_the_database_too() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = Timestamp(i64::try_from(since.as_millis()).unwrap());
+    for (number, ends_at) in [(1, now.plus_ms(3_600_000)), (2, now.plus_ms(-1_000))] {
+        let event = event(number);
+        accept(&*first, vec![event.clone()]).await;
+        let mut planned = planned(&event, number, "a", 1, &queued(START));
+        planned.deliveries[0].expires_at = ends_at;
+        commit(&*first, &event, vec![planned]).await;
+    }
+    let ahead = ask(now.plus_ms(3 * 86_400_000));
+    let behind = ask(now.plus_ms(-3_600_000));
+    assert!(first.claim_expired(behind).await.unwrap().is_empty(), "by its own clock as well");
+    let ids = |orders: Vec<crate::ClaimedOrder>| -> Vec<_> {
+        let deliveries = orders.into_iter().flat_map(|order| order.deliveries);
+        deliveries.map(|claimed| claimed.delivery.id).collect()
+    };
+    let expired = second.claim_expired(ahead.clone()).await.unwrap();
+    assert_eq!(ids(expired), [delivery_id_of(2, 0)]);
+    // It could neither send nor fail it, and would take it again and again.
+    assert!(second.claim_due(ahead).await.unwrap().orders.is_empty());
+    let due = first.claim_due(ask(now)).await.unwrap().orders;
+    assert_eq!(ids(due), [delivery_id_of(1, 0)], "it is left to a node with a better clock");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_starts_gives_up_only_what_its_last_run_had() {
     let Some((cluster, name)) = database() else { return };
     let address = cluster.address(&name);
