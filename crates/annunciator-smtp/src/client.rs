@@ -130,12 +130,13 @@ impl Client {
         health
     }
 
-    /// How many connections the relay bears now: what its settings allow, or fewer when it has
-    /// refused some.
+    /// How many connections this client may use now: its part of what the settings allow, or fewer
+    /// when the relay has refused some.
     #[must_use]
     pub fn connections_limit(&self, relay: &Relay) -> usize {
         let pools = self.inner.pools();
-        pools.get(relay).map_or(relay.limits.connections_max, |pool| pool.permits.limit())
+        let unused = || self.share_of(relay.limits.connections_max);
+        pools.get(relay).map_or_else(unused, |pool| pool.permits.limit())
     }
 
     /// Others send over the same relays: from now on this client keeps to its part of their bounds.

@@ -49,7 +49,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Pool {
     pub(crate) fn new(relay: Relay, share: ShareCell) -> Self {
         Self {
-            permits: Permits::new(relay.limits.connections_max),
+            permits: Permits::new(relay.limits.connections_max, share.clone()),
             pace: Pace::new(relay.limits.messages_per_minute_max, share),
             roster: Roster::new(&relay),
             idle: Mutex::default(),
@@ -114,6 +114,7 @@ impl Pool {
 
     /// Closes what has been idle too long, and lets the limit of connections recover.
     pub(crate) fn reap(&self, now: Instant) {
+        self.permits.fit();
         if self.roster.servers().iter().any(|server| server.connections_open() > 0) {
             self.permits.raise(now);
         }

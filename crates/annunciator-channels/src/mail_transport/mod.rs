@@ -84,8 +84,7 @@ impl MailSender {
             failures_in_a_row: server.consecutive_failures,
             last_failure: server.last_failure,
             connections: u32::try_from(server.connections_open).unwrap_or(u32::MAX),
-            connections_limit: u32::try_from(self.client.share_of(server.connections_limit))
-                .unwrap_or(u32::MAX),
+            connections_limit: u32::try_from(server.connections_limit).unwrap_or(u32::MAX),
         };
         self.client.health().into_iter().map(status).collect()
     }

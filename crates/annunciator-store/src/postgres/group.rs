@@ -1,7 +1,8 @@
 //! Calls become jobs that wait for a writer, which takes all that have gathered into one commit.
 //!
-//! Concurrency: callers push, a few writer tasks take. A push wakes one writer that sleeps. A caller
-//! that is gone changes nothing: the job is done and nobody is told.
+//! Concurrency: callers push, a few writer tasks take. A push wakes one writer that sleeps. Events
+//! whose caller is gone before a writer takes them are dropped: their source was refused. Any other
+//! job is done all the same, and nobody is told.
 //! Failure: a group that is refused for what one job says is done again job by job; one that met
 //! another transaction is repeated; otherwise every caller is told.
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
-use annunciator_core::DeliveryId;
+use annunciator_core::{DeliveryId, Event, ParameterValue};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::doubts::{Doubt, Doubts};
@@ -21,10 +22,12 @@ use crate::{
     Accept, Acceptance, KeptText, LeftOut, PlanCommit, PlanVerdict, Result, Settlement, StoreError,
 };
 
-/// Most rows that wait, over all jobs.
+/// Most rows that wait, over all jobs; [`OCTETS_PER_ROW`] of text weigh as one more.
 const WAITING_WEIGHT_MAX: usize = 200_000;
 /// Most rows of one group; a job that has more alone is a group of its own.
 const GROUP_WEIGHT_MAX: usize = 2_000;
+/// Text of events that weighs as much as a row.
+const OCTETS_PER_ROW: usize = 1024;
 /// How often a group is repeated that met another transaction.
 const COLLISIONS_MAX: usize = 8;
 /// How many connections are given up that turn out to be dead when a group begins.
@@ -56,11 +59,20 @@ impl Job {
             PlanVerdict::Failed { .. } => 1,
         };
         match self {
-            Self::Accept(ask, _) => ask.events.len(),
+            Self::Accept(ask, _) => {
+                let octets: usize = ask.events.iter().map(octets_of).sum();
+                ask.events.len() + octets / OCTETS_PER_ROW
+            }
             Self::Plans(plans, _) => plans.iter().map(of_plan).sum(),
             Self::Settle(settlements, _) => settlements.len(),
             Self::Keep(..) => 1,
         }
+    }
+
+    /// Whether it is of no use any more: what a source was refused must not be stored later, as it
+    /// comes again, perhaps as another event.
+    fn is_given_up(&self) -> bool {
+        matches!(self, Self::Accept(_, reply) if reply.is_closed())
     }
 
     // Whoever does not wait any longer needs no answer, but for claims that are nobody's then.
@@ -80,6 +92,15 @@ impl Job {
             (Self::Keep(_, _, reply), other) => drop(reply.send(Err(failure(other)))),
         }
     }
+}
+
+/// The text of an event that may be long.
+fn octets_of(event: &Event) -> usize {
+    let of = |(name, value): (&String, &ParameterValue)| match value {
+        ParameterValue::Text(text) => name.len() + text.len(),
+        _ => name.len(),
+    };
+    event.description.len() + event.parameters.iter().map(of).sum::<usize>()
 }
 
 fn failure(answer: Result<Answer>) -> StoreError {
@@ -146,13 +167,18 @@ impl Waiting {
     fn cut(&mut self) -> Vec<Job> {
         let (mut group, mut weight) = (Vec::new(), 0);
         while let Some(job) = self.jobs.front() {
-            if !group.is_empty() && weight + job.weight() > GROUP_WEIGHT_MAX {
+            let more = job.weight();
+            let is_given_up = job.is_given_up();
+            if !is_given_up && !group.is_empty() && weight + more > GROUP_WEIGHT_MAX {
                 break;
             }
-            weight += job.weight();
-            group.extend(self.jobs.pop_front());
+            self.weight = self.weight.saturating_sub(more);
+            let job = self.jobs.pop_front();
+            if !is_given_up {
+                weight += more;
+                group.extend(job);
+            }
         }
-        self.weight = self.weight.saturating_sub(weight);
         group
     }
 }
@@ -387,7 +413,47 @@ fn rounds<T, K: Hash + Eq>(all: Vec<T>, keys_of: impl Fn(&T) -> Vec<K>) -> Vec<V
 
 #[cfg(test)]
 mod tests {
-    use super::rounds;
+    use annunciator_core::Timestamp;
+    use tokio::sync::oneshot::{self, Receiver};
+
+    use super::{Job, Jobs, rounds};
+    use crate::contract::samples::event;
+    use crate::{Accept, Acceptance, Result};
+
+    fn accept(description: &str) -> (Job, Receiver<Result<Acceptance>>) {
+        let mut event = event(1);
+        event.description = description.to_owned();
+        event.parameters.clear();
+        let now = Timestamp(0);
+        let ask = Accept { events: vec![event], idempotency: None, claimed: true, now };
+        let (reply, answer) = oneshot::channel();
+        (Job::Accept(ask, reply), answer)
+    }
+
+    #[test]
+    fn what_a_source_was_refused_is_not_stored_later_and_weighs_nothing() {
+        let jobs = Jobs::default();
+        let (refused, answer) = accept("refused");
+        let (waiting, _answer) = accept("waiting");
+        let (kept, answer_of_kept) = oneshot::channel();
+        jobs.push(refused).unwrap();
+        jobs.push(waiting).unwrap();
+        let text = crate::KeptText { text: String::new(), saved_at: Timestamp(0) };
+        jobs.push(Job::Keep("at".to_owned(), text, kept)).unwrap();
+        drop((answer, answer_of_kept));
+        let mut waiting = jobs.waiting.lock().unwrap();
+        assert_eq!(waiting.weight, 3);
+        let group = waiting.cut();
+        assert!(matches!(&group[..], [Job::Accept(ask, _), Job::Keep(..)]
+                if ask.events[0].description == "waiting"));
+        assert_eq!((waiting.weight, waiting.jobs.len()), (0, 0));
+    }
+
+    #[test]
+    fn long_texts_weigh_more_than_their_row() {
+        let (short, long) = (accept("short").0, accept(&"x".repeat(10 * 1024)).0);
+        assert_eq!((short.weight(), long.weight()), (1, 11));
+    }
 
     #[test]
     fn what_has_the_same_key_comes_one_after_the_other() {

@@ -33,6 +33,8 @@ fn crash_three_nodes_killed_in_turn_lose_nothing() {
             std::thread::sleep(round.saturating_sub(DOWN));
             let hit = usize::try_from(number).unwrap() % COUNT;
             nodes.servers[hit].kill9();
+            // A claim may be committed only now.
+            nodes.wait_for_last_commits(hit);
             // Before it starts again: then it gives up what it had.
             let in_flight = nodes.in_flight(hit);
             println!("round {number}: {} in flight", in_flight.len());

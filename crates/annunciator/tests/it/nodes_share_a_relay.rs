@@ -1,5 +1,6 @@
 //! Nodes share what a relay bears, and tell each other when it is in trouble.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_testkit::postgres::PostgresCluster;
@@ -13,13 +14,18 @@ use crate::support::{Site, critical, eventually_within};
 const CONNECTIONS_MAX: u64 = 4;
 const EVENTS: usize = 60;
 const LIMIT: Duration = Duration::from_secs(60);
+/// What a node says that finds a relay in trouble by an attempt of its own.
+const RAN_INTO_IT: &str = "relay in trouble, its lane waits";
+/// What a node says that heard of it before it made one.
+const WAS_TOLD: &str = "relay in trouble, as another node tells: its lane waits";
 
-fn two_nodes(relay: &Relay) -> Option<Nodes> {
+/// Two nodes and their database, which ends when nobody holds it.
+fn two_nodes(relay: &Relay) -> Option<(Nodes, Arc<PostgresCluster>)> {
     let cluster = PostgresCluster::shared()?;
     let address = cluster.address(&cluster.database("template0"));
     let nodes = Nodes::start(&[address.clone(), address], relay, &[]);
     nodes.first().save(&json!({"email": {"connections_max": CONNECTIONS_MAX}}));
-    Some(nodes)
+    Some((nodes, cluster))
 }
 
 fn lane_of(site: &Site) -> serde_json::Value {
@@ -30,7 +36,7 @@ fn lane_of(site: &Site) -> serde_json::Value {
 fn nodes_keep_to_the_connections_of_a_relay_together() {
     let slow = Action::Delay(Duration::from_millis(150));
     let relay = Relay::builder().on(Stage::DataEnd, When::Always, slow).start();
-    let Some(nodes) = two_nodes(&relay) else { return };
+    let Some((nodes, _cluster)) = two_nodes(&relay) else { return };
     for (number, site) in nodes.sites.iter().enumerate() {
         site.submit_event(critical("load").id(&format!("first {number}")));
     }
@@ -55,21 +61,31 @@ fn nodes_keep_to_the_connections_of_a_relay_together() {
 #[test]
 fn a_relay_in_trouble_is_run_into_by_one_node_only() {
     let relay = Relay::builder().start();
-    let Some(nodes) = two_nodes(&relay) else { return };
+    let Some((nodes, _cluster)) = two_nodes(&relay) else { return };
     let (north, south) = (&nodes.sites[0], &nodes.sites[1]);
     relay.on(Stage::Greeting, When::Always, reply("421 4.3.2 closing for work"));
     north.submit_event(critical("load").id("first").description("first"));
-    eventually_within(LIMIT, "the other node knows", || {
-        let lane = lane_of(south);
-        if lane["suspended"] == true { Ok(()) } else { Err(lane.to_string()) }
-    });
-    let reason = lane_of(south)["reason"].to_string();
-    assert!(reason.contains("closing for work"), "{reason}");
-    south.submit_event(critical("load").id("second").description("second"));
+    for site in &nodes.sites {
+        eventually_within(LIMIT, "the node knows", || {
+            let lane = lane_of(site);
+            if lane["suspended"] == true { Ok(()) } else { Err(lane.to_string()) }
+        });
+        let reason = lane_of(site)["reason"].to_string();
+        assert!(reason.contains("closing for work"), "{reason}");
+    }
+    for (number, site) in nodes.sites.iter().enumerate() {
+        site.submit_event(critical("load").id(&format!("more {number}")));
+    }
+    // All that came to the relay by then are probes.
+    let logs = || nodes.sites.iter().map(|site| site.server.log()).collect::<Vec<_>>().join("\n");
+    let ran_into_it = logs().matches(RAN_INTO_IT).count();
+    let was_told = logs().matches(WAS_TOLD).count();
+    assert_eq!((ran_into_it, was_told), (1, 1), "{}", logs());
     relay.behave();
-    relay.wait_for_messages(2, LIMIT).unwrap();
+    relay.wait_for_messages(3, LIMIT).unwrap();
     eventually_within(LIMIT, "both lanes are free", || {
         let lanes = (lane_of(north)["suspended"].clone(), lane_of(south)["suspended"].clone());
         if lanes == (json!(false), json!(false)) { Ok(()) } else { Err(format!("{lanes:?}")) }
     });
+    assert_eq!(logs().matches(RAN_INTO_IT).count(), 1, "{}", logs());
 }

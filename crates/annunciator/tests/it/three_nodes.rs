@@ -116,6 +116,20 @@ impl Nodes {
         self.ask(&format!("{find} = '{id}'")).lines().map(str::to_owned).collect()
     }
 
+    /// Waits until the database has come to the end of all that a node had under way, which was
+    /// killed.
+    pub(crate) fn wait_for_last_commits(&self, number: usize) {
+        let id = self.id(number);
+        let find = format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE application_name LIKE 'annunciator {id}%' AND state <> 'idle'"
+        );
+        eventually_within(IDLE_WAIT, "nothing of the node is under way", || {
+            let busy = self.ask(&find);
+            if busy == "0" { Ok(()) } else { Err(busy) }
+        });
+    }
+
     /// Waits until nothing waits in the database and all was delivered.
     pub(crate) fn wait_until_idle(&self) {
         eventually_within(IDLE_WAIT, "nothing left in inbox and queue", || {
