@@ -14,8 +14,6 @@ use annunciator_api_types::{FieldError, Role};
 use annunciator_certificates::CertificateFacts;
 use annunciator_channels::Executables;
 use annunciator_core::Clock;
-use annunciator_store::postgres::{NodeIdentity, PostgresAddress, PostgresStore};
-use annunciator_store::sqlite::SqliteStore;
 use annunciator_store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +39,12 @@ use crate::setup_key::SetupKey;
 use crate::shared::Shared;
 use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
+use crate::store_place::StorePlace;
 use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
-use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, upkeep};
+use crate::{
+    expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, store_key, upkeep,
+};
 
 /// How long a node that an operator lets drain still answers that it is not ready: a load balancer
 /// that asks every 2 s has heard it three times.
@@ -66,6 +67,8 @@ pub struct ServerConfig {
     pub store: StorePlace,
     /// The key that seals secrets; beside the data folder when not given.
     pub secret_key_file: Option<PathBuf>,
+    /// Take the key file for the store's, though what was sealed with another one is lost.
+    pub accept_new_key: bool,
     /// Certificate and key of the HTTP listener.
     pub tls: Option<TlsFiles>,
     /// Folders that executables may be in (spec 3.3).
@@ -76,39 +79,6 @@ pub struct ServerConfig {
     pub pages: Option<Pages>,
     /// Not ready before [`RunningServer::bootstrap`] was called.
     pub wait_for_bootstrap: bool,
-}
-
-/// Where a store is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum StorePlace {
-    /// In a file of the data folder, for this node alone.
-    #[default]
-    File,
-    /// In a database that several nodes share.
-    Database(Box<PostgresAddress>),
-}
-
-impl std::str::FromStr for StorePlace {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        match text {
-            "sqlite" => Ok(Self::File),
-            address => Ok(Self::Database(Box::new(address.parse()?))),
-        }
-    }
-}
-
-impl StorePlace {
-    async fn open(&self, data_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(match self {
-            Self::File => SqliteStore::open(data_dir)?,
-            Self::Database(address) => {
-                let node = NodeIdentity::of_folder(data_dir, &host_name())?;
-                PostgresStore::open(address, node).await?
-            }
-        })
-    }
 }
 
 /// PEM files of the HTTP listener.
@@ -230,8 +200,10 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         }
     };
     let key_file = config.secret_key_file.clone();
-    let sealer = Sealer::open(&key_file.unwrap_or_else(|| beside(&config.data_dir)))?;
-    let store = config.store.open(&config.data_dir).await?;
+    let key_file = key_file.unwrap_or_else(|| beside(&config.data_dir));
+    let key = Sealer::read(&key_file)?;
+    let store = config.store.open(&config.data_dir, &host_name()).await?;
+    let sealer = store_key::admit(store.as_ref(), &key_file, key, config.accept_new_key).await?;
     let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await
