@@ -72,7 +72,7 @@ struct TokenEntry {
 
 /// Runs `serve`.
 pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
-    let config = match config::load(args.config.as_deref()) {
+    let config = match config::load_whole(args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(refuse_config(&error)),
     };
