@@ -43,6 +43,8 @@ mod shared;
 mod silence_book;
 pub mod snapshot;
 mod start;
+mod start_error;
+mod store_key;
 mod store_place;
 mod throttle;
 mod tokens;
@@ -55,6 +57,6 @@ pub use offline::{Place, check_store, copy_store, migrate_store};
 pub use settings_document::compile as compile_settings;
 pub use settings_document::{Verdict, check as check_settings, order as settings_order};
 pub use start::{
-    Bootstrap, BootstrapToken, Pages, RunningServer, ServerConfig, StartError, StorePlace,
-    TlsFiles, start,
+    Bootstrap, BootstrapToken, Pages, RunningServer, ServerConfig, StartError, TlsFiles, start,
 };
+pub use store_place::StorePlace;

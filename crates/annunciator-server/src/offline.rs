@@ -12,10 +12,9 @@ use annunciator_store::{Examination, Flaw, Migration, StoreError, postgres, sqli
 use crate::certificate_parts::opens;
 use crate::secrets::Sealer;
 use crate::settings_document::whole::open_stored;
-use crate::start::StorePlace;
+use crate::store_key::{count_sealed, mark_of};
+use crate::store_place::StorePlace;
 
-/// How every sealed text in a stored document begins.
-const SEALED: &str = "\"sealed:v1:";
 const RESTORE_KEY: &str = "put the key file of the server that sealed them back; without it, type \
      them again";
 
@@ -81,8 +80,8 @@ pub async fn copy_store(
 
 fn secret_flaws(found: &Examination, key_file: &Path) -> Vec<Flaw> {
     let document = found.settings.as_deref().unwrap_or_default();
-    let count = document.matches(SEALED).count() + found.sealed_keys.len();
-    if count == 0 {
+    let count = count_sealed(document) + found.sealed_keys.len();
+    if count == 0 && found.key_mark.is_none() {
         return Vec::new();
     }
     if !key_file.exists() {
@@ -110,5 +109,10 @@ fn secret_flaws(found: &Examination, key_file: &Path) -> Vec<Flaw> {
     let keys = keys.map(|one| format!("the key of the certificate object `{}`", one.name));
     let closed = lost.into_iter().map(setting).chain(keys);
     let what = |secret| format!("{secret} does not open with the key file {}", key_file.display());
-    closed.map(|secret| Flaw::new(what(secret), RESTORE_KEY)).collect()
+    let mut flaws: Vec<Flaw> = closed.map(|secret| Flaw::new(what(secret), RESTORE_KEY)).collect();
+    if flaws.is_empty() && found.key_mark.as_ref().is_some_and(|mark| *mark != mark_of(&sealer)) {
+        let what = format!("the key file {} is not the one of this store", key_file.display());
+        flaws.push(Flaw::new(what, RESTORE_KEY));
+    }
+    flaws
 }

@@ -48,6 +48,13 @@ pub enum SecretError {
     DoesNotOpen,
 }
 
+impl SecretError {
+    /// What is wrong with a key file, and what to do.
+    pub(crate) fn of_file(path: &Path, reason: impl ToString) -> Self {
+        Self::KeyFile { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}
+
 /// Seals and opens secrets.
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
@@ -58,32 +65,47 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Reads the key file, or makes it with mode 0600 when there is none.
+    /// Reads the key file, or makes one when there is none.
     ///
     /// # Errors
-    /// [`SecretError::KeyFile`] when it cannot be read or made, is readable by others, or is no
-    /// key.
+    /// As [`Self::read`] and [`Self::make`].
     pub fn open(path: &Path) -> Result<Self, SecretError> {
-        if !path.exists() {
-            tracing::warn!(key_file = %path.display(), "there is no key file: a new key is made; \
-                secrets that were sealed with another one do not open any more");
+        match Self::read(path)? {
+            Some(sealer) => Ok(sealer),
+            None => Self::make(path),
         }
-        let error =
-            |reason: String| SecretError::KeyFile { path: path.display().to_string(), reason };
+    }
+
+    /// Reads the key file; none when there is none.
+    ///
+    /// # Errors
+    /// [`SecretError::KeyFile`] when it cannot be read, is readable by others, or is no key.
+    pub fn read(path: &Path) -> Result<Option<Self>, SecretError> {
         let text = match fs::read_to_string(path) {
-            Ok(text) => {
-                let mode =
-                    fs::metadata(path).map_err(|e| error(e.to_string()))?.permissions().mode();
-                if mode & 0o077 != 0 {
-                    return Err(error("others can read it: chmod 600 it".to_owned()));
-                }
-                Zeroizing::new(text)
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                make_key_file(path).map_err(|e| error(format!("cannot be made: {e}")))?
-            }
-            Err(e) => return Err(error(e.to_string())),
+            Ok(text) => Zeroizing::new(text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(SecretError::of_file(path, e)),
         };
+        let facts = fs::metadata(path).map_err(|e| SecretError::of_file(path, e))?;
+        if facts.permissions().mode() & 0o077 != 0 {
+            return Err(SecretError::of_file(path, "others can read it: chmod 600 it"));
+        }
+        Self::of_text(path, &text).map(Some)
+    }
+
+    /// Makes a key file with mode 0600, where there is none.
+    ///
+    /// # Errors
+    /// [`SecretError::KeyFile`] when it cannot be made.
+    pub fn make(path: &Path) -> Result<Self, SecretError> {
+        let text = make_key_file(path)
+            .map_err(|e| SecretError::of_file(path, format!("cannot be made: {e}")))?;
+        tracing::info!(key_file = %path.display(), "a new key is made: keep a copy of it");
+        Self::of_text(path, &text)
+    }
+
+    fn of_text(path: &Path, text: &str) -> Result<Self, SecretError> {
+        let error = |reason: String| SecretError::of_file(path, reason);
         let key = from_hex(text.trim())
             .filter(|key| key.len() == KEY_BYTES)
             .ok_or_else(|| error("must hold 64 hexadecimal digits and nothing else".to_owned()))?;

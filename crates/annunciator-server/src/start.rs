@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annunciator_api_types::{FieldError, Role};
+use annunciator_api_types::Role;
 use annunciator_certificates::CertificateFacts;
 use annunciator_channels::Executables;
 use annunciator_core::Clock;
-use annunciator_store::{Store, StoreError};
+use annunciator_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::admin::{self, AdminError};
+use crate::admin;
 use crate::certificates::CertificateShelf;
 use crate::clock::SystemClock;
 use crate::dispatcher::{Dispatcher, Surroundings};
@@ -39,10 +39,13 @@ use crate::setup_key::SetupKey;
 use crate::shared::Shared;
 use crate::silence_book::SilenceBook;
 use crate::snapshot::SettingsBook;
+pub use crate::start_error::StartError;
 pub use crate::store_place::StorePlace;
 use crate::throttle::Throttle;
 use crate::tokens::TokenBook;
-use crate::{expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, upkeep};
+use crate::{
+    expiry_watch, http, incident_bundles, limit_clock, limit_summary, nodes, store_key, upkeep,
+};
 
 /// How long a node that an operator lets drain still answers that it is not ready: a load balancer
 /// that asks every 2 s has heard it three times.
@@ -67,6 +70,8 @@ pub struct ServerConfig {
     pub store: StorePlace,
     /// The key that seals secrets; beside the data folder when not given.
     pub secret_key_file: Option<PathBuf>,
+    /// Take the key file for the store's, though what was sealed with another one is lost.
+    pub accept_new_key: bool,
     /// Certificate and key of the HTTP listener.
     pub tls: Option<TlsFiles>,
     /// Folders that executables may be in (spec 3.3).
@@ -107,84 +112,6 @@ pub struct BootstrapToken {
     pub token: String,
 }
 
-/// Why the server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The clock of this node is not that of the database.
-    #[error(
-        "the clock of this node is {seconds} s {side} the database's, and limits and lifetimes count by it: set the clock by NTP on both machines, such as by `timedatectl set-ntp true`"
-    )]
-    Clock {
-        /// How far they part.
-        seconds: i64,
-        /// To which side.
-        side: &'static str,
-    },
-    /// The key file cannot be used.
-    #[error(transparent)]
-    Secret(#[from] crate::secrets::SecretError),
-    /// Nothing can listen there.
-    #[error("cannot listen on {at}: {reason}")]
-    Listen {
-        /// Where.
-        at: String,
-        /// Why not.
-        reason: String,
-    },
-    /// Plain HTTP would be reachable from other machines.
-    #[error(
-        "{0} is reachable from other machines: set `tls_certificate_file` and `tls_key_file`, or listen on 127.0.0.1"
-    )]
-    PlainAddress(SocketAddr),
-    /// The certificate or key of the listener cannot be used.
-    #[error("{0}")]
-    Tls(String),
-    /// The saved settings, or those of the bootstrap, cannot be used.
-    #[error("the settings cannot be used: {}", list(.0))]
-    Settings(Vec<FieldError>),
-    /// The system gives no memory or no random numbers.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    /// A token of the bootstrap cannot be used.
-    #[error("a token of the bootstrap cannot be used: {0}")]
-    Token(String),
-}
-
-impl StartError {
-    /// Whether it is for what this machine's config or its files say, so that starting again is no
-    /// use before somebody changed them.
-    #[must_use]
-    pub fn is_about_config(&self) -> bool {
-        match self {
-            Self::PlainAddress(_) | Self::Tls(_) | Self::Secret(_) => true,
-            Self::Store(error) => matches!(error, StoreError::BadRequest(_)),
-            Self::Clock { .. }
-            | Self::Listen { .. }
-            | Self::Settings(_)
-            | Self::Password(_)
-            | Self::Token(_) => false,
-        }
-    }
-}
-
-fn list(errors: &[FieldError]) -> String {
-    let texts: Vec<_> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
-    texts.join("; ")
-}
-
-impl From<AdminError> for StartError {
-    fn from(error: AdminError) -> Self {
-        match error {
-            AdminError::Invalid(errors) => Self::Settings(errors),
-            AdminError::Store(error) => Self::Store(error),
-            other => Self::Store(StoreError::Io(other.to_string())),
-        }
-    }
-}
-
 /// A server at work.
 pub struct RunningServer {
     shared: Arc<Shared>,
@@ -212,12 +139,14 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         }
     };
     let key_file = config.secret_key_file.clone();
-    let sealer = Sealer::open(&key_file.unwrap_or_else(|| beside(&config.data_dir)))?;
+    let key_file = key_file.unwrap_or_else(|| beside(&config.data_dir));
+    let key = Sealer::read(&key_file)?;
     let store = config.store.open(&config.data_dir, &host_name()).await?;
     if let Err(error) = nodes::check_clock(store.as_ref(), &SystemClock, &host_name()).await {
         store.close().await;
         return Err(error);
     }
+    let sealer = store_key::admit(store.as_ref(), &key_file, key, config.accept_new_key).await?;
     let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await

@@ -441,7 +441,7 @@ impl<'a> Delivery<'a, '_> {
             // What DANE or MTA-STS demands is never answered in plain text.
             Err(failure)
                 if !failure.demands_tls
-                    && is_tls_failure(&failure.trouble)
+                    && failure.trouble.is_of_tls()
                     && self.may_fall_back(server) =>
             {
                 tracing::info!(
@@ -471,18 +471,6 @@ impl<'a> Delivery<'a, '_> {
         };
         may_be_plain && now.duration_since(first) >= plaintext_after
     }
-}
-
-/// Whether STARTTLS or the handshake failed in a way that plain text may answer one day: not
-/// when somebody tampers with the connection, and not when the server closes (421).
-fn is_tls_failure(trouble: &Trouble) -> bool {
-    let fits = match &trouble.cause {
-        Cause::Reply { code, .. } => code.number() != 421,
-        Cause::Handshake(_) | Cause::OldTls(_) | Cause::ClientCertificate(_) => true,
-        Cause::Timeout | Cause::Lost(_) => true,
-        _ => false,
-    };
-    trouble.stage == Stage::Tls && fits
 }
 
 fn out_of_time(job: Job<'_>, words: &str) {

@@ -239,6 +239,18 @@ pub(crate) fn judge(stage: Stage, kind: Kind) -> Verdict {
 }
 
 impl Trouble {
+    /// Whether STARTTLS or the handshake failed in a way that plain text may answer one day: not
+    /// when somebody tampers with the connection, and not when the server closes (421).
+    pub(crate) fn is_of_tls(&self) -> bool {
+        let fits = match &self.cause {
+            Cause::Reply { code, .. } => code.number() != 421,
+            Cause::Handshake(_) | Cause::OldTls(_) | Cause::ClientCertificate(_) => true,
+            Cause::Timeout | Cause::Lost(_) => true,
+            _ => false,
+        };
+        self.stage == Stage::Tls && fits
+    }
+
     /// Trouble at a stage.
     #[must_use]
     pub(crate) fn new(stage: Stage, cause: Cause) -> Self {

@@ -101,6 +101,7 @@ pub const PROMISES: &[Promise] = promises![
     limits::a_wall_clock_set_back_holds_up_nothing,
     certificates::objects_come_change_and_go_with_their_audit_lines,
     certificates::a_kept_text_is_the_newest_of_its_place,
+    certificates::the_first_of_a_place_stays,
     certificates::the_oldest_kept_texts_go_beyond_the_bound,
     silences::silences_come_change_and_end_with_their_audit_lines,
     silences::a_silence_ended_before_its_start_never_begins,

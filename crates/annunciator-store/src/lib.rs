@@ -64,8 +64,8 @@ pub use queue::{
     Settlement,
 };
 pub use records::{
-    AUDIT_MAX, AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KeptText, NewAudit,
-    REVISIONS_MAX, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
+    AUDIT_MAX, AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KEY_MARK_PLACE, KeptText,
+    NewAudit, REVISIONS_MAX, Retained, RetentionRule, SavedSettings, SettingsChange, SettingsSave,
     StoreHealth, TokenRecord,
 };
 pub use roles::{ROLES_MAX, RoleDeletion, RoleRecord, Roles};
@@ -222,6 +222,8 @@ pub trait Store:
     async fn kept(&self, place: &str) -> Result<Option<KeptText>>;
     /// Keeps a text at a place, over the one before; beyond [`KEPT_MAX`] the oldest goes.
     async fn keep(&self, place: &str, kept: KeptText) -> Result<()>;
+    /// Keeps a text at a place where there is none; gives the one that is there then.
+    async fn keep_first(&self, place: &str, kept: KeptText) -> Result<KeptText>;
     /// Writes a line of the audit log about something that changes nothing here.
     async fn note(&self, audit: NewAudit) -> Result<()>;
     /// The audit log, newest first; a search looks for a short while.

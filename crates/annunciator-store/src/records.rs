@@ -67,6 +67,8 @@ pub struct TokenRecord {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Where the mark of the key that secrets are sealed with is kept.
+pub const KEY_MARK_PLACE: &str = "key/mark";
 /// Most texts that are kept.
 pub const KEPT_MAX: usize = 10_000;
 

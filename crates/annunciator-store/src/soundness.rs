@@ -63,6 +63,8 @@ pub struct Examination {
     pub settings: Option<String>,
     /// What is sealed of certificate objects.
     pub sealed_keys: Vec<SealedKey>,
+    /// The mark of the key that secrets are sealed with; none before the first start.
+    pub key_mark: Option<String>,
 }
 
 /// Rows that must agree with others: a count of those that do not, and the words about them.

@@ -31,6 +31,7 @@ pub struct Launch {
     configuration: String,
     environment: Vec<(OsString, OsString)>,
     wrapper: Vec<OsString>,
+    words: Vec<String>,
     address: Option<SocketAddr>,
 }
 
@@ -44,6 +45,7 @@ impl Launch {
             configuration: String::new(),
             environment: Vec::new(),
             wrapper: Vec::new(),
+            words: Vec::new(),
             address: None,
         }
     }
@@ -60,6 +62,13 @@ impl Launch {
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a word to the command line of the server.
+    #[must_use]
+    pub fn word(mut self, word: &str) -> Self {
+        self.words.push(word.to_owned());
         self
     }
 
@@ -198,6 +207,7 @@ impl Server {
         };
         self.set_environment(&mut command);
         command.args(["serve", "--config"]).arg(self.configuration_file());
+        command.args(&self.launch.words);
         command.stdin(Stdio::null()).stderr(log.try_clone().map_err(|error| error.to_string())?);
         let child = command.stdout(log).spawn();
         let child = child.map_err(|error| format!("{command:?} does not start: {error}"))?;

@@ -22,6 +22,8 @@ pub(crate) use document::nearest;
 pub(crate) const DEFAULT_FILE: &str = "/etc/annunciator/annunciator.toml";
 /// A bootstrap file is small. Unit: octets.
 const FILE_SIZE_MAX: u64 = 1024 * 1024;
+/// An address is small. Unit: octets.
+const STORE_FILE_SIZE_MAX: u64 = 16 * 1024;
 const DEFAULT_LISTEN: &str = "127.0.0.1:8650";
 const SYSTEM_DATA_DIR: &str = "/var/lib/annunciator";
 
@@ -32,8 +34,10 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Folder of the store and of the command line's socket.
     pub(crate) data_dir: PathBuf,
-    /// Where the store is.
+    /// Where the store is; what `store_file` holds is known to [`load_whole`] alone.
     pub(crate) store: StorePlace,
+    /// The file that says where the store is.
+    pub(crate) store_file: Option<PathBuf>,
     /// The key that secrets in the store are sealed with; outside `data_dir`.
     pub(crate) secret_key_file: PathBuf,
     /// Folders that executables may lie in.
@@ -106,6 +110,25 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config> {
     resolve(Some((&path, &text)), &around).map_err(|problems| failed(&problems))
 }
 
+/// As [`load`], with what the files of the config hold; who only asks a server may not read them.
+pub(crate) fn load_whole(file: Option<&Path>) -> Result<Config> {
+    let mut config = load(file)?;
+    if let Some(file) = &config.store_file {
+        config.store = read_store(file)?;
+    }
+    Ok(config)
+}
+
+/// Reads the file of `store_file`, which nobody sees: it holds a password.
+fn read_store(file: &Path) -> Result<StorePlace> {
+    let show = || format!("the file {} of `store_file` cannot be used", file.display());
+    if std::fs::metadata(file).with_context(show)?.len() > STORE_FILE_SIZE_MAX {
+        bail!("{}: it is larger than {STORE_FILE_SIZE_MAX} octets", show());
+    }
+    let text = std::fs::read_to_string(file).with_context(show)?;
+    parse_store(text.trim()).map_err(|advice| anyhow::anyhow!("{}: {advice}", show()))
+}
+
 fn failed(problems: &[String]) -> anyhow::Error {
     anyhow::anyhow!("the config is not valid:\n  {}", problems.join("\n  ").trim_end())
 }
@@ -122,7 +145,9 @@ fn resolve(file: Option<(&Path, &str)>, around: &Surroundings) -> Result<Config,
 
     let listen = options.parse("listen", parse_listen);
     let data_dir = options.path("data_dir").or_else(|| default_data_dir(around));
+    options.choose("store", "store_file");
     let store = options.parse("store", parse_store);
+    let store_file = options.path("store_file");
     let secret_key_file = options.path("secret_key_file");
     let executable_dirs = options.folders("executable_dirs");
     let level = options.parse("log.level", parse_log_level);
@@ -146,6 +171,7 @@ fn resolve(file: Option<(&Path, &str)>, around: &Surroundings) -> Result<Config,
         secret_key_file: secret_key_file.unwrap_or_else(|| key_beside(&data_dir)),
         data_dir,
         store: store.unwrap_or_default(),
+        store_file,
         executable_dirs,
         log: LogConfig {
             level: level.unwrap_or_else(|| "info".to_owned()),
@@ -205,6 +231,21 @@ impl Options {
                 self.problems.push(format!("{}: `{name}` {advice}", given.place));
                 None
             }
+        }
+    }
+
+    /// Leaves one of two options that say the same; the environment wins here, too.
+    fn choose(&mut self, one: &'static str, other: &'static str) {
+        let (Some(first), Some(second)) = (self.given.get(one), self.given.get(other)) else {
+            return;
+        };
+        match (first.is_variable(), second.is_variable()) {
+            (true, false) => drop(self.given.remove(other)),
+            (false, true) => drop(self.given.remove(one)),
+            _ => self.problems.push(format!(
+                "{}: `{other}` says what `{one}` says: set one of them",
+                second.place
+            )),
         }
     }
 

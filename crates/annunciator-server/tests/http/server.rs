@@ -52,6 +52,7 @@ impl Server {
             data_dir: folder.path().join("data"),
             store,
             secret_key_file: key_file,
+            accept_new_key: false,
             tls,
             executable_dirs: Vec::new(),
             hello_name: Some("test.example".to_owned()),

@@ -56,6 +56,18 @@ pub(super) async fn a_kept_text_is_the_newest_of_its_place(store: &dyn Store) {
     assert_eq!(store.kept("b").await.expect("read"), Some(text("two", 1)));
 }
 
+pub(super) async fn the_first_of_a_place_stays(store: &dyn Store) {
+    let keep = |at: i64| async move {
+        store.keep_first("a", text(&format!("{at}"), at)).await.expect("kept")
+    };
+    let told = all_at_once((0..10).map(keep)).await;
+    let there = store.kept("a").await.expect("read").expect("one is kept");
+    assert!(told.iter().all(|one| *one == there), "{there:?}: {told:?}");
+    store.keep("a", text("later", 20)).await.expect("kept");
+    assert_eq!(keep(21).await, text("later", 20));
+    assert_eq!(store.keep_first("b", text("x", 22)).await.expect("kept"), text("x", 22));
+}
+
 pub(super) async fn the_oldest_kept_texts_go_beyond_the_bound(store: &dyn Store) {
     let count = i64::try_from(KEPT_MAX).expect("small") + 2;
     let keep = |at: i64| async move {

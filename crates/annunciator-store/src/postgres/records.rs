@@ -298,6 +298,16 @@ pub(super) async fn kept(db: &Lent, place: &str) -> Outcome<Option<KeptText>> {
     row.as_ref().map(read).transpose()
 }
 
+/// Keeps a text at a place where there is none; gives the one that is there then. The lock on them
+/// is held.
+pub(super) async fn keep_first(db: &Lent, place: &str, new: &KeptText) -> Outcome<KeptText> {
+    if let Some(there) = kept(db, place).await? {
+        return Ok(there);
+    }
+    keep(db, &[(place, new)]).await?;
+    Ok(new.clone())
+}
+
 /// Keeps texts at places, each once; beyond the bound the oldest go.
 pub(super) async fn keep(db: &Lent, all: &[(&str, &KeptText)]) -> Outcome<()> {
     if all.is_empty() {

@@ -8,10 +8,11 @@ use super::fault::Outcome;
 use super::nodes::DEAD_MS;
 use super::partitions::{self, Week};
 use super::pool::{Lent, Pool};
+use super::records::kept;
 use super::rows::{get, number};
 use super::{CONNECTIONS_MAX, PostgresAddress, schema};
 use crate::soundness::{Agreement, version_flaw};
-use crate::{Examination, Flaw, Migration, Result, SealedKey, TableCount};
+use crate::{Examination, Flaw, KEY_MARK_PLACE, Migration, Result, SealedKey, TableCount};
 
 /// The oldest version of PostgreSQL that has all that is asked of it.
 const SERVER_MIN: i64 = 130_000;
@@ -128,6 +129,7 @@ async fn look(db: &Lent) -> Outcome<Examination> {
         }
         found.settings = newest_settings(db).await?;
         found.sealed_keys = sealed_keys(db).await?;
+        found.key_mark = kept(db, KEY_MARK_PLACE).await?.map(|mark| mark.text);
     }
     found.flaws = flaws;
     Ok(found)

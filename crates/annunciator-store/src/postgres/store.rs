@@ -272,6 +272,10 @@ impl Store for PostgresStore {
         self.gather(|reply| Job::Keep(place, kept, reply)).await
     }
 
+    async fn keep_first(&self, place: &str, kept: KeptText) -> Result<KeptText> {
+        write!(self, KEPT, db => records::keep_first(&db, place, &kept))
+    }
+
     async fn note(&self, audit: NewAudit) -> Result<()> {
         let db = self.inner.writers.lend().await?;
         let outcome = records::insert_audit(&db, &audit).await;

@@ -78,6 +78,19 @@ pub(super) fn kept(connection: &Connection, place: &str) -> Result<Option<KeptTe
         .optional()
 }
 
+/// Keeps a text at a place where there is none; gives the one that is there then.
+pub(super) fn keep_first(
+    connection: &Connection,
+    place: &str,
+    new: &KeptText,
+) -> std::result::Result<KeptText, Trouble> {
+    if let Some(there) = kept(connection, place)? {
+        return Ok(there);
+    }
+    keep(connection, place, new)?;
+    Ok(new.clone())
+}
+
 /// Keeps a text at a place; beyond the bound the oldest goes.
 pub(super) fn keep(
     connection: &Connection,

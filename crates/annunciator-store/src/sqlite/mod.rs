@@ -431,6 +431,14 @@ impl Store for SqliteStore {
         self.write(Kind::Command, 1, work).await
     }
 
+    async fn keep_first(&self, place: &str, kept: KeptText) -> Result<KeptText> {
+        let place = place.to_owned();
+        let work = move |session: &mut Session| {
+            certificates::keep_first(&session.connection, &place, &kept)
+        };
+        self.write(Kind::Command, 1, work).await
+    }
+
     async fn note(&self, audit: NewAudit) -> Result<()> {
         let work =
             move |session: &mut Session| Ok(records::insert_audit(&session.connection, &audit)?);

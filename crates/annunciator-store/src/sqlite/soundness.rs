@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::certificates::kept;
 use super::fault::store_error;
 use super::schema::{self, FILE_NAME, MIGRATIONS, Purpose};
 use crate::soundness::{Agreement, version_flaw};
-use crate::{Examination, Flaw, Migration, Result, SealedKey, StoreError, TableCount};
+use crate::{
+    Examination, Flaw, KEY_MARK_PLACE, Migration, Result, SealedKey, StoreError, TableCount,
+};
 
 /// Most complaints about the file that are told.
 const COMPLAINTS_MAX: usize = 20;
@@ -144,6 +147,7 @@ fn look(connection: &Connection) -> rusqlite::Result<Examination> {
         }
         found.settings = newest_settings(connection)?;
         found.sealed_keys = sealed_keys(connection)?;
+        found.key_mark = kept(connection, KEY_MARK_PLACE)?.map(|mark| mark.text);
     }
     found.flaws = flaws;
     Ok(found)

@@ -25,7 +25,7 @@ pub(crate) struct CheckArgs {
 
 /// Runs `check`.
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let config = config::load(args.config.as_deref())?;
+    let config = config::load_whole(args.config.as_deref())?;
     let paint = Paint::for_output();
     output::print(&summary(paint, &config));
     for warning in &config.warnings {

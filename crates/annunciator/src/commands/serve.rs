@@ -41,6 +41,13 @@ pub(crate) struct ServeArgs {
     /// letters and digits, SECRET of 32 or more letters and digits.
     #[arg(long, value_name = "FILE")]
     bootstrap: Option<PathBuf>,
+    /// Start once although the key file is not the one of the store, or is missing
+    ///
+    /// For when the right one is lost for good. What was sealed with it is lost as well: passwords
+    /// of relays and keys of certificates have to be given again. Where several nodes share the
+    /// store, stop them all first, and then give each the key file of this one.
+    #[arg(long)]
+    accept_new_key: bool,
 }
 
 /// The file of `--bootstrap`.
@@ -65,7 +72,7 @@ struct TokenEntry {
 
 /// Runs `serve`.
 pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
-    let config = match config::load(args.config.as_deref()) {
+    let config = match config::load_whole(args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(refuse_config(&error)),
     };
@@ -81,6 +88,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     let bootstrap = args.bootstrap.as_deref().map(read_bootstrap).transpose()?;
     let mut server_config = server_config(&config);
     server_config.wait_for_bootstrap = bootstrap.is_some();
+    server_config.accept_new_key = args.accept_new_key;
     let server = match annunciator_server::start(server_config).await {
         Ok(server) => server,
         Err(error) if error.is_about_config() => return Ok(refuse_config(&error.into())),
@@ -196,6 +204,7 @@ pub(crate) fn server_config(config: &Config) -> ServerConfig {
         data_dir: config.data_dir.clone(),
         store: config.store.clone(),
         secret_key_file: Some(config.secret_key_file.clone()),
+        accept_new_key: false,
         tls,
         executable_dirs: config.executable_dirs.clone(),
         hello_name: config.hello_name.clone(),

@@ -78,7 +78,7 @@ pub(crate) async fn run(args: StoreArgs) -> Result<ExitCode> {
 }
 
 fn load(args: &PlaceArgs) -> Result<Config> {
-    let config = config::load(args.config.as_deref())?;
+    let config = config::load_whole(args.config.as_deref())?;
     for warning in &config.warnings {
         output::print_note(&format!("note: {warning}"));
     }

@@ -38,6 +38,7 @@ pub(super) const OPTIONS: &[BootstrapOption] = &[
     option("listen", Kind::Text, "\"127.0.0.1:8650\""),
     option("data_dir", Kind::Text, "\"/var/lib/annunciator\""),
     option("store", Kind::Text, "\"sqlite\""),
+    option("store_file", Kind::Text, "\"/etc/annunciator/store\""),
     option("secret_key_file", Kind::Text, "\"/etc/annunciator/secret.key\""),
     option("executable_dirs", Kind::List, "[\"/usr/local/lib/annunciator\"]"),
     option("log.level", Kind::Text, "\"info\""),
@@ -62,6 +63,13 @@ pub(super) struct Given {
     pub(super) folder: PathBuf,
     /// The texts: one, or a list.
     pub(super) texts: Vec<String>,
+}
+
+impl Given {
+    /// Whether the environment gives it.
+    pub(super) fn is_variable(&self) -> bool {
+        self.place.starts_with(PREFIX)
+    }
 }
 
 /// Option name → value.

@@ -146,3 +146,47 @@ fn with_tls_any_address_may_be_listened_on() {
     .unwrap();
     assert_eq!(config.tls, Some(("/etc/a.pem".into(), "/k".into())));
 }
+
+#[test]
+fn the_address_of_the_store_may_stand_in_a_file() {
+    let place = |text: &str, variables: &[(&str, &str)]| {
+        resolve(Some((Path::new("/etc/a.toml"), text)), &around(variables))
+            .map(|config| (config.store, config.store_file))
+    };
+    let database = "postgres://u:geheim@db/a";
+    let there = Some(PathBuf::from("/etc/store"));
+    let file = "store_file = \"store\"";
+    assert_eq!(place(file, &[]), Ok((StorePlace::File, there.clone())));
+    assert_eq!(
+        place("", &[("ANNUNCIATOR_STORE_FILE", "/etc/store")]),
+        Ok((StorePlace::File, there.clone()))
+    );
+    let expected = database.parse().expect("it is an address");
+    assert_eq!(place(file, &[("ANNUNCIATOR_STORE", database)]), Ok((expected, None)));
+    let text = format!("store = \"{database}\"");
+    assert_eq!(
+        place(&text, &[("ANNUNCIATOR_STORE_FILE", "/etc/store")]),
+        Ok((StorePlace::File, there))
+    );
+    check_problems(&format!("{text}\n{file}"), &["a.toml:2:1: `store_file` says what `store`"]);
+}
+
+#[test]
+fn the_file_of_the_store_holds_one_address_and_shows_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let read = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        read_store(&file)
+    };
+    assert_eq!(read("sqlite").unwrap(), StorePlace::File);
+    let address = "postgres://u:geheim@db/a";
+    assert_eq!(read(&format!(" {address}\n")).unwrap(), address.parse().unwrap());
+    for text in ["", "mysql", "postgres://u:geheim@db:x/a", &"x".repeat(20_000)] {
+        let told = format!("{:#}", read(text).expect_err("it is refused"));
+        assert!(told.contains("`store_file` cannot be used"), "{told}");
+        assert!(!told.contains("geheim"), "{told}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(read_store(&file).is_err(), "there is none");
+}

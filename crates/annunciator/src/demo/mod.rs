@@ -112,6 +112,7 @@ impl<'f> Stage<'f> {
             data_dir: folder.data_dir(),
             store: annunciator_server::StorePlace::File,
             secret_key_file: Some(folder.key_file()),
+            accept_new_key: false,
             tls: None,
             executable_dirs: Vec::new(),
             hello_name: None,

@@ -1,12 +1,16 @@
 //! An earlier revision comes back as a new one: its relay and its password work again, and the
 //! password shows nowhere on the way; what is gone by now is named.
 
+use std::path::Path;
+
 use annunciator_testkit::certificates::Authority;
+use annunciator_testkit::process::Launch;
 use annunciator_testkit::relay::Relay;
 use serde_json::{Value, json};
 
 use crate::certificates::uploaded;
-use crate::support::{PATIENCE, Site, answer, email_settings, field_errors, text};
+use crate::stores::key_of;
+use crate::support::{BINARY, PATIENCE, Site, answer, email_settings, field_errors, text};
 
 const CANARY: &str = "Canary-a9e04b-Passwort";
 
@@ -122,15 +126,15 @@ fn what_was_typed_for_other_authorities_does_not_come_back() {
 #[test]
 fn a_lost_key_file_loses_the_password_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("annunciator.key");
-    let configuration = format!("secret_key_file = \"{}\"", key.display());
-    let mut site = Site::start_with(&configuration);
+    let start = || Launch::new(Path::new(BINARY), folder.path());
+    let site = Site::of(start(), tempfile::tempdir().unwrap());
     let mut settings = with_password(2525);
     settings["email"]["auth"] = json!("off");
     site.save(&settings);
     site.save(&json!({"email": {"subject": "other", "password": null}}));
-    std::fs::remove_file(&key).unwrap();
-    site.server.restart();
+    std::fs::remove_file(key_of(&site.server.data_folder())).unwrap();
+    drop(site);
+    let site = Site::of(start().word("--accept-new-key"), tempfile::tempdir().unwrap());
     let back = roll_back(&site, &json!({"revision": 1})).expect_status(200).json();
     assert_eq!(back["warnings"][0]["pointer"], "/email/password");
     assert_eq!(back["warnings"][0]["code"], "secret_lost");

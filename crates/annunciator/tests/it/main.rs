@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share is test code too")]
 
+mod a_node_with_another_key_file_does_not_start;
 mod a_pair_of_files_lives_while_settings_use_it;
 mod a_policy_of_the_group_wins_and_its_lock_holds;
 mod browser;
