@@ -19,13 +19,13 @@ const RAN_INTO_IT: &str = "relay in trouble, its lane waits";
 /// What a node says that heard of it before it made one.
 const WAS_TOLD: &str = "relay in trouble, as another node tells: its lane waits";
 
-/// Two nodes and their database, which ends when nobody holds it.
-fn two_nodes(relay: &Relay) -> Option<(Nodes, Arc<PostgresCluster>)> {
+/// Two nodes and their database, which must be dropped after them.
+fn two_nodes(relay: &Relay) -> Option<(Arc<PostgresCluster>, Nodes)> {
     let cluster = PostgresCluster::shared()?;
     let address = cluster.address(&cluster.database("template0"));
     let nodes = Nodes::start(&[address.clone(), address], relay, &[]);
     nodes.first().save(&json!({"email": {"connections_max": CONNECTIONS_MAX}}));
-    Some((nodes, cluster))
+    Some((cluster, nodes))
 }
 
 fn lane_of(site: &Site) -> serde_json::Value {
@@ -36,7 +36,7 @@ fn lane_of(site: &Site) -> serde_json::Value {
 fn nodes_keep_to_the_connections_of_a_relay_together() {
     let slow = Action::Delay(Duration::from_millis(150));
     let relay = Relay::builder().on(Stage::DataEnd, When::Always, slow).start();
-    let Some((nodes, _cluster)) = two_nodes(&relay) else { return };
+    let Some((_cluster, nodes)) = two_nodes(&relay) else { return };
     for (number, site) in nodes.sites.iter().enumerate() {
         site.submit_event(critical("load").id(&format!("first {number}")));
     }
@@ -61,7 +61,7 @@ fn nodes_keep_to_the_connections_of_a_relay_together() {
 #[test]
 fn a_relay_in_trouble_is_run_into_by_one_node_only() {
     let relay = Relay::builder().start();
-    let Some((nodes, _cluster)) = two_nodes(&relay) else { return };
+    let Some((_cluster, nodes)) = two_nodes(&relay) else { return };
     let (north, south) = (&nodes.sites[0], &nodes.sites[1]);
     relay.on(Stage::Greeting, When::Always, reply("421 4.3.2 closing for work"));
     north.submit_event(critical("load").id("first").description("first"));
