@@ -50,8 +50,8 @@ pub enum SecretError {
 
 impl SecretError {
     /// What is wrong with a key file, and what to do.
-    pub(crate) fn of_file(path: &Path, reason: impl ToString) -> Self {
-        Self::KeyFile { path: path.display().to_string(), reason: reason.to_string() }
+    pub(crate) fn of_file(path: &Path, reason: impl Into<String>) -> Self {
+        Self::KeyFile { path: path.display().to_string(), reason: reason.into() }
     }
 }
 
@@ -84,9 +84,9 @@ impl Sealer {
         let text = match fs::read_to_string(path) {
             Ok(text) => Zeroizing::new(text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(SecretError::of_file(path, e)),
+            Err(e) => return Err(SecretError::of_file(path, e.to_string())),
         };
-        let facts = fs::metadata(path).map_err(|e| SecretError::of_file(path, e))?;
+        let facts = fs::metadata(path).map_err(|e| SecretError::of_file(path, e.to_string()))?;
         if facts.permissions().mode() & 0o077 != 0 {
             return Err(SecretError::of_file(path, "others can read it: chmod 600 it"));
         }
