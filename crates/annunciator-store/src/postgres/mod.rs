@@ -1,7 +1,7 @@
 //! The store in a PostgreSQL database that several nodes share.
 //!
 //! In: the address of a database, and who this node is. Out: [`PostgresStore`], an implementation of
-//! [`Store`].
+//! [`crate::Store`].
 //! Tasks: a few writers commit what has gathered (group.rs); the node gives signs of life (nodes.rs),
 //! looks for what others changed (changes.rs), and tells them of work.
 //! Standard: PostgreSQL 13 or later; statements are sent with their types and never prepared by
