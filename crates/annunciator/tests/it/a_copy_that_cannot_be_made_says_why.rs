@@ -7,7 +7,7 @@ use std::path::Path;
 use annunciator_testkit::postgres::PostgresCluster;
 use annunciator_testkit::process::{Launch, free_address};
 
-use crate::stores::{Offline, node};
+use crate::stores::{Offline, key_of, node};
 use crate::support::{BINARY, Site};
 
 const TABLES: &str = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
@@ -87,13 +87,14 @@ fn a_wrong_password_of_the_database_is_told_without_it() {
     offline.fails(&["store", "copy", "--to", &at("geheim")], expected);
     for command in ["migrate", "check"] {
         let data = old.server.data_folder();
-        let node = Offline::new(&data, &data.with_file_name("data.key"), Some(&at("geheim")));
+        let node = Offline::new(&data, &key_of(&data), Some(&at("geheim")));
         node.fails(&["store", command], expected);
     }
     let (code, told) = offline.run(&["store", "copy", "--to", &at("right-one")]);
     assert_eq!(code, 0, "{told}");
     assert!(!told.contains("right-one"), "{told}");
     let folder = tempfile::tempdir().unwrap();
+    fs::copy(key_of(&old.server.data_folder()), folder.path().join("data.key")).unwrap();
     let site = node(folder.path(), &at("right-one"));
     assert_eq!(site.events().len(), 1);
 }
