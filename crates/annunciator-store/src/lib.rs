@@ -16,6 +16,7 @@ mod figures;
 mod incidents;
 mod ledger;
 mod limits;
+mod line;
 mod nodes;
 mod pictures;
 pub mod postgres;

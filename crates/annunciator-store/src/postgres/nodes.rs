@@ -87,11 +87,11 @@ impl Nodes for PostgresStore {
     }
 }
 
-/// Whether a node `o` takes part.
-const SERVES: &str = "o.state = 'serving' AND NOT o.drain_asked
-             AND o.beat_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 15000";
-
 async fn beat(db: &Lent, node: Uuid, said: &NodeBeat) -> Outcome<BeatAnswer> {
+    // Whether a node `o` takes part.
+    let serves = format!(
+        "o.state = 'serving' AND NOT o.drain_asked AND o.beat_at > {DATABASE_MS} - {DEAD_MS}"
+    );
     let put = format!(
         "INSERT INTO nodes AS n (id, name, version, address, started_at, state, skew_ms, beat_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, {DATABASE_MS})
@@ -100,8 +100,8 @@ async fn beat(db: &Lent, node: Uuid, said: &NodeBeat) -> Outcome<BeatAnswer> {
            state = CASE WHEN n.drain_asked THEN 'draining' ELSE excluded.state END,
            skew_ms = excluded.skew_ms, beat_at = excluded.beat_at
          RETURNING beat_at, drain_asked,
-           (SELECT count(*) FROM nodes o WHERE o.id <> $1 AND {SERVES}),
-           (SELECT count(*) FROM nodes o WHERE o.id < $1 AND {SERVES})"
+           (SELECT count(*) FROM nodes o WHERE o.id <> $1 AND {serves}),
+           (SELECT count(*) FROM nodes o WHERE o.id < $1 AND {serves})"
     );
     let NodeBeat { name, version, address, started_at, state, skew_ms } = said;
     let (name, version, address) = (text(name), text(version), text(address));

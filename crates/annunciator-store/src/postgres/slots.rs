@@ -4,9 +4,7 @@
 //! its other messages share it. Slots are those of nodes: a node ends its own at its start, and
 //! those of a node that has been dead for [`LOST_MS`] are ended by whoever finds a limit full.
 
-use annunciator_core::{
-    EventUid, HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp,
-};
+use annunciator_core::{HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp};
 use uuid::Uuid;
 
 use super::accept::DATABASE_MS;
@@ -16,12 +14,9 @@ use super::fault::Outcome;
 use super::nodes::DEAD_MS;
 use super::pool::Lent;
 use super::rows::get;
+use crate::line::{Line, step_ms};
 use crate::{LimitClockRecord, SlotAnswer, SlotAsk, SlotId, Waiting};
 
-/// How much longer than a period the steps of the line are, so that those who wait mostly find the
-/// slots free: attempts take time. Unit: parts of the period, and milliseconds.
-const STEP_MARGIN_PART: i64 = 50;
-const STEP_MARGIN_MS: i64 = 25;
 /// Most put off deliveries that one transaction looks at.
 const RELEASED_MAX: i64 = 500;
 /// After so long without a sign of life no attempt of a node is under way: it is longer than any
@@ -113,36 +108,6 @@ async fn frees_at(db: &Lent, key: i64, rule: LimitRule, now: HeldTime) -> Outcom
     })
 }
 
-fn step_ms(rule: LimitRule) -> i64 {
-    rule.period_ms + rule.period_ms / STEP_MARGIN_PART + STEP_MARGIN_MS
-}
-
-/// A line of those who wait: so many for each step.
-struct Line {
-    at: HeldTime,
-    used: u32,
-    last: Option<(EventUid, Timestamp)>,
-}
-
-impl Line {
-    fn from(at: HeldTime) -> Self {
-        Self { at, used: 0, last: None }
-    }
-
-    fn next(&mut self, rule: LimitRule, one: &Waiting) -> HeldTime {
-        let plan = (one.event, one.planned_at);
-        if self.last.replace(plan) == Some(plan) {
-            return self.at;
-        }
-        if self.used >= rule.count {
-            self.at = self.at.plus_ms(step_ms(rule));
-            self.used = 0;
-        }
-        self.used += 1;
-        self.at
-    }
-}
-
 /// Gives those who wait the times at which to ask again: who stood in line before goes to its
 /// front, who is new to its end. Ids tell them apart: they are in the order of their making.
 pub(super) async fn line_up(
@@ -164,7 +129,7 @@ pub(super) async fn line_up(
     };
     let mut front = Line::from(first);
     let used = u32::try_from(used).unwrap_or(u32::MAX);
-    let mut end = Line { used, ..Line::from(HeldTime(line_at)) };
+    let mut end = Line::used_by(used, HeldTime(line_at));
     if end.at < first {
         end = Line::from(first);
     }

@@ -16,21 +16,15 @@
 //!
 //! Failure: an attempt that dies with its process ended at the next start, at the latest.
 
-use annunciator_core::{
-    EventUid, HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp,
-};
+use annunciator_core::{HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use super::fault::Trouble;
 use super::limits::key_row;
 use super::rows::{keys_of, state};
 use super::session::Session;
+use crate::line::{Line, step_ms};
 use crate::{LimitClockRecord, SlotAnswer, SlotAsk, SlotEnd, SlotId, Waiting};
-
-/// How much longer than a period the steps of the line are, so that those who wait mostly find the
-/// slots free: attempts take time. Unit: parts of the period, and milliseconds.
-const STEP_MARGIN_PART: i64 = 50;
-const STEP_MARGIN_MS: i64 = 25;
 
 /// Most put off deliveries that one transaction looks at.
 pub(super) const RELEASED_MAX: usize = 500;
@@ -146,36 +140,6 @@ fn frees_at(connection: &Connection, key: i64, rule: LimitRule, now: HeldTime) -
     })
 }
 
-fn step_ms(rule: LimitRule) -> i64 {
-    rule.period_ms + rule.period_ms / STEP_MARGIN_PART + STEP_MARGIN_MS
-}
-
-/// A line of those who wait: so many for each step.
-struct Line {
-    at: HeldTime,
-    used: u32,
-    last: Option<(EventUid, Timestamp)>,
-}
-
-impl Line {
-    fn from(at: HeldTime) -> Self {
-        Self { at, used: 0, last: None }
-    }
-
-    fn next(&mut self, rule: LimitRule, one: &Waiting) -> HeldTime {
-        let plan = (one.event, one.planned_at);
-        if self.last.replace(plan) == Some(plan) {
-            return self.at;
-        }
-        if self.used >= rule.count {
-            self.at = self.at.plus_ms(step_ms(rule));
-            self.used = 0;
-        }
-        self.used += 1;
-        self.at
-    }
-}
-
 /// Gives those who wait the times at which to ask again: who stood in line before goes to its
 /// front, who is new to its end. Ids tell them apart: they are in the order of their making.
 /// A line is that of its rule: under another one nobody stands in it yet.
@@ -198,7 +162,7 @@ pub(super) fn line_up(
         .optional()?
         .unwrap_or_default();
     let mut front = Line::from(first);
-    let mut end = Line { used, ..Line::from(HeldTime(line_at)) };
+    let mut end = Line::used_by(used, HeldTime(line_at));
     if end.at < first {
         end = Line::from(first);
     }
