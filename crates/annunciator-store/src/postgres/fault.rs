@@ -51,12 +51,15 @@ impl Trouble {
         }
     }
 
+    /// What the database calls it, when it said something.
+    pub(super) fn code(&self) -> Option<&str> {
+        let Self::Postgres(error) = self else { return None };
+        error.code().map(SqlState::code)
+    }
+
     /// Whether two transactions stood in each other's way and the same again will do.
     pub(super) fn is_collision(&self) -> bool {
-        let Self::Postgres(error) = self else { return false };
-        let code = error.code();
-        code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
-            || code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
+        matches!(self.code(), Some("40P01" | "40001"))
     }
 
     /// Whether it is the connection that failed, or that it leads to the wrong server: other idle
@@ -77,8 +80,7 @@ impl Trouble {
 
     /// Whether a lock was not there in time, or would have been waited for in a ring.
     pub(super) fn is_about_lock(&self) -> bool {
-        let Self::Postgres(error) = self else { return false };
-        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) || self.is_collision()
+        self.code() == Some("55P03") || self.is_collision()
     }
 
     /// Whether the database is there and refused something of the call's content.

@@ -233,7 +233,7 @@ fn note_doubts(inner: &Inner, group: &[Job]) {
 async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer>> {
     let (mut collisions, mut dead) = (0, 0);
     loop {
-        let db = inner.writers.lend().await?;
+        let db = inner.gatherers.lend().await?;
         let (tell, begun) = watch::channel(false);
         let begin = async {
             db.begin().await?;
@@ -246,6 +246,11 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
         let (begin, done) = tokio::join!(biased; begin, run(&db, begun, &mut work, group));
         match begin {
             Ok(()) => {}
+            // Dropped, the connection takes along what is open.
+            Err(trouble) if db.is_misnamed(&trouble) && dead < DEAD_MAX => {
+                dead += 1;
+                continue;
+            }
             // A connection that lay idle may have died unnoticed.
             Err(trouble @ Trouble::Postgres(_))
                 if trouble.is_about_connection() && dead < DEAD_MAX =>
@@ -256,6 +261,17 @@ async fn commit(inner: &Inner, writer: i32, group: &[Job]) -> Outcome<Vec<Answer
             }
             // Dropped, the connection takes along what may be open.
             Err(trouble) => return Err(trouble),
+        }
+        let done = match done {
+            Ok(answers) => db.prepare_asked().await.map(|()| answers),
+            Err(trouble) => Err(trouble),
+        };
+        if let Err(trouble) = &done
+            && db.is_misnamed(trouble)
+            && dead < DEAD_MAX
+        {
+            dead += 1;
+            continue;
         }
         let done = inner.commit(&db, &work, done).await;
         match db.end_committed(done).await {

@@ -35,6 +35,7 @@ mod operator;
 mod partitions;
 mod plans;
 mod pool;
+mod prepared;
 mod records;
 mod retention;
 mod roles;
@@ -102,6 +103,8 @@ struct Inner {
     /// Writer number of what is not gathered.
     writer: i32,
     jobs: group::Jobs,
+    /// Those of the writer tasks, which wait for nobody else.
+    gatherers: Arc<Pool>,
     writers: Arc<Pool>,
     readers: Arc<Pool>,
     /// Signs of life wait for nobody.
@@ -135,7 +138,8 @@ impl PostgresStore {
         let pool = |count_max| -> Result<Arc<Pool>> {
             Ok(Pool::new(address.config(&application), address.tls()?, count_max))
         };
-        let (writers, readers) = (pool(WRITERS + WRITING_MAX)?, pool(READING_MAX)?);
+        let gatherers = Pool::prepared(address.config(&application), address.tls()?, WRITERS);
+        let (writers, readers) = (pool(WRITING_MAX)?, pool(READING_MAX)?);
         let keeper = pool(1)?;
         nodes::end_former(&writers, node.id).await?;
         let mut db = writers.begin().await?;
@@ -157,6 +161,7 @@ impl PostgresStore {
             node: node.id,
             writer: writer + 1,
             jobs: group::Jobs::default(),
+            gatherers,
             writers,
             readers,
             keeper,
@@ -206,7 +211,7 @@ impl PostgresStore {
         if tokio::time::timeout(CLOSE_WAIT, all).await.is_err() {
             tracing::warn!("the database did not take in time what was under way");
         }
-        for pool in [&self.inner.writers, &self.inner.readers, &self.inner.keeper] {
+        for pool in self.inner.pools() {
             pool.close();
         }
     }
@@ -237,6 +242,10 @@ async fn prepare(db: &Lent, node: &NodeIdentity) -> Outcome<&'static str> {
 }
 
 impl Inner {
+    fn pools(&self) -> [&Pool; 4] {
+        [&self.gatherers, &self.writers, &self.readers, &self.keeper]
+    }
+
     /// What a transaction of its own does beside its main business.
     fn work(&self) -> Work {
         Work::new(self.node, self.writer)

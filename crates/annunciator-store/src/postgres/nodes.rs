@@ -82,7 +82,7 @@ impl Nodes for PostgresStore {
     }
 
     fn connections(&self) -> Option<Connections> {
-        let pools = [&self.inner.writers, &self.inner.readers, &self.inner.keeper];
+        let pools = self.inner.pools();
         Some(pools.iter().fold(Connections::default(), |sum, pool| pool.add_to(sum)))
     }
 }

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use postgres_openssl::MakeTlsConnector;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Client, Config, Error, Row};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Error, Row, Statement};
 
 use super::bind::Bound;
 use super::fault::{Outcome, Trouble, store_error, unreadable};
+use super::prepared::{Misnamed, Prepared, misnamed};
 use crate::{Connections, Result, StoreError};
 
 /// Longest wait for a connection to be free.
@@ -45,7 +47,7 @@ pub(super) const BEGINNING: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepal
 pub(super) struct Pool {
     config: Config,
     tls: MakeTlsConnector,
-    idle: Mutex<Vec<Client>>,
+    idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     is_closed: AtomicBool,
     /// Why the last attempt to connect failed; none when it did not.
@@ -57,11 +59,20 @@ pub(super) struct Pool {
     /// Attempts that failed so far.
     failed: AtomicU64,
     count_max: usize,
+    /// Whether new connections prepare what is asked.
+    prepares: AtomicBool,
+}
+
+/// A connection with what is prepared at its other end.
+pub(super) struct Connection {
+    client: Client,
+    /// None when nothing is.
+    prepared: Option<Prepared>,
 }
 
 /// A connection that is lent.
 pub(super) struct Lent {
-    client: Option<Client>,
+    connection: Option<Connection>,
     pool: Arc<Pool>,
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
@@ -81,11 +92,19 @@ impl Pool {
             made: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             count_max,
+            prepares: AtomicBool::new(false),
         })
     }
 
+    /// One whose connections prepare what is asked; they are used by [`Lent::begin`] alone.
+    pub(super) fn prepared(config: Config, tls: MakeTlsConnector, count_max: usize) -> Arc<Self> {
+        let pool = Self::new(config, tls, count_max);
+        pool.prepares.store(true, Ordering::Relaxed);
+        pool
+    }
+
     /// A new connection with the task that drives it.
-    pub(super) async fn connect(&self) -> Result<Client> {
+    pub(super) async fn connect(&self) -> Result<Connection> {
         let connected = self.try_connect().await;
         if connected.is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +114,7 @@ impl Pool {
         connected
     }
 
-    async fn try_connect(&self) -> Result<Client> {
+    async fn try_connect(&self) -> Result<Connection> {
         let connecting = self.config.connect(self.tls.clone());
         let connected = tokio::time::timeout(CONNECT_WAIT, connecting).await;
         let connected = connected.map_err(|_| Trouble::Silent(CONNECT_WAIT).into_error())?;
@@ -106,9 +125,12 @@ impl Pool {
                 tracing::debug!(error = %super::fault::words_of(&error), "a connection ended");
             }
         });
-        client.batch_execute(BEGINNING).await.map_err(|error| store_error(&error))?;
+        let prepared = self.prepares.load(Ordering::Relaxed).then(Prepared::new).flatten();
+        let setting = prepared.as_ref().map(|it| format!("{BEGINNING}; {}", it.setting()));
+        let beginning = setting.as_deref().unwrap_or(BEGINNING);
+        client.batch_execute(beginning).await.map_err(|error| store_error(&error))?;
         self.made.fetch_add(1, Ordering::Relaxed);
-        Ok(client)
+        Ok(Connection { client, prepared })
     }
 
     /// Lends a connection, outside any transaction.
@@ -124,12 +146,12 @@ impl Pool {
                 return Err(StoreError::Busy("all connections to the database are in use".into()));
             }
         };
-        let client = match self.take_idle() {
-            Some(client) => client,
+        let connection = match self.take_idle() {
+            Some(connection) => connection,
             None => self.connect().await?,
         };
-        let (client, pool) = (Some(client), self.clone());
-        Ok(Lent { client, pool, answer_wait: ANSWER_WAIT, _permit: permit })
+        let (connection, pool) = (Some(connection), self.clone());
+        Ok(Lent { connection, pool, answer_wait: ANSWER_WAIT, _permit: permit })
     }
 
     /// What lies idle is not trusted any more.
@@ -137,11 +159,11 @@ impl Pool {
         self.idle.lock().expect("no panic while held").clear();
     }
 
-    fn take_idle(&self) -> Option<Client> {
+    fn take_idle(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().expect("no panic while held");
-        while let Some(client) = idle.pop() {
-            if !client.is_closed() {
-                return Some(client);
+        while let Some(connection) = idle.pop() {
+            if !connection.client.is_closed() {
+                return Some(connection);
             }
         }
         None
@@ -224,8 +246,17 @@ impl Pool {
 }
 
 impl Lent {
+    fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("it is given back only at the end")
+    }
+
     fn client(&self) -> &Client {
-        self.client.as_ref().expect("it is given back only at the end")
+        &self.connection().client
+    }
+
+    /// The statement with these words, where it is prepared.
+    fn statement(&self, text: &str, values: &[Bound<'_>]) -> Option<Statement> {
+        self.connection().prepared.as_ref()?.find(text, values)
     }
 
     /// Statements may take as long as they do on a large database.
@@ -253,7 +284,11 @@ impl Lent {
 
     /// Rows of a statement.
     pub(super) async fn rows(&self, text: &str, values: &[Bound<'_>]) -> Outcome<Vec<Row>> {
-        self.answer(self.answer_wait, self.client().query_typed(text, values)).await
+        let client = self.client();
+        if let Some(statement) = self.statement(text, values) {
+            return self.answer(self.answer_wait, client.query(&statement, &bare(values))).await;
+        }
+        self.answer(self.answer_wait, client.query_typed(text, values)).await
     }
 
     /// The only row of a statement, if there is one.
@@ -268,7 +303,11 @@ impl Lent {
 
     /// Runs a statement; answers how many rows it touched.
     pub(super) async fn run(&self, text: &str, values: &[Bound<'_>]) -> Outcome<u64> {
-        self.answer(self.answer_wait, self.client().execute_typed(text, values)).await
+        let client = self.client();
+        if let Some(statement) = self.statement(text, values) {
+            return self.answer(self.answer_wait, client.execute(&statement, &bare(values))).await;
+        }
+        self.answer(self.answer_wait, client.execute_typed(text, values)).await
     }
 
     /// Runs statements without parameters.
@@ -302,7 +341,34 @@ impl Lent {
 
     /// Opens a transaction on a connection that was lent without one.
     pub(super) async fn begin(&self) -> Outcome<()> {
-        self.batch(BEGIN).await
+        match &self.connection().prepared {
+            Some(prepared) => self.batch(&format!("{BEGIN}; {}", prepared.looking())).await,
+            None => self.batch(BEGIN).await,
+        }
+    }
+
+    /// Prepares for the next transactions what was asked in this one.
+    pub(super) async fn prepare_asked(&self) -> Outcome<()> {
+        match &self.connection().prepared {
+            Some(prepared) => {
+                self.answer(self.answer_wait, prepared.prepare_asked(self.client())).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this went wrong for what is prepared alone, so that the same on a new connection will
+    /// do. Where a pooler is at work nothing is prepared from now on.
+    pub(super) fn is_misnamed(&self, trouble: &Trouble) -> bool {
+        let Some(misnamed) = self.connection().prepared.as_ref().and_then(|_| misnamed(trouble))
+        else {
+            return false;
+        };
+        if misnamed == Misnamed::Elsewhere && self.pool.prepares.swap(false, Ordering::Relaxed) {
+            tracing::info!("a pooler stands before the database: statements are not prepared");
+        }
+        self.pool.forget_idle();
+        true
     }
 
     async fn commit(&self) -> Outcome<()> {
@@ -344,11 +410,16 @@ impl Lent {
     }
 
     fn give_back(mut self) {
-        let client = self.client.take().expect("it is given back once");
+        let connection = self.connection.take().expect("it is given back once");
         // It answered: what ailed another one is over, or of no matter.
         *self.pool.ailment.lock().expect("no panic while held") = None;
-        if !client.is_closed() && !self.pool.is_closed() {
-            self.pool.idle.lock().expect("no panic while held").push(client);
+        if !connection.client.is_closed() && !self.pool.is_closed() {
+            self.pool.idle.lock().expect("no panic while held").push(connection);
         }
     }
+}
+
+/// Values whose types are known from the statement.
+fn bare<'a>(values: &[Bound<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|(value, _)| *value).collect()
 }

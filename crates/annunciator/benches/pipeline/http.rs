@@ -75,8 +75,13 @@ impl Connection {
 
 /// Posts events over so many connections at once; ends when all were acknowledged.
 pub(crate) fn post_all(port: u16, token: &str, count: u32, connections: u32) {
+    post_to(&[port], token, count, connections);
+}
+
+/// Posts events over so many connections, spread over several servers.
+pub(crate) fn post_to(ports: &[u16], token: &str, count: u32, connections: u32) {
     let next = std::sync::atomic::AtomicU32::new(0);
-    let work = || {
+    let work = |port: u16| {
         let mut connection = Connection::open(port).expect("the server listens");
         loop {
             let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -87,8 +92,8 @@ pub(crate) fn post_all(port: u16, token: &str, count: u32, connections: u32) {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..connections {
-            scope.spawn(work);
+        for port in ports.iter().cycle().take(connections as usize) {
+            scope.spawn(|| work(*port));
         }
     });
 }

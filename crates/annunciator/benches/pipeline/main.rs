@@ -16,6 +16,7 @@ mod overrides;
 mod parts;
 mod server;
 mod sink;
+mod stores;
 mod usage;
 mod whole;
 
@@ -38,6 +39,8 @@ struct Size {
     drained: u32,
     /// Events of the burst.
     burst: u32,
+    /// Events of the burst over each store.
+    shared: u32,
     /// Events of the measurement of latency, at [`whole::RATE`] a second.
     paced: u32,
 }
@@ -50,6 +53,7 @@ const FULL: Size = Size {
     stored: 20_000,
     drained: 10_000,
     burst: 3_000,
+    shared: 20_000,
     paced: 200,
 };
 
@@ -61,6 +65,7 @@ const QUICK: Size = Size {
     stored: 3_000,
     drained: 2_000,
     burst: 1_000,
+    shared: 3_000,
     paced: 30,
 };
 
@@ -68,7 +73,7 @@ const QUICK: Size = Size {
 type Program = (&'static str, fn(&Size) -> Vec<Measured>);
 
 /// Every program, in the order of an event's way.
-const PROGRAMS: [Program; 8] = [
+const PROGRAMS: [Program; 9] = [
     ("accept", |size| whole::accept(size.accepted)),
     ("plan", |size| parts::plan(size.computed)),
     ("overrides", |size| overrides::plan(size.overridden)),
@@ -76,6 +81,7 @@ const PROGRAMS: [Program; 8] = [
     ("store", |size| parts::store(size.stored)),
     ("deliver", |size| whole::deliver(size.drained)),
     ("burst", |size| whole::burst(size.burst)),
+    ("stores", |size| stores::burst(size.shared)),
     ("latency", |size| whole::latency(size.paced)),
 ];
 

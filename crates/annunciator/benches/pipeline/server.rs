@@ -27,11 +27,24 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server that mails every event to this port; with none it has no recipients.
     pub(crate) fn start(sink: Option<u16>) -> Self {
+        Self::start_with(sink, "")
+    }
+
+    /// Starts a node on the PostgreSQL at this address; all nodes on it have the same key file.
+    pub(crate) fn start_node(sink: u16, address: &str, key: &Path) -> Self {
+        let key = key.display();
+        Self::start_with(
+            Some(sink),
+            &format!("store = \"{address}\"\nsecret_key_file = \"{key}\"\n"),
+        )
+    }
+
+    fn start_with(sink: Option<u16>, lines: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder is made");
         let port = free_port();
         let dir = folder.path();
         let config = format!(
-            "listen = \"127.0.0.1:{port}\"\ndata_dir = \"{}\"\n",
+            "listen = \"127.0.0.1:{port}\"\ndata_dir = \"{}\"\n{lines}",
             dir.join("data").display()
         );
         write(&dir.join("annunciator.toml"), &config);

@@ -35,6 +35,7 @@ mod the_preview_follows_what_is_typed;
 mod the_story_of_an_event_is_told_to_its_end;
 mod two_administrators_change_settings_at_once;
 mod two_administrators_edit_statuses_at_once;
+mod what_an_answer_brings_works_at_once;
 mod what_is_saved_says_what_it_lacks;
 mod who_signs_in_signs_out_and_leaves_nothing;
 mod who_would_be_told_follows_the_form;
