@@ -15,6 +15,7 @@ use annunciator_certificates::CertificateFacts;
 use annunciator_channels::Executables;
 use annunciator_core::Clock;
 use annunciator_store::Store;
+use openssl::ssl::SslAcceptor;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -142,11 +143,23 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let key_file = key_file.unwrap_or_else(|| beside(&config.data_dir));
     let key = Sealer::read(&key_file)?;
     let store = config.store.open(&config.data_dir, &host_name()).await?;
-    if let Err(error) = nodes::check_clock(store.as_ref(), &SystemClock, &host_name()).await {
+    let started = start_on(store.clone(), config, tls, (&key_file, key)).await;
+    if started.is_err() {
+        // Other nodes need not wait for what this one had, nor count with it.
         store.close().await;
-        return Err(error);
     }
-    let sealer = store_key::admit(store.as_ref(), &key_file, key, config.accept_new_key).await?;
+    started
+}
+
+/// Starts with a store that is open; when it fails the store is left as it is.
+async fn start_on(
+    store: Arc<dyn Store>,
+    config: ServerConfig,
+    tls: Option<Arc<SslAcceptor>>,
+    (key_file, key): (&Path, Option<Sealer>),
+) -> Result<RunningServer, StartError> {
+    nodes::check_clock(store.as_ref(), &SystemClock, &host_name()).await?;
+    let sealer = store_key::admit(store.as_ref(), key_file, key, config.accept_new_key).await?;
     let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await

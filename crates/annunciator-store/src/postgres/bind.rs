@@ -1,5 +1,5 @@
-//! Values become parameters with their types, so that no statement is prepared by name: a pooler
-//! that gives every transaction another connection is no hindrance.
+//! Values become parameters with their types, so that no statement needs a name: a pooler that gives
+//! every transaction another connection is no hindrance.
 
 use std::borrow::Cow;
 

@@ -52,9 +52,3 @@ async fn facts(db: &Lent) -> Outcome<StoreFacts> {
         oldest_event_at: events::oldest_at(db).await?,
     })
 }
-
-/// Size of the database. Unit: octets.
-pub(super) async fn size_bytes(db: &Lent) -> Outcome<u64> {
-    let size = "SELECT pg_database_size(current_database())";
-    number(&db.one(size, values![]).await?, 0)
-}

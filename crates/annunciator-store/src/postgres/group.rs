@@ -1,187 +1,27 @@
-//! Calls become jobs that wait for a writer, which takes all that have gathered into one commit.
+//! A writer takes all jobs that have gathered into one commit.
 //!
-//! Concurrency: callers push, a few writer tasks take. A push wakes one writer that sleeps. Events
-//! whose caller is gone before a writer takes them are dropped: their source was refused. Any other
-//! job is done all the same, and nobody is told.
 //! Failure: a group that is refused for what one job says is done again job by job; one that met
 //! another transaction is repeated; otherwise every caller is told.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use annunciator_core::{DeliveryId, Event, ParameterValue};
-use tokio::sync::{Notify, oneshot, watch};
+use annunciator_core::DeliveryId;
+use tokio::sync::watch;
 
-use super::doubts::{Doubt, Doubts};
+use super::doubts::Doubt;
 use super::fault::{Outcome, Trouble};
+use super::jobs::{Answer, Job};
 use super::pool::Lent;
 use super::work::Work;
 use super::{Inner, accept, plans, records, settlement};
-use crate::{
-    Accept, Acceptance, KeptText, LeftOut, PlanCommit, PlanVerdict, Result, Settlement, StoreError,
-};
+use crate::{Accept, KeptText, LeftOut, PlanCommit, Settlement, StoreError};
 
-/// Most rows that wait, over all jobs; [`OCTETS_PER_ROW`] of text weigh as one more.
-const WAITING_WEIGHT_MAX: usize = 200_000;
-/// Most rows of one group; a job that has more alone is a group of its own.
-const GROUP_WEIGHT_MAX: usize = 2_000;
-/// Text of events that weighs as much as a row.
-const OCTETS_PER_ROW: usize = 1024;
 /// How often a group is repeated that met another transaction.
 const COLLISIONS_MAX: usize = 8;
 /// How many connections are given up that turn out to be dead when a group begins.
 const DEAD_MAX: usize = 2;
-
-/// A call on its way, with what it asks.
-pub(super) enum Job {
-    Accept(Accept, oneshot::Sender<Result<Acceptance>>),
-    Plans(Vec<PlanCommit>, oneshot::Sender<Result<LeftOut>>),
-    Settle(Vec<Settlement>, oneshot::Sender<Result<Vec<DeliveryId>>>),
-    Keep(String, KeptText, oneshot::Sender<Result<()>>),
-}
-
-/// What a job is answered.
-enum Answer {
-    Accept(Acceptance),
-    Plans(LeftOut),
-    Settle(Vec<DeliveryId>),
-    Keep,
-}
-
-impl Job {
-    /// Rows that it writes, about.
-    fn weight(&self) -> usize {
-        let of_plan = |plan: &PlanCommit| match &plan.verdict {
-            PlanVerdict::Planned { notifications, .. } => {
-                notifications.iter().map(|planned| planned.deliveries.len() + 1).sum::<usize>() + 1
-            }
-            PlanVerdict::Failed { .. } => 1,
-        };
-        match self {
-            Self::Accept(ask, _) => {
-                let octets: usize = ask.events.iter().map(octets_of).sum();
-                ask.events.len() + octets / OCTETS_PER_ROW
-            }
-            Self::Plans(plans, _) => plans.iter().map(of_plan).sum(),
-            Self::Settle(settlements, _) => settlements.len(),
-            Self::Keep(..) => 1,
-        }
-    }
-
-    /// Whether it is of no use any more: what a source was refused must not be stored later, as it
-    /// comes again, perhaps as another event.
-    fn is_given_up(&self) -> bool {
-        matches!(self, Self::Accept(_, reply) if reply.is_closed())
-    }
-
-    // Whoever does not wait any longer needs no answer, but for claims that are nobody's then.
-    fn answer(self, answer: Result<Answer>, doubts: &Doubts) {
-        match (self, answer) {
-            (Self::Accept(ask, reply), Ok(Answer::Accept(answer))) => {
-                if reply.send(Ok(answer)).is_err() && ask.claimed {
-                    doubts.add(Doubt::of_events(&ask.events));
-                }
-            }
-            (Self::Plans(_, reply), Ok(Answer::Plans(answer))) => drop(reply.send(Ok(answer))),
-            (Self::Settle(_, reply), Ok(Answer::Settle(answer))) => drop(reply.send(Ok(answer))),
-            (Self::Keep(_, _, reply), Ok(Answer::Keep)) => drop(reply.send(Ok(()))),
-            (Self::Accept(_, reply), other) => drop(reply.send(Err(failure(other)))),
-            (Self::Plans(_, reply), other) => drop(reply.send(Err(failure(other)))),
-            (Self::Settle(_, reply), other) => drop(reply.send(Err(failure(other)))),
-            (Self::Keep(_, _, reply), other) => drop(reply.send(Err(failure(other)))),
-        }
-    }
-}
-
-/// The text of an event that may be long.
-fn octets_of(event: &Event) -> usize {
-    let of = |(name, value): (&String, &ParameterValue)| match value {
-        ParameterValue::Text(text) => name.len() + text.len(),
-        _ => name.len(),
-    };
-    event.description.len() + event.parameters.iter().map(of).sum::<usize>()
-}
-
-fn failure(answer: Result<Answer>) -> StoreError {
-    answer.err().unwrap_or(StoreError::Closed)
-}
-
-/// What waits for the writers.
-#[derive(Default)]
-pub(super) struct Jobs {
-    waiting: Mutex<Waiting>,
-    wake: Notify,
-}
-
-#[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
-    weight: usize,
-    is_closed: bool,
-}
-
-impl Jobs {
-    /// Adds a job.
-    pub(super) fn push(&self, job: Job) -> Result<()> {
-        let mut waiting = self.waiting.lock().expect("no panic while held");
-        if waiting.is_closed {
-            return Err(StoreError::Closed);
-        }
-        if waiting.weight >= WAITING_WEIGHT_MAX {
-            return Err(StoreError::Busy("too many writes wait for the database".to_owned()));
-        }
-        waiting.weight += job.weight();
-        waiting.jobs.push_back(job);
-        drop(waiting);
-        self.wake.notify_one();
-        Ok(())
-    }
-
-    /// Takes what has gathered, up to a group; empty when it is closed and nothing is left.
-    async fn take(&self) -> Vec<Job> {
-        loop {
-            let woken = self.wake.notified();
-            {
-                let mut waiting = self.waiting.lock().expect("no panic while held");
-                let group = waiting.cut();
-                if !group.is_empty() || waiting.is_closed {
-                    if !waiting.jobs.is_empty() || waiting.is_closed {
-                        self.wake.notify_one();
-                    }
-                    return group;
-                }
-            }
-            woken.await;
-        }
-    }
-
-    /// Takes no more jobs; those that wait are still done.
-    pub(super) fn close(&self) {
-        self.waiting.lock().expect("no panic while held").is_closed = true;
-        self.wake.notify_one();
-    }
-}
-
-impl Waiting {
-    fn cut(&mut self) -> Vec<Job> {
-        let (mut group, mut weight) = (Vec::new(), 0);
-        while let Some(job) = self.jobs.front() {
-            let more = job.weight();
-            let is_given_up = job.is_given_up();
-            if !is_given_up && !group.is_empty() && weight + more > GROUP_WEIGHT_MAX {
-                break;
-            }
-            self.weight = self.weight.saturating_sub(more);
-            let job = self.jobs.pop_front();
-            if !is_given_up {
-                weight += more;
-                group.extend(job);
-            }
-        }
-        group
-    }
-}
 
 /// A writer: takes groups and commits them, until the end.
 pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
@@ -214,6 +54,7 @@ pub(super) async fn write(inner: Arc<Inner>, writer: i32) {
                 }
             }
         }
+        inner.jobs.note_done();
     }
 }
 
@@ -429,47 +270,7 @@ fn rounds<T, K: Hash + Eq>(all: Vec<T>, keys_of: impl Fn(&T) -> Vec<K>) -> Vec<V
 
 #[cfg(test)]
 mod tests {
-    use annunciator_core::Timestamp;
-    use tokio::sync::oneshot::{self, Receiver};
-
-    use super::{Job, Jobs, rounds};
-    use crate::contract::samples::event;
-    use crate::{Accept, Acceptance, Result};
-
-    fn accept(description: &str) -> (Job, Receiver<Result<Acceptance>>) {
-        let mut event = event(1);
-        event.description = description.to_owned();
-        event.parameters.clear();
-        let now = Timestamp(0);
-        let ask = Accept { events: vec![event], idempotency: None, claimed: true, now };
-        let (reply, answer) = oneshot::channel();
-        (Job::Accept(ask, reply), answer)
-    }
-
-    #[test]
-    fn what_a_source_was_refused_is_not_stored_later_and_weighs_nothing() {
-        let jobs = Jobs::default();
-        let (refused, answer) = accept("refused");
-        let (waiting, _answer) = accept("waiting");
-        let (kept, answer_of_kept) = oneshot::channel();
-        jobs.push(refused).unwrap();
-        jobs.push(waiting).unwrap();
-        let text = crate::KeptText { text: String::new(), saved_at: Timestamp(0) };
-        jobs.push(Job::Keep("at".to_owned(), text, kept)).unwrap();
-        drop((answer, answer_of_kept));
-        let mut waiting = jobs.waiting.lock().unwrap();
-        assert_eq!(waiting.weight, 3);
-        let group = waiting.cut();
-        assert!(matches!(&group[..], [Job::Accept(ask, _), Job::Keep(..)]
-                if ask.events[0].description == "waiting"));
-        assert_eq!((waiting.weight, waiting.jobs.len()), (0, 0));
-    }
-
-    #[test]
-    fn long_texts_weigh_more_than_their_row() {
-        let (short, long) = (accept("short").0, accept(&"x".repeat(10 * 1024)).0);
-        assert_eq!((short.weight(), long.weight()), (1, 11));
-    }
+    use super::rounds;
 
     #[test]
     fn what_has_the_same_key_comes_one_after_the_other() {

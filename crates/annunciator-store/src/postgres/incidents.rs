@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use annunciator_core::{Event, EventUid, Sample};
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::accept::{accept, insert_events};
 use super::bind::{count, text, values};
 use super::doubts::Doubt;
@@ -23,12 +23,14 @@ use super::rows::{
 };
 use super::schema::lock;
 use super::search::{Conditions, Search, count_of, cursor_of, to_cursor};
+use super::store::in_time;
 use super::work::Work;
+use super::{Inner, PostgresStore};
 use crate::incidents::{octets_of, samples_of};
 use crate::{
     Accept, Acceptance, Accepted, INCIDENT_STATUSES_MAX, IncidentFilter, IncidentGroupRow,
     IncidentRow, IncidentStatusRow, Incidents, NewIncident, Page, Paged, Result, StatusChange,
-    StatusOutcome,
+    StatusOutcome, StoreError,
 };
 
 /// Most incidents of one id.
@@ -46,14 +48,17 @@ impl Incidents for PostgresStore {
         ask: Accept,
         incidents: Vec<NewIncident>,
     ) -> Result<Acceptance> {
-        let db = self.inner.writers.begin_holding(lock::INCIDENTS).await?;
-        let mut work = self.inner.work();
-        let outcome = take(&db, &mut work, &ask, &incidents).await;
-        let ended = self.inner.end(db, work, outcome).await;
-        if ended.is_err() && ask.claimed {
-            self.inner.doubts.add(Doubt::of_events(&ask.events));
-        }
-        ended
+        let inner = self.inner.clone();
+        let (reply, answer) = oneshot::channel();
+        tokio::spawn(async move {
+            let ended = take_in(&inner, &ask, &incidents).await;
+            let is_undone = ended.is_err();
+            // Nobody plans what is claimed for a source that is gone, or without an answer.
+            if (reply.send(ended).is_err() || is_undone) && ask.claimed {
+                inner.doubts.add(Doubt::of_events(&ask.events));
+            }
+        });
+        in_time(async { answer.await.unwrap_or(Err(StoreError::Closed)) }).await
     }
 
     async fn incidents(&self, filter: IncidentFilter, page: Page) -> Result<Paged<IncidentRow>> {
@@ -111,6 +116,14 @@ impl Incidents for PostgresStore {
         let outcome = change_status(&db, &mut work, &change).await;
         self.inner.end(db, work, outcome).await
     }
+}
+
+/// Takes incidents in a transaction of their own.
+async fn take_in(inner: &Inner, ask: &Accept, incidents: &[NewIncident]) -> Result<Acceptance> {
+    let db = inner.writers.begin_holding(lock::INCIDENTS).await?;
+    let mut work = inner.work();
+    let outcome = take(&db, &mut work, ask, incidents).await;
+    inner.end(db, work, outcome).await
 }
 
 fn select_where(condition: &str) -> String {

@@ -4,9 +4,9 @@
 //! [`crate::Store`].
 //! Tasks: a few writers commit what has gathered (group.rs); the node gives signs of life (nodes.rs),
 //! looks for what others changed (changes.rs), and tells them of work.
-//! Standard: PostgreSQL 13 or later; statements are sent with their types and never prepared by
-//! name, so that a pooler may give each transaction another connection. Isolation is READ
-//! COMMITTED: rows that decide are locked.
+//! Standard: PostgreSQL 13 or later; statements are sent with their types, so that a pooler may give
+//! each transaction another connection; those of the writers have names where it does not
+//! (prepared.rs). Isolation is READ COMMITTED: rows that decide are locked.
 //! Failure: what the database refuses or cannot be asked is told at once; connections are made anew
 //! by the next call. `synchronous_commit` is the database's own and stays on.
 
@@ -26,8 +26,10 @@ mod facts;
 mod fault;
 mod figures;
 mod group;
+mod health;
 mod identity;
 mod incidents;
+mod jobs;
 mod life;
 mod limits;
 mod nodes;
@@ -56,7 +58,6 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -102,7 +103,7 @@ struct Inner {
     node: Uuid,
     /// Writer number of what is not gathered.
     writer: i32,
-    jobs: group::Jobs,
+    jobs: jobs::Jobs,
     /// Those of the writer tasks, which wait for nobody else.
     gatherers: Arc<Pool>,
     writers: Arc<Pool>,
@@ -121,7 +122,7 @@ struct Inner {
     stopped: Notify,
     /// The collation that knows letters without case.
     fold: &'static str,
-    size_bytes: AtomicU64,
+    health: health::Health,
 }
 
 impl PostgresStore {
@@ -138,8 +139,8 @@ impl PostgresStore {
         let pool = |count_max| -> Result<Arc<Pool>> {
             Ok(Pool::new(address.config(&application), address.tls()?, count_max))
         };
-        let gatherers = Pool::prepared(address.config(&application), address.tls()?, WRITERS);
         let (writers, readers) = (pool(WRITING_MAX)?, pool(READING_MAX)?);
+        let gatherers = writers.preparing(WRITERS);
         let keeper = pool(1)?;
         nodes::end_former(&writers, node.id).await?;
         let mut db = writers.begin().await?;
@@ -160,7 +161,7 @@ impl PostgresStore {
             application,
             node: node.id,
             writer: writer + 1,
-            jobs: group::Jobs::default(),
+            jobs: jobs::Jobs::default(),
             gatherers,
             writers,
             readers,
@@ -175,7 +176,7 @@ impl PostgresStore {
             has_events: Notify::new(),
             stopped: Notify::new(),
             fold,
-            size_bytes: AtomicU64::new(0),
+            health: health::Health::default(),
         });
         let mut tasks = Vec::new();
         for number in 0..WRITERS {
@@ -310,6 +311,5 @@ impl Inner {
             // Else its claims lapse by themselves.
             let _ = db.end(left).await;
         }
-        self.size_bytes.store(0, Ordering::Relaxed);
     }
 }

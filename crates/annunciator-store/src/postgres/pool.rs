@@ -2,8 +2,9 @@
 //!
 //! Concurrency: a permit for each connection that is lent. Whoever drops a lent one in the middle
 //! (its caller is gone) drops the connection: the database undoes what was open.
-//! Standard: nothing of a session is relied on, as a pooler gives each transaction another one: what
-//! bounds a transaction is said at its beginning, and an answer is waited for here.
+//! Standard: nothing of a session is relied on unseen (prepared.rs), as a pooler gives each
+//! transaction another one: what bounds a transaction is said at its beginning, and an answer is
+//! waited for here.
 //! Failure: a connection that fails is not lent again; the next one is made anew, in the order of
 //! the hosts, so that a fail-over is followed by itself.
 
@@ -50,10 +51,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     is_closed: AtomicBool,
-    /// Why the last attempt to connect failed; none when it did not.
-    ailment: Mutex<Option<StoreError>>,
-    /// Why something was refused that takes room; none when there is room.
-    fullness: Mutex<Option<StoreError>>,
+    condition: Arc<Condition>,
     /// Connections made so far.
     made: AtomicU64,
     /// Attempts that failed so far.
@@ -61,6 +59,15 @@ pub(super) struct Pool {
     count_max: usize,
     /// Whether new connections prepare what is asked.
     prepares: AtomicBool,
+}
+
+/// What is known of the database by those who use it.
+#[derive(Default)]
+struct Condition {
+    /// Why the last attempt to connect failed; none when it did not.
+    ailment: Mutex<Option<StoreError>>,
+    /// Why something was refused that takes room; none when there is room.
+    fullness: Mutex<Option<StoreError>>,
 }
 
 /// A connection with what is prepared at its other end.
@@ -81,26 +88,35 @@ pub(super) struct Lent {
 
 impl Pool {
     pub(super) fn new(config: Config, tls: MakeTlsConnector, count_max: usize) -> Arc<Self> {
+        Self::with(config, tls, count_max, Arc::default(), false)
+    }
+
+    /// One to the same database that learns with this one how it is. Its connections prepare what is
+    /// asked, and are lent for [`Lent::begin`] alone.
+    pub(super) fn preparing(&self, count_max: usize) -> Arc<Self> {
+        let (config, tls) = (self.config.clone(), self.tls.clone());
+        Self::with(config, tls, count_max, self.condition.clone(), true)
+    }
+
+    fn with(
+        config: Config,
+        tls: MakeTlsConnector,
+        count_max: usize,
+        condition: Arc<Condition>,
+        prepares: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             config,
             tls,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(count_max)),
             is_closed: AtomicBool::new(false),
-            ailment: Mutex::default(),
-            fullness: Mutex::default(),
+            condition,
             made: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             count_max,
-            prepares: AtomicBool::new(false),
+            prepares: AtomicBool::new(prepares),
         })
-    }
-
-    /// One whose connections prepare what is asked; they are used by [`Lent::begin`] alone.
-    pub(super) fn prepared(config: Config, tls: MakeTlsConnector, count_max: usize) -> Arc<Self> {
-        let pool = Self::new(config, tls, count_max);
-        pool.prepares.store(true, Ordering::Relaxed);
-        pool
     }
 
     /// A new connection with the task that drives it.
@@ -110,7 +126,7 @@ impl Pool {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         let ailment = connected.as_ref().err().cloned();
-        *self.ailment.lock().expect("no panic while held") = ailment;
+        *self.condition.ailment.lock().expect("no panic while held") = ailment;
         connected
     }
 
@@ -220,18 +236,18 @@ impl Pool {
 
     /// Why nothing can be written, as far as is known.
     pub(super) fn ailment(&self) -> Option<StoreError> {
-        let ailment = self.ailment.lock().expect("no panic while held").clone();
+        let ailment = self.condition.ailment.lock().expect("no panic while held").clone();
         ailment.or_else(|| self.fullness())
     }
 
     /// Why something was refused that takes room.
     pub(super) fn fullness(&self) -> Option<StoreError> {
-        self.fullness.lock().expect("no panic while held").clone()
+        self.condition.fullness.lock().expect("no panic while held").clone()
     }
 
     /// There is room again.
     pub(super) fn note_room(&self) {
-        *self.fullness.lock().expect("no panic while held") = None;
+        *self.condition.fullness.lock().expect("no panic while held") = None;
     }
 
     /// What went wrong with a connection tells something of the others.
@@ -240,7 +256,7 @@ impl Pool {
             self.forget_idle();
         }
         if let Some(full) = trouble.fullness() {
-            *self.fullness.lock().expect("no panic while held") = Some(full);
+            *self.condition.fullness.lock().expect("no panic while held") = Some(full);
         }
     }
 }
@@ -412,7 +428,7 @@ impl Lent {
     fn give_back(mut self) {
         let connection = self.connection.take().expect("it is given back once");
         // It answered: what ailed another one is over, or of no matter.
-        *self.pool.ailment.lock().expect("no panic while held") = None;
+        *self.pool.condition.ailment.lock().expect("no panic while held") = None;
         if !connection.client.is_closed() && !self.pool.is_closed() {
             self.pool.idle.lock().expect("no panic while held").push(connection);
         }

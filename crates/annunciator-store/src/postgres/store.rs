@@ -1,6 +1,5 @@
 //! [`Store`] over the writers and the connections that are lent.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use annunciator_core::{
@@ -10,12 +9,11 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, oneshot};
 
 use super::doubts::Doubt;
-use super::group::Job;
+use super::jobs::Job;
 use super::pool::Lent;
 use super::schema::lock;
 use super::{
-    PostgresStore, accept, claims, deliveries, events, facts, figures, operator, plans, records,
-    retention,
+    PostgresStore, accept, claims, deliveries, events, figures, operator, plans, records, retention,
 };
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, Change, ClaimAsk, ClaimedOrder,
@@ -27,8 +25,6 @@ use crate::{
 
 /// Longest wait for an event to be stored: its source waits as long.
 const ACCEPT_WAIT: Duration = Duration::from_secs(25);
-/// Longest wait for the database to say how it is.
-const HEALTH_WAIT: Duration = Duration::from_secs(5);
 
 /// A question of a reader: asked again once when its connection had died unnoticed.
 macro_rules! read {
@@ -80,13 +76,19 @@ impl PostgresStore {
     }
 }
 
+/// What is answered to a source in time, or that it is late: then the source asks again.
+pub(super) async fn in_time(
+    answer: impl Future<Output = Result<Acceptance>>,
+) -> Result<Acceptance> {
+    let late = || Err(StoreError::Io("the database does not answer in time".to_owned()));
+    tokio::time::timeout(ACCEPT_WAIT, answer).await.unwrap_or_else(|_| late())
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn accept(&self, accept: Accept) -> Result<Acceptance> {
-        let answer = self.gather(|reply| Job::Accept(accept, reply));
-        // The source asks again; a writer that has nobody to tell gives up the claim.
-        let late = || Err(StoreError::Io("the database does not answer in time".to_owned()));
-        tokio::time::timeout(ACCEPT_WAIT, answer).await.unwrap_or_else(|_| late())
+        // A writer that has nobody to tell gives up the claim.
+        in_time(self.gather(|reply| Job::Accept(accept, reply))).await
     }
 
     async fn claim_events(&self, count_max: usize) -> Result<Vec<Event>> {
@@ -292,28 +294,7 @@ impl Store for PostgresStore {
     }
 
     async fn health(&self) -> StoreHealth {
-        let measured = async {
-            let db = self.inner.keeper.lend().await?;
-            let outcome = facts::size_bytes(&db).await;
-            db.done(outcome)
-        };
-        let late = || Err(StoreError::Io("the database does not answer".to_owned()));
-        let measured = tokio::time::timeout(HEALTH_WAIT, measured).await;
-        let (size, reason) = match measured.unwrap_or_else(|_| late()) {
-            Ok(size) => {
-                self.inner.size_bytes.store(size, Ordering::Relaxed);
-                (size, self.inner.writers.ailment())
-            }
-            Err(error) => (self.inner.size_bytes.load(Ordering::Relaxed), Some(error)),
-        };
-        StoreHealth {
-            writable: reason.is_none(),
-            reason: reason.map(|error| error.to_string()).unwrap_or_default(),
-            // The room is that of the database's machine, which is not asked.
-            free_bytes: 0,
-            reserve_bytes: 0,
-            size_bytes: size,
-        }
+        self.inner.health().await
     }
 
     fn changes(&self) -> Option<broadcast::Receiver<Change>> {

@@ -7,6 +7,7 @@ mod failures;
 mod incidents;
 mod lists;
 mod nodes;
+mod prepared;
 mod soundness;
 mod untold;
 mod weeks;

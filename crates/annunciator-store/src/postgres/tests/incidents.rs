@@ -4,6 +4,7 @@ use annunciator_core::{ChannelName, Event, EventUid};
 
 use super::{database, open_at};
 use crate::contract::samples::{START, accept, event, planned, queued, uid_of};
+use crate::postgres::schema::lock;
 use crate::postgres::{CopyEnd, copy_to_database};
 use crate::sqlite::SqliteStore;
 use crate::{
@@ -26,9 +27,12 @@ fn incident() -> NewIncident {
     }
 }
 
+fn waiting(event: Event) -> Accept {
+    Accept { events: vec![event], idempotency: None, claimed: false, now: START }
+}
+
 async fn take(store: &dyn Store, event: Event) -> Acceptance {
-    let accept = Accept { events: vec![event], idempotency: None, claimed: false, now: START };
-    store.accept_incidents(accept, vec![incident()]).await.unwrap()
+    store.accept_incidents(waiting(event), vec![incident()]).await.unwrap()
 }
 
 fn waits(number: u32, address: &str) -> PostponedRow {
@@ -156,4 +160,33 @@ async fn a_copy_knows_which_bundles_told_an_incident() {
     let waiting = store.due_bundles(START, 0, 9).await.unwrap();
     assert_eq!(waiting, file.due_bundles(START, 0, 9).await.unwrap());
     assert_eq!(waiting[0].rows, [waits(1, "b@x")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incident_whose_source_gave_up_is_planned_by_whoever_looks_next() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    let other = open_at(&cluster.address(&name), 2).await;
+    let holder = other.inner.writers.begin_holding(lock::INCIDENTS).await.unwrap();
+    let given = Accept { claimed: true, ..waiting(event(1)) };
+    let asked = store.clone();
+    let source =
+        tokio::spawn(
+            async move { asked.accept_incidents(given, vec![incident()]).await.map(drop) },
+        );
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    while cluster.ask(&name, waits) == "0" {
+        tokio::task::yield_now().await;
+    }
+    source.abort();
+    assert!(source.await.unwrap_err().is_cancelled());
+    holder.end(Ok(())).await.unwrap();
+    let mut claimed = Vec::new();
+    while claimed.is_empty() {
+        claimed = store.claim_events(9).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(claimed, [event(1)]);
+    store.close().await;
+    other.close().await;
 }
