@@ -34,7 +34,8 @@ impl Inner {
     pub(super) async fn health(&self) -> StoreHealth {
         let mut last = self.health.0.lock().await;
         let mut reason = None;
-        if last.answered_at.is_none_or(|at| at.elapsed() >= FRESH) {
+        let is_fresh = last.answered_at.is_some_and(|at| at.elapsed() < FRESH);
+        if !is_fresh || self.keeper.is_closed() {
             let late = || Err(StoreError::Io("the database does not answer".to_owned()));
             let size = tokio::time::timeout(HEALTH_WAIT, size_bytes(&self.keeper)).await;
             match size.unwrap_or_else(|_| late()) {
