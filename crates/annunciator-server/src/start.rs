@@ -159,7 +159,8 @@ async fn start_on(
     (key_file, key): (&Path, Option<Sealer>),
 ) -> Result<RunningServer, StartError> {
     nodes::check_clock(store.as_ref(), &SystemClock, &host_name()).await?;
-    let sealer = store_key::admit(store.as_ref(), key_file, key, config.accept_new_key).await?;
+    let (takes_any, now) = (config.accept_new_key, SystemClock.now());
+    let sealer = store_key::admit(store.as_ref(), key_file, key, takes_any, now).await?;
     let shared = assemble(&config, store, Arc::new(sealer)).await?;
     let listener = TcpListener::bind(config.listen)
         .await

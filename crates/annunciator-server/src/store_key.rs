@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use annunciator_core::Timestamp;
-use annunciator_store::{KEY_MARK_PLACE, KeptText, Store};
+use annunciator_store::{KEY_MARK_PLACE, KeptText, NewAudit, Store};
 
 use crate::admin::settings::SERVER_LAYER;
 use crate::certificate_parts::opens;
@@ -34,6 +34,7 @@ pub async fn admit(
     key_file: &Path,
     key: Option<Sealer>,
     accept_new_key: bool,
+    now: Timestamp,
 ) -> Result<Sealer, StartError> {
     let refuse = |reason| SecretError::of_file(key_file, format!("{reason}: {ADVICE}"));
     let mark = store.kept(KEY_MARK_PLACE).await?.map(|kept| kept.text);
@@ -62,11 +63,23 @@ pub async fn admit(
     let new = KeptText { text: mark_of(&key), saved_at: Timestamp(i64::MAX) };
     if is_foreign {
         store.keep(KEY_MARK_PLACE, new).await?;
+        store.note(audit_of(key_file, now)).await?;
     } else if mark.is_none() && store.keep_first(KEY_MARK_PLACE, new.clone()).await? != new {
         // Another node was first.
         return Err(refuse(OTHER).into());
     }
     Ok(key)
+}
+
+/// Who looks for lost passwords finds why.
+fn audit_of(key_file: &Path, now: Timestamp) -> NewAudit {
+    NewAudit {
+        at: now,
+        author: "--accept-new-key".to_owned(),
+        action: "store.accept_new_key".to_owned(),
+        target: key_file.display().to_string(),
+        detail: "{}".to_owned(),
+    }
 }
 
 /// What a key leaves in its store; it tells nothing of the key.
@@ -100,7 +113,7 @@ async fn opens_nothing(store: &dyn Store, key: Option<&Sealer>) -> Result<bool, 
 #[cfg(test)]
 mod tests {
     use annunciator_store::sqlite::SqliteStore;
-    use annunciator_store::{CertificateRecord, NewAudit, SettingsChange};
+    use annunciator_store::{AuditFilter, CertificateRecord, Page, SettingsChange};
     use serde_json::json;
 
     use super::*;
@@ -110,7 +123,7 @@ mod tests {
     /// Starts on a store with a key file; true when it was let in.
     async fn starts(store: &dyn Store, key_file: &Path, accept_new_key: bool) -> bool {
         let key = Sealer::read(key_file).unwrap();
-        match admit(store, key_file, key, accept_new_key).await {
+        match admit(store, key_file, key, accept_new_key, START).await {
             Ok(key) => {
                 assert_eq!(mark_of(&key), store.kept(KEY_MARK_PLACE).await.unwrap().unwrap().text);
                 true
@@ -142,6 +155,14 @@ mod tests {
         assert!(!starts(store.as_ref(), &file("one"), false).await, "it has another key by now");
         assert!(starts(store.as_ref(), &file("four"), true).await, "one is made");
         assert!(starts(store.as_ref(), &file("four"), false).await);
+        let noted = store
+            .audit(AuditFilter::default(), Page { after: None, count_max: 9 })
+            .await
+            .unwrap()
+            .rows;
+        let noted: Vec<&str> = noted.iter().map(|entry| &*entry.entry.target).collect();
+        let files = [file("four"), file("three")];
+        assert_eq!(noted, files.iter().map(|file| file.to_str().unwrap()).collect::<Vec<_>>());
     }
 
     fn audit() -> NewAudit {

@@ -101,6 +101,7 @@ system-action-backup-create = Backup made
 system-action-backup-delete = Backup deleted
 system-action-node-drain = Node asked to drain
 system-action-node-undrain = Drain of a node called back
+system-action-store-accept-new-key = The store takes another key file
 
 system-lead = What this server is, what it keeps, and how to bring it to safety.
 system-group-server = Server

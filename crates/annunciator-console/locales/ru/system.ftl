@@ -102,6 +102,7 @@ system-action-backup-create = Создана резервная копия
 system-action-backup-delete = Удалена резервная копия
 system-action-node-drain = Узел выводится из работы
 system-action-node-undrain = Вывод узла из работы отменён
+system-action-store-accept-new-key = Хранилище принимает другой файл ключа
 
 system-lead = Что это за сервер, что он хранит и как это сберечь.
 system-group-server = Сервер

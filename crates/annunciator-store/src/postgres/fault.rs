@@ -72,6 +72,12 @@ impl Trouble {
         }
     }
 
+    /// Whether another connection may answer what this one could not. Who waited in vain for an answer
+    /// would do so again.
+    pub(super) fn is_of_dead_connection(&self) -> bool {
+        self.is_about_connection() && !matches!(self, Self::Silent(_))
+    }
+
     /// What is told of a disk that is full.
     pub(super) fn fullness(&self) -> Option<StoreError> {
         let Self::Postgres(error) = self else { return None };
@@ -159,6 +165,12 @@ mod tests {
         ] {
             assert_eq!(ends_connection(code), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn what_was_waited_for_in_vain_is_not_asked_again() {
+        let trouble = Trouble::Silent(Duration::from_secs(60));
+        assert!(trouble.is_about_connection() && !trouble.is_of_dead_connection());
     }
 
     #[test]

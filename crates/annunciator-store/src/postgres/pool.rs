@@ -203,7 +203,7 @@ impl Pool {
             match lent.batch(beginning).await {
                 Ok(()) => return Ok(lent),
                 // One that lay idle may have died unnoticed: then another one is tried.
-                Err(trouble) if trouble.is_about_connection() && !tried => {
+                Err(trouble) if trouble.is_of_dead_connection() && !tried => {
                     tried = true;
                     self.forget_idle();
                 }

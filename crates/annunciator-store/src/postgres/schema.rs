@@ -54,7 +54,12 @@ pub(super) async fn migrate(db: &Lent) -> Outcome<u64> {
         ))
         .into());
     }
-    db.batch("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)").await?;
+    // That it exists already is nothing to notice.
+    db.batch(
+        "SET LOCAL client_min_messages = warning;
+         CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)",
+    )
+    .await?;
     let found = db.row("SELECT version FROM schema_version", &[]).await?;
     let version = found.as_ref().map_or(Ok(0), |row| get::<i32>(row, 0))?;
     if found.is_none() {

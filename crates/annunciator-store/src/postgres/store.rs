@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, oneshot};
 
 use super::doubts::Doubt;
+use super::fault::Trouble;
 use super::jobs::Job;
 use super::pool::Lent;
 use super::schema::lock;
@@ -33,8 +34,9 @@ macro_rules! read {
         loop {
             let $db = $store.inner.readers.lend().await?;
             let outcome = $question.await;
+            let is_dead = outcome.as_ref().is_err_and(Trouble::is_of_dead_connection);
             match $db.done(outcome) {
-                Err(StoreError::Io(_)) if !tried => tried = true,
+                Err(_) if is_dead && !tried => tried = true,
                 answer => break answer,
             }
         }
