@@ -64,7 +64,7 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
     let claims = match inner.store.claim_due(ask).await {
         Ok(claims) => claims,
         Err(error) => {
-            end_probes(inner, &plan, now);
+            end_probes(inner, &plan.probing, now);
             return Err(error);
         }
     };
@@ -129,7 +129,7 @@ async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(
     let era = inner.store.claim_era();
     let claimed = inner.store.claim_due(ask(inner, now, others, 1, CLAIM_MAX)).await;
     let Ok(claims) = claimed else {
-        end_probes(inner, plan, now);
+        end_probes(inner, &plan.probing, now);
         return claimed.map(drop);
     };
     let mut found = HashSet::new();
@@ -139,15 +139,39 @@ async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(
         }
         take(inner, order, era, true);
     }
-    for lane in plan.probing.iter().filter(|lane| !found.contains(*lane)) {
-        // Nothing waits: the next fresh delivery will show how the relay is.
-        inner.resume(lane);
+    let missed = plan.probing.iter().filter(|lane| !found.contains(*lane)).cloned().collect();
+    end_missed(inner, missed, now).await
+}
+
+/// Ends the probes that found nothing to try. What another node has in flight, or claims just now,
+/// shows that node how the relay is: the lane waits on, and hears of it or looks again. Where
+/// nothing waits, the next fresh delivery will show it.
+async fn end_missed(
+    inner: &Arc<Inner>,
+    missed: Vec<Lane>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if missed.is_empty() {
+        return Ok(());
     }
+    let with_work = match inner.store.lanes_with_work(missed.clone(), now).await {
+        Ok(lanes) => lanes,
+        Err(error) => {
+            end_probes(inner, &missed, now);
+            return Err(error);
+        }
+    };
+    end_probes(inner, &with_work, now);
+    for lane in missed.iter().filter(|lane| !with_work.contains(lane)) {
+        inner.free(lane);
+    }
+    // When those that wait on are tried next was not known when this turn began.
+    inner.wake.notify_one();
     Ok(())
 }
 
-fn end_probes(inner: &Inner, plan: &ClaimPlan, now: Timestamp) {
-    for lane in &plan.probing {
+fn end_probes(inner: &Inner, probing: &[Lane], now: Timestamp) {
+    for lane in probing {
         inner.lanes.end_probe(lane, now);
     }
 }
