@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annunciator_core::{DeliveryState, EventUid, Lane, Timestamp};
-use annunciator_store::{ClaimAsk, ClaimedOrder, Settlement, StoreError};
+use annunciator_store::{ClaimAsk, ClaimedOrder, Claims, Settlement, StoreError};
 
 use super::lanes::{ClaimPlan, LANE_CLAIM_MAX, Work};
 use super::{Inner, record, settle};
@@ -16,10 +16,50 @@ use super::{Inner, record, settle};
 const CLAIM_MAX: usize = 2_048;
 /// Whatever happens, the store is asked this often: the safety net below the wake-ups.
 const POLL_MS: i64 = 30_000;
+/// Wait after others were faster at a lane: the first one, and what chance adds to it, so that they
+/// part. It doubles with each such claim in a row. Unit: milliseconds.
+const OVERTAKEN_WAIT_MS: (i64, i64) = (20, 80);
+/// The last doubling.
+const OVERTAKEN_MAX: u32 = 5;
 /// Lifetimes are looked at this often.
 const EXPIRY_WAIT_MS: i64 = 10_000;
 /// Wait after the store refused. Unit: milliseconds.
 const REFUSED_WAIT_MS: i64 = 1_000;
+
+/// How soon the store is asked again when nothing wakes the claimer.
+#[derive(Default)]
+struct Pace {
+    /// Claims in a row that got nothing of a lane where something is due.
+    overtaken: u32,
+}
+
+impl Pace {
+    /// The wait after a claim; `chance` is random, 0 to 1.
+    fn wait_ms(&mut self, was_overtaken: bool, chance: f64) -> i64 {
+        if !was_overtaken {
+            self.overtaken = 0;
+            return POLL_MS;
+        }
+        let (least, more) = OVERTAKEN_WAIT_MS;
+        #[expect(clippy::cast_possible_truncation, reason = "less than a tenth of a second")]
+        let first = least + (more as f64 * chance) as i64;
+        let wait = first << self.overtaken;
+        self.overtaken = (self.overtaken + 1).min(OVERTAKEN_MAX);
+        wait.min(POLL_MS)
+    }
+}
+
+/// The one lane of all that was claimed together.
+fn lane_of(order: &ClaimedOrder) -> Option<&Lane> {
+    order.deliveries.first().map(|claimed| &claimed.delivery.lane)
+}
+
+/// Whether something is due in a lane of which nothing was claimed: another node holds it just now,
+/// and may leave the rest.
+fn was_overtaken(claims: &Claims) -> bool {
+    let claimed: HashSet<&Lane> = claims.orders.iter().filter_map(lane_of).collect();
+    claims.lanes_with_more.iter().any(|lane| !claimed.contains(lane))
+}
 
 pub(super) async fn run(inner: Arc<Inner>) {
     // The last process may have died between a change of limits and its release.
@@ -27,6 +67,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
         inner.limits_changed.notify_one();
     }
     let mut expiry_at = inner.clock.now();
+    let mut pace = Pace::default();
     loop {
         if inner.lanes.is_draining() {
             // What was given back is for the next process.
@@ -40,7 +81,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 tracing::warn!(%error, "cannot look for deliveries whose lifetime has ended");
             }
         }
-        let next_at = match turn(&inner, now).await {
+        let next_at = match turn(&inner, &mut pace, now).await {
             Ok(next_at) => next_at,
             Err(error) => {
                 tracing::warn!(%error, "cannot claim deliveries; asking again");
@@ -57,7 +98,11 @@ pub(super) async fn run(inner: Arc<Inner>) {
 }
 
 /// One turn: claims, probes, knocks. Answers when the next is due.
-async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreError> {
+async fn turn(
+    inner: &Arc<Inner>,
+    pace: &mut Pace,
+    now: Timestamp,
+) -> Result<Timestamp, StoreError> {
     let plan = inner.lanes.plan_claims(now);
     let ask = ask(inner, now, plan.excluded.clone(), LANE_CLAIM_MAX, CLAIM_MAX);
     let era = inner.store.claim_era();
@@ -75,6 +120,7 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
         lanes_with_more = claims.lanes_with_more.len(),
         "looked for due deliveries"
     );
+    let wait_ms = pace.wait_ms(was_overtaken(&claims), fastrand::f64());
     // Lanes that still have room are asked for the rest at once.
     let may_have_room = claims.orders.len() >= CLAIM_MAX / 2;
     for order in claims.orders {
@@ -84,7 +130,7 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
     for lane in plan.knocking {
         knock(inner, lane);
     }
-    let mut next_at = now.plus_ms(POLL_MS);
+    let mut next_at = now.plus_ms(wait_ms);
     if may_have_room {
         next_at = now.plus_ms(20);
     }
@@ -219,6 +265,26 @@ async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
                 let settlement = Settlement { delivery, token, attempt: None, raise, slot: None };
                 inner.settle(settlement, None);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_overtaken_looks_again_soon_and_less_often_when_that_goes_on() {
+        let mut pace = Pace::default();
+        let mut check = |was_overtaken: bool, chance: f64, expected: i64| {
+            assert_eq!(pace.wait_ms(was_overtaken, chance), expected);
+        };
+        check(false, 0.5, POLL_MS);
+        check(true, 0.0, 20);
+        check(true, 1.0, 200);
+        check(false, 0.5, POLL_MS);
+        for expected in [60, 120, 240, 480, 960, 1_920, 1_920] {
+            check(true, 0.5, expected);
         }
     }
 }

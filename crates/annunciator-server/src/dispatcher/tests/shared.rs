@@ -3,6 +3,7 @@
 
 use std::sync::atomic::AtomicUsize;
 
+use annunciator_core::Outcome;
 use annunciator_store::postgres::{NodeIdentity, PostgresStore};
 use annunciator_testkit::postgres::PostgresCluster;
 use uuid::Uuid;
@@ -123,3 +124,30 @@ async fn a_lane_that_nothing_waits_for_goes_on_and_nobody_is_told_so() {
 
 /// How many deliveries wait.
 const WAITING: &str = "SELECT count(*) FROM queue WHERE lease_until IS NULL";
+
+#[tokio::test]
+async fn what_another_node_holds_for_a_moment_is_looked_for_soon_again() {
+    let Some(database) = Database::new() else { return };
+    let takes = ScriptedChannel::new(1, |_| Answer::Is(Outcome::Delivered));
+    let mut node = database.node(1, takes).await;
+    node.queue(LANE, 0..1).await;
+    let (cluster, name) = (database.cluster.clone(), database.name.clone());
+    // As a claim that is not committed yet.
+    let hold = "SELECT id FROM notifications FOR UPDATE; SELECT pg_sleep(600)";
+    let holder = std::thread::spawn(move || cluster.try_ask(&name, hold));
+    let find =
+        "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    let held = || async { database.ask(&format!("SELECT count(*) {find}")) == "1" };
+    node.until("another one holds it", held).await;
+    node.start();
+    node.until("it looks", || async { node.clock.next_wake().is_some() }).await;
+    let wait_ms = node.clock.next_wake().map(|at| at.ms_since(node.clock.now()));
+    assert!(wait_ms <= Some(100), "{wait_ms:?}");
+    let _ = database.ask(&format!("SELECT pg_terminate_backend(pid) {find}"));
+    assert!(holder.join().expect("it ends").is_err());
+    let is_sent = || async {
+        node.clock.advance_to_next_sleeper();
+        states(&node.deliveries().await) == [("delivered", 1)]
+    };
+    node.until("it is sent", is_sent).await;
+}
