@@ -16,6 +16,8 @@ use super::{Inner, record, settle};
 const CLAIM_MAX: usize = 2_048;
 /// Whatever happens, the store is asked this often: the safety net below the wake-ups.
 const POLL_MS: i64 = 30_000;
+/// The same where other nodes leave work: behind a pooler nobody is woken by them.
+const SHARED_POLL_MS: i64 = 3_000;
 /// Wait after others were faster at a lane: the first one, and what chance adds to it, so that they
 /// part. It doubles with each such claim in a row. Unit: milliseconds.
 const OVERTAKEN_WAIT_MS: (i64, i64) = (20, 80);
@@ -27,25 +29,29 @@ const EXPIRY_WAIT_MS: i64 = 10_000;
 const REFUSED_WAIT_MS: i64 = 1_000;
 
 /// How soon the store is asked again when nothing wakes the claimer.
-#[derive(Default)]
 struct Pace {
+    poll_ms: i64,
     /// Claims in a row that got nothing of a lane where something is due.
     overtaken: u32,
 }
 
 impl Pace {
+    fn of(poll_ms: i64) -> Self {
+        Self { poll_ms, overtaken: 0 }
+    }
+
     /// The wait after a claim; `chance` is random, 0 to 1.
     fn wait_ms(&mut self, was_overtaken: bool, chance: f64) -> i64 {
         if !was_overtaken {
             self.overtaken = 0;
-            return POLL_MS;
+            return self.poll_ms;
         }
         let (least, more) = OVERTAKEN_WAIT_MS;
         #[expect(clippy::cast_possible_truncation, reason = "less than a tenth of a second")]
         let first = least + (more as f64 * chance) as i64;
         let wait = first << self.overtaken;
         self.overtaken = (self.overtaken + 1).min(OVERTAKEN_MAX);
-        wait.min(POLL_MS)
+        wait.min(self.poll_ms)
     }
 }
 
@@ -67,7 +73,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
         inner.limits_changed.notify_one();
     }
     let mut expiry_at = inner.clock.now();
-    let mut pace = Pace::default();
+    let is_shared = inner.store.changes().is_some();
+    let mut pace = Pace::of(if is_shared { SHARED_POLL_MS } else { POLL_MS });
     loop {
         if inner.lanes.is_draining() {
             // What was given back is for the next process.
@@ -275,16 +282,17 @@ mod tests {
 
     #[test]
     fn who_was_overtaken_looks_again_soon_and_less_often_when_that_goes_on() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::of(SHARED_POLL_MS);
         let mut check = |was_overtaken: bool, chance: f64, expected: i64| {
             assert_eq!(pace.wait_ms(was_overtaken, chance), expected);
         };
-        check(false, 0.5, POLL_MS);
+        check(false, 0.5, SHARED_POLL_MS);
         check(true, 0.0, 20);
         check(true, 1.0, 200);
-        check(false, 0.5, POLL_MS);
+        check(false, 0.5, SHARED_POLL_MS);
         for expected in [60, 120, 240, 480, 960, 1_920, 1_920] {
             check(true, 0.5, expected);
         }
+        check(true, 1.0, SHARED_POLL_MS);
     }
 }

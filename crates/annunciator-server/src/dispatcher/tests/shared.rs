@@ -151,3 +151,20 @@ async fn what_another_node_holds_for_a_moment_is_looked_for_soon_again() {
     };
     node.until("it is sent", is_sent).await;
 }
+
+#[tokio::test]
+async fn what_another_node_leaves_without_a_word_is_found_within_seconds() {
+    let Some(database) = Database::new() else { return };
+    let takes = || ScriptedChannel::new(1, |_| Answer::Is(Outcome::Delivered));
+    let mut node = database.node(1, takes()).await;
+    node.start();
+    node.rest().await;
+    let other = database.node(2, takes()).await;
+    other.queue(LANE, 0..1).await;
+    let began = node.clock.now();
+    while states(&node.deliveries().await) != [("delivered", 1)] {
+        node.step().await;
+    }
+    let waited_ms = node.clock.now().ms_since(began);
+    assert!(waited_ms <= 3_000, "{waited_ms} ms");
+}
