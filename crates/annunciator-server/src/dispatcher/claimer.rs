@@ -27,6 +27,8 @@ const OVERTAKEN_MAX: u32 = 5;
 const EXPIRY_WAIT_MS: i64 = 10_000;
 /// Wait after the store refused. Unit: milliseconds.
 const REFUSED_WAIT_MS: i64 = 1_000;
+/// Wait while this node cannot show that it lives. Unit: milliseconds.
+const SILENT_WAIT_MS: i64 = 1_000;
 
 /// How soon the store is asked again when nothing wakes the claimer.
 struct Pace {
@@ -110,9 +112,13 @@ async fn turn(
     pace: &mut Pace,
     now: Timestamp,
 ) -> Result<Timestamp, StoreError> {
+    let Some(era) = inner.store.claim_era() else {
+        // What it claims now it may not try: it would keep it from others, give it back, and claim
+        // it again.
+        return Ok(now.plus_ms(SILENT_WAIT_MS));
+    };
     let plan = inner.lanes.plan_claims(now);
     let ask = ask(inner, now, plan.excluded.clone(), LANE_CLAIM_MAX, CLAIM_MAX);
-    let era = inner.store.claim_era();
     let claims = match inner.store.claim_due(ask).await {
         Ok(claims) => claims,
         Err(error) => {
@@ -133,7 +139,7 @@ async fn turn(
     for order in claims.orders {
         take(inner, order, era, false);
     }
-    probe(inner, &plan, now).await?;
+    probe(inner, &plan, era, now).await?;
     for lane in plan.knocking {
         knock(inner, lane);
     }
@@ -164,22 +170,26 @@ fn ask(
 }
 
 /// Takes claimed work into memory.
-fn take(inner: &Arc<Inner>, order: ClaimedOrder, era: Option<u64>, probes: bool) {
+fn take(inner: &Arc<Inner>, order: ClaimedOrder, era: u64, probes: bool) {
     let Some(first) = order.deliveries.first() else { return };
     let lane = first.delivery.lane.clone();
-    let work = Work { probes, ..Work::new(order, era) };
+    let work = Work { probes, ..Work::new(order, Some(era)) };
     inner.lanes.hold(&lane, &work);
     inner.start_work(&lane, work);
 }
 
 /// Tries each probing lane with its oldest order.
-async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(), StoreError> {
+async fn probe(
+    inner: &Arc<Inner>,
+    plan: &ClaimPlan,
+    era: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if plan.probing.is_empty() {
         return Ok(());
     }
     let mut others = inner.lanes.names();
     others.retain(|lane| !plan.probing.contains(lane));
-    let era = inner.store.claim_era();
     let claimed = inner.store.claim_due(ask(inner, now, others, 1, CLAIM_MAX)).await;
     let Ok(claims) = claimed else {
         end_probes(inner, &plan.probing, now);

@@ -168,3 +168,28 @@ async fn what_another_node_leaves_without_a_word_is_found_within_seconds() {
     let waited_ms = node.clock.now().ms_since(began);
     assert!(waited_ms <= 3_000, "{waited_ms} ms");
 }
+
+#[tokio::test]
+async fn a_node_that_cannot_show_that_it_lives_claims_nothing() {
+    let Some(database) = Database::new() else { return };
+    let takes = ScriptedChannel::new(1, |_| Answer::Is(Outcome::Delivered));
+    let mut node = database.node(1, takes).await;
+    node.queue(LANE, 0..1).await;
+    let _ = database.ask("ALTER TABLE nodes RENAME TO hidden");
+    node.until("its signs are old", || async { node.store.claim_era().is_none() }).await;
+    node.start();
+    node.until("it looks", || async { node.clock.next_wake().is_some() }).await;
+    for _ in 0..3 {
+        let since = node.clock.now();
+        assert_eq!(node.clock.next_wake(), Some(since.plus_ms(1_000)));
+        node.clock.advance(1_000);
+        let sleeps = || async { node.clock.next_wake().is_some() };
+        node.until("it looks again", sleeps).await;
+    }
+    assert_eq!(database.ask("SELECT sum(claims) FROM queue"), "0");
+    let _ = database.ask("ALTER TABLE hidden RENAME TO nodes");
+    node.until("it gives signs again", || async { node.store.claim_era().is_some() }).await;
+    while states(&node.deliveries().await) != [("delivered", 1)] {
+        node.step().await;
+    }
+}
