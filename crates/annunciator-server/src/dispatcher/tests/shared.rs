@@ -8,7 +8,7 @@ use annunciator_store::postgres::{NodeIdentity, PostgresStore};
 use annunciator_testkit::postgres::PostgresCluster;
 use uuid::Uuid;
 
-use super::script::{Answer, refused};
+use super::script::{Answer, refused, unconfirmed};
 use super::*;
 
 const LANE: &str = "email/server";
@@ -192,4 +192,38 @@ async fn a_node_that_cannot_show_that_it_lives_claims_nothing() {
     while states(&node.deliveries().await) != [("delivered", 1)] {
         node.step().await;
     }
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_waits_while_nobody_can_tell_at_which_server() {
+    let Some(database) = Database::new() else { return };
+    let tries = AtomicUsize::new(0);
+    let mut node = database
+        .node(
+            1,
+            ScriptedChannel::new(1, move |_| match tries.fetch_add(1, Ordering::AcqRel) {
+                0 => Answer::Is(unconfirmed()),
+                _ => Answer::Is(Outcome::Delivered),
+            }),
+        )
+        .await;
+    node.queue(LANE, 0..1).await;
+    node.start();
+    node.rest().await;
+    assert_eq!(node.channel.take_calls().len(), 1, "it may have arrived");
+    let _ = database.ask("UPDATE attempts SET outcome = 99");
+    let claims = || {
+        database.ask("SELECT coalesce(sum(claims), 9) FROM queue").parse::<u32>().expect("a number")
+    };
+    while claims() < 3 {
+        node.step().await;
+    }
+    assert!(node.channel.take_calls().is_empty(), "it would go to any server");
+    let _ = database.ask("UPDATE attempts SET outcome = 3");
+    while states(&node.deliveries().await) != [("delivered", 1)] {
+        node.step().await;
+    }
+    let calls = node.channel.take_calls();
+    let asked: Vec<_> = calls.iter().map(|call| call.prefer_server.as_deref()).collect();
+    assert_eq!(asked, [Some("script")]);
 }
