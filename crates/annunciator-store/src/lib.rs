@@ -32,7 +32,9 @@ mod users;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 
-use annunciator_core::{DeliveryId, Event, EventUid, Notification, NotificationId};
+use annunciator_core::{
+    DeliveryId, Event, EventUid, Lane, Notification, NotificationId, Timestamp,
+};
 use async_trait::async_trait;
 
 pub use annunciator_core::{Decision, DecisionKind};
@@ -123,6 +125,13 @@ pub trait Store:
     ///
     /// In flight deliveries whose lease has lapsed count as due.
     async fn claim_due(&self, ask: ClaimAsk) -> Result<Claims>;
+
+    /// Which of these lanes have deliveries that are due or in flight, at whatever node: what could
+    /// not be claimed there is somebody else's. None where there is only this node, which finds all
+    /// that waits.
+    async fn lanes_with_work(&self, _lanes: Vec<Lane>, _now: Timestamp) -> Result<Vec<Lane>> {
+        Ok(Vec::new())
+    }
 
     /// Claims queued deliveries whose lifetime has ended, whatever their lane.
     async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>>;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annunciator_core::{DeliveryState, EventUid, Lane, Timestamp};
-use annunciator_store::{ClaimAsk, ClaimedOrder, Settlement, StoreError};
+use annunciator_store::{ClaimAsk, ClaimedOrder, Claims, Settlement, StoreError};
 
 use super::lanes::{ClaimPlan, LANE_CLAIM_MAX, Work};
 use super::{Inner, record, settle};
@@ -16,10 +16,58 @@ use super::{Inner, record, settle};
 const CLAIM_MAX: usize = 2_048;
 /// Whatever happens, the store is asked this often: the safety net below the wake-ups.
 const POLL_MS: i64 = 30_000;
+/// The same where other nodes leave work: behind a pooler nobody is woken by them.
+const SHARED_POLL_MS: i64 = 3_000;
+/// Wait after others were faster at a lane: the first one, and what chance adds to it, so that they
+/// part. It doubles with each such claim in a row. Unit: milliseconds.
+const OVERTAKEN_WAIT_MS: (i64, i64) = (20, 80);
+/// The last doubling.
+const OVERTAKEN_MAX: u32 = 5;
 /// Lifetimes are looked at this often.
 const EXPIRY_WAIT_MS: i64 = 10_000;
 /// Wait after the store refused. Unit: milliseconds.
 const REFUSED_WAIT_MS: i64 = 1_000;
+/// Wait while this node cannot show that it lives. Unit: milliseconds.
+const SILENT_WAIT_MS: i64 = 1_000;
+
+/// How soon the store is asked again when nothing wakes the claimer.
+struct Pace {
+    poll_ms: i64,
+    /// Claims in a row that got nothing of a lane where something is due.
+    overtaken: u32,
+}
+
+impl Pace {
+    fn of(poll_ms: i64) -> Self {
+        Self { poll_ms, overtaken: 0 }
+    }
+
+    /// The wait after a claim; `chance` is random, 0 to 1.
+    fn wait_ms(&mut self, was_overtaken: bool, chance: f64) -> i64 {
+        if !was_overtaken {
+            self.overtaken = 0;
+            return self.poll_ms;
+        }
+        let (least, more) = OVERTAKEN_WAIT_MS;
+        #[expect(clippy::cast_possible_truncation, reason = "less than a tenth of a second")]
+        let first = least + (more as f64 * chance) as i64;
+        let wait = first << self.overtaken;
+        self.overtaken = (self.overtaken + 1).min(OVERTAKEN_MAX);
+        wait.min(self.poll_ms)
+    }
+}
+
+/// The one lane of all that was claimed together.
+fn lane_of(order: &ClaimedOrder) -> Option<&Lane> {
+    order.deliveries.first().map(|claimed| &claimed.delivery.lane)
+}
+
+/// Whether something is due in a lane of which nothing was claimed: another node holds it just now,
+/// and may leave the rest.
+fn was_overtaken(claims: &Claims) -> bool {
+    let claimed: HashSet<&Lane> = claims.orders.iter().filter_map(lane_of).collect();
+    claims.lanes_with_more.iter().any(|lane| !claimed.contains(lane))
+}
 
 pub(super) async fn run(inner: Arc<Inner>) {
     // The last process may have died between a change of limits and its release.
@@ -27,6 +75,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
         inner.limits_changed.notify_one();
     }
     let mut expiry_at = inner.clock.now();
+    let is_shared = inner.store.changes().is_some();
+    let mut pace = Pace::of(if is_shared { SHARED_POLL_MS } else { POLL_MS });
     loop {
         if inner.lanes.is_draining() {
             // What was given back is for the next process.
@@ -40,7 +90,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 tracing::warn!(%error, "cannot look for deliveries whose lifetime has ended");
             }
         }
-        let next_at = match turn(&inner, now).await {
+        let next_at = match turn(&inner, &mut pace, now).await {
             Ok(next_at) => next_at,
             Err(error) => {
                 tracing::warn!(%error, "cannot claim deliveries; asking again");
@@ -57,14 +107,22 @@ pub(super) async fn run(inner: Arc<Inner>) {
 }
 
 /// One turn: claims, probes, knocks. Answers when the next is due.
-async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreError> {
+async fn turn(
+    inner: &Arc<Inner>,
+    pace: &mut Pace,
+    now: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    let Some(era) = inner.store.claim_era() else {
+        // What it claims now it may not try: it would keep it from others, give it back, and claim
+        // it again.
+        return Ok(now.plus_ms(SILENT_WAIT_MS));
+    };
     let plan = inner.lanes.plan_claims(now);
     let ask = ask(inner, now, plan.excluded.clone(), LANE_CLAIM_MAX, CLAIM_MAX);
-    let era = inner.store.claim_era();
     let claims = match inner.store.claim_due(ask).await {
         Ok(claims) => claims,
         Err(error) => {
-            end_probes(inner, &plan, now);
+            end_probes(inner, &plan.probing, now);
             return Err(error);
         }
     };
@@ -75,16 +133,17 @@ async fn turn(inner: &Arc<Inner>, now: Timestamp) -> Result<Timestamp, StoreErro
         lanes_with_more = claims.lanes_with_more.len(),
         "looked for due deliveries"
     );
+    let wait_ms = pace.wait_ms(was_overtaken(&claims), fastrand::f64());
     // Lanes that still have room are asked for the rest at once.
     let may_have_room = claims.orders.len() >= CLAIM_MAX / 2;
     for order in claims.orders {
         take(inner, order, era, false);
     }
-    probe(inner, &plan, now).await?;
+    probe(inner, &plan, era, now).await?;
     for lane in plan.knocking {
         knock(inner, lane);
     }
-    let mut next_at = now.plus_ms(POLL_MS);
+    let mut next_at = now.plus_ms(wait_ms);
     if may_have_room {
         next_at = now.plus_ms(20);
     }
@@ -111,25 +170,29 @@ fn ask(
 }
 
 /// Takes claimed work into memory.
-fn take(inner: &Arc<Inner>, order: ClaimedOrder, era: Option<u64>, probes: bool) {
+fn take(inner: &Arc<Inner>, order: ClaimedOrder, era: u64, probes: bool) {
     let Some(first) = order.deliveries.first() else { return };
     let lane = first.delivery.lane.clone();
-    let work = Work { probes, ..Work::new(order, era) };
+    let work = Work { probes, ..Work::new(order, Some(era)) };
     inner.lanes.hold(&lane, &work);
     inner.start_work(&lane, work);
 }
 
 /// Tries each probing lane with its oldest order.
-async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(), StoreError> {
+async fn probe(
+    inner: &Arc<Inner>,
+    plan: &ClaimPlan,
+    era: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if plan.probing.is_empty() {
         return Ok(());
     }
     let mut others = inner.lanes.names();
     others.retain(|lane| !plan.probing.contains(lane));
-    let era = inner.store.claim_era();
     let claimed = inner.store.claim_due(ask(inner, now, others, 1, CLAIM_MAX)).await;
     let Ok(claims) = claimed else {
-        end_probes(inner, plan, now);
+        end_probes(inner, &plan.probing, now);
         return claimed.map(drop);
     };
     let mut found = HashSet::new();
@@ -139,15 +202,39 @@ async fn probe(inner: &Arc<Inner>, plan: &ClaimPlan, now: Timestamp) -> Result<(
         }
         take(inner, order, era, true);
     }
-    for lane in plan.probing.iter().filter(|lane| !found.contains(*lane)) {
-        // Nothing waits: the next fresh delivery will show how the relay is.
-        inner.resume(lane);
+    let missed = plan.probing.iter().filter(|lane| !found.contains(*lane)).cloned().collect();
+    end_missed(inner, missed, now).await
+}
+
+/// Ends the probes that found nothing to try. What another node has in flight, or claims just now,
+/// shows that node how the relay is: the lane waits on, and hears of it or looks again. Where
+/// nothing waits, the next fresh delivery will show it.
+async fn end_missed(
+    inner: &Arc<Inner>,
+    missed: Vec<Lane>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if missed.is_empty() {
+        return Ok(());
     }
+    let with_work = match inner.store.lanes_with_work(missed.clone(), now).await {
+        Ok(lanes) => lanes,
+        Err(error) => {
+            end_probes(inner, &missed, now);
+            return Err(error);
+        }
+    };
+    end_probes(inner, &with_work, now);
+    for lane in missed.iter().filter(|lane| !with_work.contains(lane)) {
+        inner.free(lane);
+    }
+    // When those that wait on are tried next was not known when this turn began.
+    inner.wake.notify_one();
     Ok(())
 }
 
-fn end_probes(inner: &Inner, plan: &ClaimPlan, now: Timestamp) {
-    for lane in &plan.probing {
+fn end_probes(inner: &Inner, probing: &[Lane], now: Timestamp) {
+    for lane in probing {
         inner.lanes.end_probe(lane, now);
     }
 }
@@ -196,5 +283,26 @@ async fn expire(inner: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
                 inner.settle(settlement, None);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_overtaken_looks_again_soon_and_less_often_when_that_goes_on() {
+        let mut pace = Pace::of(SHARED_POLL_MS);
+        let mut check = |was_overtaken: bool, chance: f64, expected: i64| {
+            assert_eq!(pace.wait_ms(was_overtaken, chance), expected);
+        };
+        check(false, 0.5, SHARED_POLL_MS);
+        check(true, 0.0, 20);
+        check(true, 1.0, 200);
+        check(false, 0.5, SHARED_POLL_MS);
+        for expected in [60, 120, 240, 480, 960, 1_920, 1_920] {
+            check(true, 0.5, expected);
+        }
+        check(true, 1.0, SHARED_POLL_MS);
     }
 }

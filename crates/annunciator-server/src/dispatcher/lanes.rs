@@ -99,6 +99,8 @@ struct LaneState {
     /// Counts the marks of backlog, so that a claim that began before one does not clear it.
     backlog_marks: u64,
     suspension: Option<Suspension>,
+    /// The number of the trouble under which nothing waited: that is no news any more.
+    outdated: Option<i64>,
     /// When its relay answered last.
     proven_at: Option<Timestamp>,
     /// What the lane was last seen to fail with, to knock at its relay.

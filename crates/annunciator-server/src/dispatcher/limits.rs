@@ -96,8 +96,7 @@ impl Inner {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot ask for a limit; asking again");
-                let due_at = self.clock.now().plus_ms(REFUSED_WAIT_MS);
-                self.put_off(lane, &work, self.limit_changes.load(Ordering::Acquire), due_at);
+                self.put_off_refused(lane, &work);
                 None
             }
         }
@@ -141,6 +140,13 @@ impl Inner {
 
     fn to_due(&self, at: HeldTime) -> Timestamp {
         to_wall(self.clock.as_ref(), self.held.as_ref(), at).plus_ms(CUT_MS)
+    }
+
+    /// The store did not tell what must be known before an attempt: work is due again a little
+    /// later.
+    pub(super) fn put_off_refused(&self, lane: &Lane, work: &Work) {
+        let due_at = self.clock.now().plus_ms(REFUSED_WAIT_MS);
+        self.put_off(lane, work, self.limit_changes.load(Ordering::Acquire), due_at);
     }
 
     /// Ends claims without an attempt, until then.

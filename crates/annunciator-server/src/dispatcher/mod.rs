@@ -380,6 +380,14 @@ impl Inner {
         self.wake.notify_one();
     }
 
+    /// Nothing waits for the relay of a suspended lane. Nobody is told: it was not tried.
+    fn free(&self, lane: &Lane) {
+        if self.lanes.free(lane) {
+            self.metrics.lane_suspended.get_or_create(&labels(lane)).set(0);
+            tracing::info!(%lane, "nothing waits for a relay in trouble, its lane goes on");
+        }
+    }
+
     /// The relay of a lane answered.
     fn resume(&self, lane: &Lane) {
         if self.lanes.resume(lane, self.clock.now()) {

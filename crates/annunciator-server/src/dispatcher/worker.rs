@@ -2,7 +2,7 @@
 //!
 //! In: work of one lane. Out: settlements.
 //! Knows nothing of: protocols; it sees outcomes.
-//! Failure: a panic in the channel, or an order that was never reported, is a transient failure
+//! Failure: work about which the store does not answer goes back to it; a panic in the channel, or an order that was never reported, is a transient failure
 //! of its deliveries.
 
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use annunciator_channels::{AttemptReport, Order, OrderFeed, Transport};
 use annunciator_core::{
-    Attempt, AttemptFacts, DeliveryId, DeliveryState, EnhancedStatus, Failure, FailureScope, Lane,
-    Outcome, Stage, Timestamp,
+    Attempt, AttemptFacts, DeliveryState, EnhancedStatus, Failure, FailureScope, Lane, Outcome,
+    Stage, Timestamp,
 };
-use annunciator_store::Settlement;
+use annunciator_store::{Settlement, StoreError};
 use futures_util::FutureExt as _;
 
 use super::lanes::Work;
@@ -76,21 +76,27 @@ impl LaneFeed<'_> {
         {
             work = self.inner.take_slot(self.lane, work, limit).await?;
         }
-        let mut claims = work.order.deliveries.iter();
-        let prefer_server = match claims.find(|claimed| claimed.delivery.possibly_duplicated) {
-            None => None,
-            Some(claimed) => self.server_that_may_have_it(claimed.delivery.id).await,
-        };
-        self.order(work, prefer_server)
+        match self.server_that_may_have_it(&work).await {
+            Ok(prefer_server) => self.order(work, prefer_server),
+            Err(error) => {
+                tracing::warn!(%error, "cannot look up which server may have a message; asking again");
+                self.inner.put_off_refused(self.lane, &work);
+                None
+            }
+        }
     }
 
     /// The server of the newest attempt that was handed over and not confirmed: however many
-    /// failed since, the message goes to no other (spec 4.1).
-    async fn server_that_may_have_it(&self, delivery: DeliveryId) -> Option<String> {
-        let attempts = self.inner.store.attempts_of(delivery).await.ok()?;
+    /// failed since, the message goes to no other (spec 4.1). None where no attempt tells it.
+    async fn server_that_may_have_it(&self, work: &Work) -> Result<Option<String>, StoreError> {
+        let mut claims = work.order.deliveries.iter();
+        let Some(claimed) = claims.find(|claimed| claimed.delivery.possibly_duplicated) else {
+            return Ok(None);
+        };
+        let attempts = self.inner.store.attempts_of(claimed.delivery.id).await?;
         let is_uncertain = |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Uncertain(_));
-        let attempt = attempts.iter().rev().find(is_uncertain)?;
-        Some(attempt.facts.server.clone()).filter(|server| !server.is_empty())
+        let server = attempts.iter().rev().find(is_uncertain).map(|it| it.facts.server.clone());
+        Ok(server.filter(|server| !server.is_empty()))
     }
 
     /// Makes an order of work; none when its lifetime has ended, or when its claim has lapsed or

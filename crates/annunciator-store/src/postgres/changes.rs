@@ -2,7 +2,8 @@
 //!
 //! A change adds to its topic's number in its own transaction and wakes who listens; who listens
 //! reads the numbers, and reads them every second anyway: a poller that nobody wakes, behind a
-//! pooler without `LISTEN`, is late by a second at most.
+//! pooler without `LISTEN`, is late by a second at most. That events or deliveries wait has no
+//! number: who is not woken finds them by its own looks at what waits, every few seconds.
 //! Standard: `NOTIFY` and `LISTEN` of PostgreSQL.
 
 use std::collections::HashMap;

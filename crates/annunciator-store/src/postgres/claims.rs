@@ -128,6 +128,23 @@ async fn waiting_lanes(db: &Lent, ask: &ClaimAsk) -> Outcome<Vec<Due>> {
     Ok(lanes)
 }
 
+/// The lanes among these whose deliveries are due or in flight, seen at one moment: a claim that is
+/// not committed yet still counts as what waits.
+pub(super) async fn lanes_with_work(
+    db: &Lent,
+    lanes: &[Lane],
+    now: Timestamp,
+) -> Outcome<Vec<Lane>> {
+    let find = "SELECT l.lane FROM unnest($1::text[]) AS l(lane)
+         WHERE EXISTS (SELECT FROM queue q
+                       WHERE q.lease_until IS NULL AND q.lane = l.lane AND q.due_at <= $2)
+            OR EXISTS (SELECT FROM queue q
+                       WHERE q.lease_until IS NOT NULL AND q.lane = l.lane)";
+    let lanes: Vec<&str> = lanes.iter().map(Lane::as_str).collect();
+    let rows = db.rows(find, values![lanes, now.0]).await?;
+    rows.iter().map(|row| Ok(Lane::new(get(row, 0)?))).collect()
+}
+
 /// Columns that [`delivery_of`] reads, of a row of the queue that is in flight now.
 const CLAIMED: &str = "q.id, q.event, q.notification, q.channel, q.lane, 1::smallint, q.claims, \
      q.due_at, q.lease_until, q.created_at, q.expires_at, q.attempts, q.retries, \

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use annunciator_core::{
-    Attempt, DeliveryId, Event, EventUid, Notification, NotificationId, Timestamp,
+    Attempt, DeliveryId, Event, EventUid, Lane, Notification, NotificationId, Timestamp,
 };
 use async_trait::async_trait;
 use tokio::sync::{broadcast, oneshot};
@@ -122,6 +122,10 @@ impl Store for PostgresStore {
         let db = self.begin_claim().await?;
         let outcome = claims::claim_due(&db, inner.node, &ask, &mut last).await;
         inner.end_claim(db, outcome, |claims| Doubt::of_orders(&claims.orders)).await
+    }
+
+    async fn lanes_with_work(&self, lanes: Vec<Lane>, now: Timestamp) -> Result<Vec<Lane>> {
+        read!(self, db => claims::lanes_with_work(&db, &lanes, now))
     }
 
     async fn claim_expired(&self, ask: ClaimAsk) -> Result<Vec<ClaimedOrder>> {

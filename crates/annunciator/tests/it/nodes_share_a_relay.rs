@@ -19,6 +19,9 @@ const RAN_INTO_IT: &str = "relay in trouble, its lane waits";
 /// What a node says that heard of it before it made one.
 const WAS_TOLD: &str = "relay in trouble, as another node tells: its lane waits";
 
+/// What nodes say of a relay that answers: the one that got through, and those it tells.
+const ANSWERS: &str = "relay answers ";
+
 /// Two nodes and their database, which must be dropped after them.
 fn two_nodes(relay: &Relay) -> Option<(Arc<PostgresCluster>, Nodes)> {
     let cluster = PostgresCluster::shared()?;
@@ -26,6 +29,10 @@ fn two_nodes(relay: &Relay) -> Option<(Arc<PostgresCluster>, Nodes)> {
     let nodes = Nodes::start(&[address.clone(), address], relay, &[]);
     nodes.first().save(&json!({"email": {"connections_max": CONNECTIONS_MAX}}));
     Some((cluster, nodes))
+}
+
+fn logs_of(nodes: &Nodes) -> String {
+    nodes.sites.iter().map(|site| site.server.log()).collect::<Vec<_>>().join("\n")
 }
 
 fn lane_of(site: &Site) -> serde_json::Value {
@@ -77,7 +84,7 @@ fn a_relay_in_trouble_is_run_into_by_one_node_only() {
         site.submit_event(critical("load").id(&format!("more {number}")));
     }
     // All that came to the relay by then are probes.
-    let logs = || nodes.sites.iter().map(|site| site.server.log()).collect::<Vec<_>>().join("\n");
+    let logs = || logs_of(&nodes);
     let ran_into_it = logs().matches(RAN_INTO_IT).count();
     let was_told = logs().matches(WAS_TOLD).count();
     assert_eq!((ran_into_it, was_told), (1, 1), "{}", logs());
@@ -88,4 +95,31 @@ fn a_relay_in_trouble_is_run_into_by_one_node_only() {
         if lanes == (json!(false), json!(false)) { Ok(()) } else { Err(format!("{lanes:?}")) }
     });
     assert_eq!(logs().matches(RAN_INTO_IT).count(), 1, "{}", logs());
+}
+
+#[test]
+fn a_relay_that_stays_dead_is_not_told_as_answering() {
+    let relay = Relay::builder().start();
+    let Some((_cluster, nodes)) = two_nodes(&relay) else { return };
+    // While one node waits for the greeting, the other finds nothing to try.
+    relay.on(Stage::Greeting, When::Always, Action::Delay(Duration::from_millis(700)));
+    relay.on(Stage::Greeting, When::Always, reply("421 4.3.2 closing for work"));
+    let north = nodes.first();
+    north.submit_event(critical("load").id("only").description("only"));
+    eventually_within(LIMIT, "several probes", || {
+        let tried = north.deliveries().first().and_then(|one| one["attempts"].as_u64());
+        if tried >= Some(4) { Ok(()) } else { Err(format!("{tried:?}")) }
+    });
+    let logs = || logs_of(&nodes);
+    let counts = [RAN_INTO_IT, WAS_TOLD, ANSWERS].map(|words| logs().matches(words).count());
+    assert_eq!(counts, [1, 1, 0], "{}", logs());
+    for site in &nodes.sites {
+        assert_eq!(lane_of(site)["suspended"], true, "{}", lane_of(site));
+    }
+    relay.behave();
+    relay.wait_for_messages(1, LIMIT).unwrap();
+    eventually_within(LIMIT, "both say that it answers", || {
+        let count = logs().matches(ANSWERS).count();
+        if count == 2 { Ok(()) } else { Err(logs()) }
+    });
 }

@@ -80,6 +80,17 @@ pub struct Told {
 }
 
 impl LaneBook {
+    /// Nothing waits for the relay of a lane that is probed: the lane takes work again, and nothing
+    /// is known of the relay. True when it was suspended.
+    pub fn free(&self, lane: &Lane) -> bool {
+        let mut lanes = self.lock();
+        let Some(state) = lanes.lanes.get_mut(lane) else { return false };
+        let Some(ended) = state.suspension.take_if(|own| own.is_probing) else { return false };
+        state.outdated = ended.told;
+        state.mark_backlog();
+        true
+    }
+
     /// What the nodes tell of relays in trouble now: all of it.
     ///
     /// A probe of another node that failed counts as one of this node's, so that a relay is not
@@ -89,10 +100,10 @@ impl LaneBook {
         let mut told = Told::default();
         for trouble in troubles {
             let state = lanes.lanes.entry(trouble.lane.clone()).or_default();
-            let is_proven = state.is_proven(now);
+            let is_old = state.is_proven(now) || state.outdated == Some(trouble.number);
             match &mut state.suspension {
                 Some(own) => own.hear(trouble, now),
-                None if trouble.is_own || is_proven => {}
+                None if trouble.is_own || is_old => {}
                 None => {
                     let mut heard = Suspension::begin(&trouble.failure, now, 0, trouble.since);
                     heard.told = Some(trouble.number);

@@ -312,3 +312,17 @@ fn a_node_whose_way_to_the_relay_is_good_does_not_wait_for_one_whose_way_is_not(
     assert!(book.take_over(&[told(1, false)], now.plus_ms(59_999)).suspended.is_empty());
     assert_eq!(book.take_over(&[told(2, false)], now.plus_ms(60_000)).suspended, [lane()]);
 }
+
+#[test]
+fn a_lane_that_nothing_waits_for_is_free_and_hears_of_new_trouble_only() {
+    let book = LaneBook::default();
+    let now = Timestamp(100_000);
+    assert_eq!(book.take_over(&[told(1, false)], now).suspended, [lane()]);
+    assert!(!book.free(&lane()), "nobody has looked what waits");
+    assert_eq!(book.plan_claims(now.plus_ms(1_000)).probing, [lane()]);
+    assert!(book.free(&lane()));
+    let later = now.plus_ms(1_500);
+    assert!(book.take_over(&[told(1, false)], later).suspended.is_empty(), "it was looked at");
+    let heard = book.take_over(&[told(2, false)], later);
+    assert_eq!(heard.suspended, [lane()], "nobody has seen that the relay answers");
+}

@@ -10,6 +10,7 @@ mod limits;
 mod memory;
 mod outage;
 mod script;
+mod shared;
 
 use std::future::Future;
 
@@ -38,7 +39,7 @@ struct Stand {
     dispatcher: Option<Dispatcher>,
     /// Lifetime of what is queued next. Unit: milliseconds.
     lifetime_ms: i64,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Stand {
@@ -46,6 +47,11 @@ impl Stand {
     fn new(channel: ScriptedChannel) -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
         let store = SqliteStore::open(folder.path()).expect("a store is opened");
+        Self { _folder: Some(folder), ..Self::over(store, channel) }
+    }
+
+    /// The same over a store that others may share.
+    fn over(store: Arc<dyn Store>, channel: ScriptedChannel) -> Self {
         let clock = ManualClock::new(START.plus_ms(60_000));
         Self {
             clock,
@@ -53,7 +59,7 @@ impl Stand {
             channel: Arc::new(channel),
             dispatcher: None,
             lifetime_ms: samples::LIFETIME_MS,
-            _folder: folder,
+            _folder: None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::contract::samples::{
     in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
 };
 use crate::postgres::PostgresStore;
+use crate::postgres::claims::claim_due;
 use crate::postgres::nodes::queue_silent;
 use crate::{
     Accept, Change, LaneTrouble, Limits as _, NodeBeat, NodeState, Nodes as _, PlanCommit,
@@ -120,6 +121,30 @@ async fn what_waits_is_claimed_by_one_node() {
     }
     assert_eq!((deliveries.len(), uids.len()), (2 * COUNT as usize, COUNT as usize));
     assert_eq!(all, 3 * COUNT as usize, "nothing was claimed twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_has_work_that_another_node_has_in_flight_or_claims_just_now() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    enqueue(&*first, 1, "flying", 1, in_flight()).await;
+    enqueue(&*first, 2, "due", 1, queued(START)).await;
+    enqueue(&*first, 3, "later", 1, queued(START.plus_ms(1))).await;
+    let with_work = async || {
+        let lanes = ["flying", "due", "later", "empty"].map(Lane::new).to_vec();
+        second.lanes_with_work(lanes, START).await.unwrap()
+    };
+    let expected = ["flying", "due"].map(Lane::new);
+    assert_eq!(with_work().await, expected);
+    let db = first.inner.writers.begin().await.unwrap();
+    let claims = claim_due(&db, first.inner.node, &ask(START), &mut String::new()).await.unwrap();
+    assert_eq!(claims.orders.len(), 1);
+    let missed = second.claim_due(ask(START)).await.unwrap();
+    assert!(missed.orders.is_empty(), "the other one is about to have it");
+    assert_eq!(with_work().await, expected);
+    db.end(Ok(())).await.unwrap();
+    assert_eq!(with_work().await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
