@@ -1,11 +1,16 @@
 //! A week goes whole, in its time.
 
-use annunciator_core::{Event, EventUid, Severity, Timestamp};
+use annunciator_core::{Event, EventUid, Severity, SilenceId, Timestamp};
 
-use super::{database, open_at};
-use crate::contract::samples::{START, accept, claim_all, commit, deliver, event, planned, queued};
+use super::{database, open_at, set_clock_ahead};
+use crate::contract::samples::{
+    START, accept, audit, claim_all, commit, deliver, event, planned, queued,
+};
 use crate::postgres::partitions::{TABLES, Week, make_ahead, make_soon};
-use crate::{EventFilter, RetentionRule, Store, StoreError};
+use crate::{
+    Accept, Acceptance, EventFilter, Idempotency, RetentionRule, SilenceRecord, Silences as _,
+    Store, StoreError,
+};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -42,6 +47,7 @@ async fn finish(store: &dyn Store, number: u32, at: Timestamp, severity: Severit
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_week_is_dropped_when_its_last_event_is_over() {
     let Some((cluster, name)) = database() else { return };
+    set_clock_ahead(&cluster, &name);
     let store = open_at(&cluster.address(&name), 1).await;
     let week = Week::of(START);
     let db = store.inner.writers.begin().await.unwrap();
@@ -90,8 +96,62 @@ async fn a_week_is_dropped_when_its_last_event_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_clock_is_ahead_removes_nothing_of_the_others() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = Timestamp(i64::try_from(since.as_millis()).unwrap());
+    let ahead = now.plus_ms(200 * DAY_MS);
+    let uid = finish(&*first, 1, now.plus_ms(-7 * DAY_MS), Severity::Info).await;
+    let ask = |number: u32, now: Timestamp| Accept {
+        events: vec![event(number)],
+        idempotency: Some(Idempotency {
+            owner: "a".to_owned(),
+            key: "k".to_owned(),
+            body_sha256: [1; 32],
+        }),
+        claimed: false,
+        now,
+    };
+    let accepted = first.accept(ask(2, now)).await.unwrap();
+    assert!(matches!(accepted, Acceptance::Accepted(_)), "{accepted:?}");
+    let again = second.accept(ask(3, ahead)).await.unwrap();
+    assert!(matches!(again, Acceptance::Replayed(_)), "the key is of today: {again:?}");
+    assert_eq!(removed(&*second, rule(ahead)).await, 0, "no term is over");
+    assert!(first.event(uid).await.unwrap().is_some());
+    let again = first.accept(ask(4, now)).await.unwrap();
+    assert!(matches!(again, Acceptance::Replayed(_)), "the key is kept: {again:?}");
+    let unlisted = RetentionRule { term_days: [0; 4], ..rule(now) };
+    assert_eq!(removed(&*first, unlisted).await, 1, "by both clocks");
+
+    // Nor is a key that such a node stores kept for longer.
+    let _ = cluster.ask(&name, "DELETE FROM idempotency");
+    let accepted = second.accept(ask(5, ahead)).await.unwrap();
+    assert!(matches!(accepted, Acceptance::Accepted(_)), "{accepted:?}");
+    let stored = cluster.ask(&name, "SELECT at FROM idempotency").parse::<i64>().unwrap();
+    assert!(stored < now.plus_ms(DAY_MS).0, "{stored}");
+
+    let silence = SilenceRecord {
+        id: SilenceId::from_parts(1, [7; 10]),
+        matchers: "[]".to_owned(),
+        channels: Vec::new(),
+        author: "a".to_owned(),
+        comment: String::new(),
+        created_at: now,
+        starts_at: now,
+        ends_at: now.plus_ms(DAY_MS),
+        ended_by: None,
+    };
+    assert!(first.put_silence(silence, audit("silence.create")).await.unwrap());
+    let forgotten = second.forget_silences(ahead.plus_ms(-90 * DAY_MS), ahead).await.unwrap();
+    assert_eq!(forgotten, 0, "it is in force");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_for_long_holds_up_neither_a_node_nor_others() {
     let Some((cluster, name)) = database() else { return };
+    set_clock_ahead(&cluster, &name);
     let store = open_at(&cluster.address(&name), 1).await;
     let db = store.inner.writers.begin().await.unwrap();
     let made = make_ahead(&db, START).await;
