@@ -59,6 +59,16 @@ pub(super) async fn waiting(db: &Lent, rule: &RetentionRule) -> Outcome<Vec<Uuid
     Ok(bounds)
 }
 
+/// What a step made of a week that is over.
+enum Step {
+    /// Less hangs on it.
+    Less,
+    /// It is gone, with so many events.
+    Dropped(u64),
+    /// It goes another time.
+    Stays,
+}
+
 /// Drops the oldest week when it is over; answers how many events went, and whether there is more.
 pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, bool)> {
     let Some(week) = weeks(db).await?.first().copied() else { return Ok((0, false)) };
@@ -68,29 +78,45 @@ pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, 
     {
         return Ok((0, false));
     }
-    let (from, until) = (floor_of(week.begin()), floor_of(week.end()));
-    if forget_names(db, week).await? || forget_beyond(db, week, until).await? {
-        return Ok((0, true));
-    }
     db.batch("SAVEPOINT week").await?;
-    match drop_whole(db, week, (from, until)).await {
-        Ok(removed) => {
+    let step = match take_step(db, week).await {
+        // Somebody reads for long, as a copy does.
+        Err(trouble) if trouble.is_about_lock() => {
+            tracing::info!(until = %week.end(), "a week of the ledger is in use and stays");
+            Step::Stays
+        }
+        step => step?,
+    };
+    match step {
+        Step::Less => Ok((0, true)),
+        Step::Dropped(removed) => {
             tracing::info!(events = removed, until = %week.end(), "a week of the ledger was dropped");
             Ok((removed, true))
         }
-        // Somebody reads for long, as a copy does: the week goes another time.
-        Err(trouble) if trouble.is_about_lock() => {
+        Step::Stays => {
             db.batch("ROLLBACK TO SAVEPOINT week").await?;
-            tracing::info!(until = %week.end(), "a week of the ledger is in use and stays");
             Ok((0, false))
         }
-        Err(trouble) => Err(trouble),
     }
 }
 
-/// Drops a week with what stands elsewhere of its events; answers how many those were.
-async fn drop_whole(db: &Lent, week: Week, (from, until): (Uuid, Uuid)) -> Outcome<u64> {
+/// Removes some of what hangs on a week, or drops it when that is done. An operator may revive a
+/// delivery until the week is locked: then it stays with all that hangs on it.
+async fn take_step(db: &Lent, week: Week) -> Outcome<Step> {
+    let until = floor_of(week.end());
+    if forget_names(db, week).await? || forget_beyond(db, week, until).await? {
+        return Ok(if is_finished(db, week).await? { Step::Less } else { Step::Stays });
+    }
     lock_week(db, week).await?;
+    if !is_finished(db, week).await? {
+        return Ok(Step::Stays);
+    }
+    Ok(Step::Dropped(drop_whole(db, week, (floor_of(week.begin()), until)).await?))
+}
+
+/// Drops a week, which is locked, with what stands elsewhere of its events; answers how many those
+/// were.
+async fn drop_whole(db: &Lent, week: Week, (from, until): (Uuid, Uuid)) -> Outcome<u64> {
     for text in [
         "DELETE FROM parked WHERE event >= $1 AND event < $2",
         "DELETE FROM incident_told WHERE incident >= $1 AND incident < $2",

@@ -226,6 +226,23 @@ async fn a_lifetime_ends_by_the_clock_of_the_database_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_without_its_notification_holds_up_no_other() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    for number in [1, 2] {
+        enqueue(&*store, number, "a", 1, queued(START)).await;
+    }
+    let _ = cluster.ask(&name, "UPDATE queue SET expires_at = 7");
+    let lost = notification_id_of(1);
+    let _ = cluster.ask(&name, &format!("DELETE FROM notifications WHERE id = '{lost}'"));
+    let orders = store.claim_expired(ask(START.plus_ms(9))).await.unwrap();
+    let deliveries = orders.iter().flat_map(|order| &order.deliveries);
+    let ids: Vec<_> = deliveries.map(|claimed| claimed.delivery.id).collect();
+    assert_eq!(ids, [delivery_id_of(2, 0)]);
+    assert_eq!(cluster.ask(&name, "SELECT count(*) FROM queue"), "1", "the other one is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_starts_gives_up_only_what_its_last_run_had() {
     let Some((cluster, name)) = database() else { return };
     let address = cluster.address(&name);

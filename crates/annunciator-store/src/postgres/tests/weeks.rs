@@ -4,7 +4,7 @@ use annunciator_core::{Event, EventUid, Severity, SilenceId, Timestamp};
 
 use super::{database, open_at, set_clock_ahead};
 use crate::contract::samples::{
-    START, accept, audit, claim_all, commit, deliver, event, planned, queued,
+    START, accept, audit, claim_all, commit, deliver, event, notification_id_of, planned, queued,
 };
 use crate::postgres::partitions::{TABLES, Week, make_ahead, make_soon};
 use crate::{
@@ -146,6 +146,39 @@ async fn a_node_whose_clock_is_ahead_removes_nothing_of_the_others() {
     assert!(first.put_silence(silence, audit("silence.create")).await.unwrap());
     let forgotten = second.forget_silences(ahead.plus_ms(-90 * DAY_MS), ahead).await.unwrap();
     assert_eq!(forgotten, 0, "it is in force");
+}
+
+/// Whenever attempts are deleted, all deliveries of the ledger are revived before, as by an operator.
+const REVIVE: &str = "CREATE FUNCTION revive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       WITH back AS (DELETE FROM deliveries RETURNING *)
+       INSERT INTO queue (id, event, notification, channel, lane, due_at, claims, created_at,
+         expires_at, attempts, retries, possibly_duplicated, put_off, role, address, failure)
+       SELECT id, event, notification, channel, lane, due_at, claims, created_at, expires_at,
+         attempts, 0, possibly_duplicated, false, role, address, failure FROM back;
+       RETURN NULL; END $$;
+     CREATE TRIGGER revive BEFORE DELETE ON attempts FOR EACH STATEMENT
+       EXECUTE FUNCTION revive()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_week_stays_when_a_delivery_of_it_is_revived_meanwhile() {
+    // A notification in the week of its event, and one beyond it.
+    for number in [1, 70_000_000] {
+        let Some((cluster, name)) = database() else { return };
+        set_clock_ahead(&cluster, &name);
+        let store = open_at(&cluster.address(&name), 1).await;
+        let db = store.inner.writers.begin().await.unwrap();
+        let made = make_ahead(&db, START).await;
+        assert!(db.end(made).await.unwrap() > 0, "weeks of then are made");
+        let week = Week::of(START);
+        finish(&*store, number, week.begin().plus_ms(5), Severity::Info).await;
+        let _ = cluster.ask(&name, REVIVE);
+        let over = rule(week.end().plus_ms(180 * DAY_MS));
+        assert_eq!(removed(&*store, over.clone()).await, 0, "{number}: it is not finished");
+        let kept = store.notification(notification_id_of(number)).await.unwrap();
+        assert!(kept.is_some(), "{number}: what the delivery says is there");
+        let _ = cluster.ask(&name, "DROP TRIGGER revive ON attempts");
+        assert_eq!(removed(&*store, over).await, 1, "{number}: nobody revives it any more");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
