@@ -290,7 +290,9 @@ impl Store for PostgresStore {
 
     async fn retain(&self, rule: RetentionRule) -> Result<Retained> {
         let mut sweep = self.inner.sweep.lock().await;
-        write!(self, db => retention::retain(&db, &mut sweep, &rule))
+        let mut db = self.inner.writers.begin().await?;
+        let outcome = retention::retain(&mut db, &mut sweep, &rule).await;
+        db.end(outcome).await
     }
 
     async fn health(&self) -> StoreHealth {

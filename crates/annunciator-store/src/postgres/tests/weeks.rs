@@ -1,6 +1,7 @@
 //! A week goes whole, in its time.
 
 use annunciator_core::{Event, EventUid, Severity, SilenceId, Timestamp};
+use annunciator_testkit::postgres::PostgresCluster;
 
 use super::{database, open_at, set_clock_ahead};
 use crate::contract::samples::{
@@ -179,6 +180,35 @@ async fn a_week_stays_when_a_delivery_of_it_is_revived_meanwhile() {
         let _ = cluster.ask(&name, "DROP TRIGGER revive ON attempts");
         assert_eq!(removed(&*store, over).await, 1, "{number}: nobody revives it any more");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_week_is_read_before_it_is_locked_and_all_its_locks_have_one_bound() {
+    let Some(cluster) = PostgresCluster::start(&["log_statement=all"]) else { return };
+    let name = cluster.database("template0");
+    set_clock_ahead(&cluster, &name);
+    let store = open_at(&cluster.address(&name), 1).await;
+    let db = store.inner.writers.begin().await.unwrap();
+    let made = make_ahead(&db, START).await;
+    assert!(db.end(made).await.unwrap() > 0, "weeks of then are made");
+    let week = Week::of(START);
+    finish(&*store, 1, week.begin().plus_ms(5), Severity::Info).await;
+    assert_eq!(removed(&*store, rule(week.end().plus_ms(180 * DAY_MS))).await, 1);
+
+    let output = cluster.output();
+    let lock = output.lines().position(|line| line.contains(": LOCK TABLE")).unwrap();
+    let process = output.lines().nth(lock).and_then(|line| line.split(['[', ']']).nth(1)).unwrap();
+    let process = format!("[{process}] LOG:  ");
+    let said: Vec<&str> = output.lines().filter(|line| line.contains(&process)).collect();
+    let lock = said.iter().position(|line| line.contains(": LOCK TABLE")).unwrap();
+    assert!(said[lock - 1].ends_with("SET LOCAL statement_timeout = '200ms'"), "{said:#?}");
+    let held = said[lock + 1..].iter().take_while(|line| !line.ends_with(": COMMIT"));
+    let held: Vec<&&str> = held.collect();
+    let is_short = |line: &&&str| {
+        ["SET LOCAL", "SELECT 1 WHERE EXISTS", "DROP TABLE"].iter().any(|one| line.contains(one))
+    };
+    assert_eq!(held.iter().filter(|line| is_short(line)).count(), held.len(), "{held:#?}");
+    assert!(held.iter().any(|line| line.contains("SET LOCAL statement_timeout = '2s'")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
