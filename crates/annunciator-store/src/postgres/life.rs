@@ -60,8 +60,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at the newest sign of each; tells who has been silent for [`LAPSE`].
-    pub(super) fn look(&mut self, signs: &[(Uuid, i64)], now: Instant) -> Vec<Uuid> {
+    /// Looks at the newest sign of each; tells who has been silent for [`LAPSE`], since which sign.
+    pub(super) fn look(&mut self, signs: &[(Uuid, i64)], now: Instant) -> Vec<(Uuid, i64)> {
         let looked_at = self.looked_at.replace(now);
         if looked_at.is_some_and(|at| now.duration_since(at) > LOOK_GAP_MAX) {
             self.seen.clear();
@@ -74,7 +74,7 @@ impl Watch {
                 _ => now,
             };
             if now.duration_since(since) >= LAPSE {
-                silent.push(node);
+                silent.push((node, sign));
             }
             self.seen.insert(node, (sign, since));
         }
@@ -113,12 +113,12 @@ mod tests {
         for at_s in (0..30).step_by(3) {
             assert!(look(at_s).is_empty(), "after {at_s} s");
         }
-        assert_eq!(look(30), [dead]);
+        assert_eq!(look(30), [(dead, 7)]);
         // The database was away: the others could give no sign either.
         assert!(look(50).is_empty());
         for at_s in (50..80).step_by(10) {
             assert!(look(at_s).is_empty(), "after {at_s} s");
         }
-        assert_eq!(look(80), [dead]);
+        assert_eq!(look(80), [(dead, 7)]);
     }
 }

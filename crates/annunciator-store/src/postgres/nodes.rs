@@ -271,9 +271,9 @@ impl Inner {
         }
         let db = self.keeper.begin().await?;
         let outcome = async {
-            let count = queue_silent(&db, &silent).await?;
             self.doubts.give_up(&db).await?;
-            Ok(count)
+            // At last, as it holds up a node that comes back, and waits for nobody.
+            queue_silent(&db, &silent).await
         };
         let outcome = outcome.await;
         let count = db.end(outcome).await?;
@@ -289,16 +289,23 @@ impl Inner {
     }
 }
 
-/// Queues again what silent nodes had in flight: it may have arrived.
-pub(super) async fn queue_silent(db: &Lent, silent: &[Uuid]) -> Outcome<u64> {
+/// Queues again what silent nodes had in flight: it may have arrived. One that gave another sign
+/// than the one that was seen is back, and what it has now is its own; while its row is held, it gives
+/// none, and begins no attempt.
+pub(super) async fn queue_silent(db: &Lent, silent: &[(Uuid, i64)]) -> Outcome<u64> {
     if silent.is_empty() {
         return Ok(0);
     }
-    let silent = silent.to_vec();
-    let put_back = "UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
-         WHERE id IN (SELECT id FROM queue WHERE lease_until IS NOT NULL AND node = ANY($1)
-                      ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)";
-    db.run(put_back, values![silent, TAKEN_MAX]).await
+    let (ids, signs): (Vec<Uuid>, Vec<i64>) = silent.iter().copied().unzip();
+    let put_back = "WITH silent AS MATERIALIZED (
+           SELECT n.id FROM nodes n JOIN unnest($1::uuid[], $2::bigint[]) AS g(id, sign)
+             ON g.id = n.id AND g.sign = n.beat_at
+           FOR SHARE OF n SKIP LOCKED)
+         UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
+         WHERE id IN (SELECT q.id FROM queue q JOIN silent s ON s.id = q.node
+                      WHERE q.lease_until IS NOT NULL
+                      ORDER BY q.id LIMIT $3 FOR UPDATE OF q SKIP LOCKED)";
+    db.run(put_back, values![ids, signs, TAKEN_MAX]).await
 }
 
 /// Gives a sign of life; answers the newest ones of the others.

@@ -15,6 +15,7 @@ use crate::contract::samples::{
     in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
 };
 use crate::postgres::PostgresStore;
+use crate::postgres::bind::values;
 use crate::postgres::nodes::queue_silent;
 use crate::{
     Accept, Change, LaneTrouble, Limits as _, NodeBeat, NodeState, Nodes as _, PlanCommit,
@@ -163,8 +164,13 @@ async fn what_a_silent_node_had_in_flight_is_queued_again() {
     for (store, number) in stores.iter().zip(1..) {
         enqueue(&**store, number, "a", 1, in_flight()).await;
     }
-    let db = stores[1].inner.writers.begin().await.unwrap();
-    let outcome = queue_silent(&db, &[stores[0].inner.node]).await;
+    let (db, node) = (stores[1].inner.writers.begin().await.unwrap(), stores[0].inner.node);
+    // It gives no other sign meanwhile.
+    let newest = "SELECT beat_at FROM nodes WHERE id = $1 FOR UPDATE";
+    let newest: i64 = db.one(newest, values![node]).await.unwrap().get(0);
+    let back = queue_silent(&db, &[(node, newest - 1)]).await.unwrap();
+    assert_eq!(back, 0, "one that is back keeps what it has");
+    let outcome = queue_silent(&db, &[(node, newest)]).await;
     assert_eq!(db.end(outcome).await.unwrap(), 1);
     let claimed = claim_all(&*stores[1], START.plus_ms(10)).await;
     let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery.id).collect();
