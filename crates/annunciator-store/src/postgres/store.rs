@@ -1,6 +1,6 @@
 //! [`Store`] over the writers and the connections that are lent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annunciator_core::{
     Attempt, DeliveryId, Event, EventUid, Notification, NotificationId, Timestamp,
@@ -13,7 +13,8 @@ use super::jobs::Job;
 use super::pool::Lent;
 use super::schema::lock;
 use super::{
-    PostgresStore, accept, claims, deliveries, events, figures, operator, plans, records, retention,
+    PostgresStore, accept, claims, deliveries, events, figures, life, operator, plans, records,
+    retention,
 };
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, Change, ClaimAsk, ClaimedOrder,
@@ -107,7 +108,7 @@ impl Store for PostgresStore {
     }
 
     fn claim_era(&self) -> Option<u64> {
-        self.inner.life.era(Instant::now())
+        self.inner.life.era(life::running())
     }
 
     async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<LeftOut> {

@@ -32,6 +32,17 @@ async fn nodes(address: &str) -> Vec<Arc<PostgresStore>> {
     stores
 }
 
+fn said(state: NodeState) -> NodeBeat {
+    NodeBeat {
+        name: "n".to_owned(),
+        version: "1".to_owned(),
+        address: String::new(),
+        started_at: START,
+        state,
+        skew_ms: 0,
+    }
+}
+
 fn limit(count: u32) -> NotificationLimit {
     NotificationLimit {
         key: LimitKey("email/server".into()),
@@ -180,6 +191,22 @@ async fn what_a_silent_node_had_in_flight_is_queued_again() {
     assert!(is_stale(&*stores[0], settlement(&claimed[0].delivery, 1, state.clone())).await);
     assert!(!is_stale(&*stores[1], settlement(&claimed[0].delivery, 2, state)).await);
     assert_eq!(stores[0].claim_era(), Some(0), "this one lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_machine_stood_still_learns_of_its_silence() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    assert_eq!(store.claim_era(), Some(0));
+    let _ = cluster.ask(&name, "UPDATE nodes SET beat_at = beat_at - 120000");
+    // What the server says of itself does not cover it.
+    store.beat(said(NodeState::Serving), START).await.unwrap();
+    let learned = async {
+        while store.claim_era() != Some(1) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), learned).await.expect("others have its claims");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -439,14 +466,6 @@ async fn a_relay_in_trouble_is_told_to_the_others_until_it_answers() {
 async fn a_node_is_told_its_place_among_those_that_serve() {
     let Some((cluster, name)) = database() else { return };
     let stores = nodes(&cluster.address(&name)).await;
-    let said = |state| NodeBeat {
-        name: "n".to_owned(),
-        version: "1".to_owned(),
-        address: String::new(),
-        started_at: START,
-        state,
-        skew_ms: 0,
-    };
     let place = async |number: usize, state| {
         let answer = stores[number].beat(said(state), START).await.unwrap();
         (answer.place, answer.serving)
