@@ -21,11 +21,13 @@ use super::rows::{
     time,
 };
 use super::schema::{hold, lock};
-use super::slots::LOST_MS;
 use crate::{ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims};
 
 /// Most lanes that one claim looks at; the others get their turn in the next.
 const LANES_MAX: i64 = 10_000;
+/// A lease that is over is anybody's to end when its node gave no sign of life for so long. Unit:
+/// milliseconds.
+const LOST_MS: i64 = 900_000;
 
 /// Where a lane stands.
 struct Due {

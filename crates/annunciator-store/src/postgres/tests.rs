@@ -8,6 +8,7 @@ mod incidents;
 mod lists;
 mod nodes;
 mod prepared;
+mod slots;
 mod soundness;
 mod untold;
 mod weeks;
