@@ -63,8 +63,8 @@ pub use nodes::{
 };
 pub use queue::{
     Accept, Acceptance, Accepted, ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims, Idempotency,
-    LeftOut, Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts, Requeue,
-    Settlement,
+    LEASE_MS_MAX, LeftOut, Operated, PlanCommit, PlanVerdict, PlannedNotification, QueueCounts,
+    Requeue, Settlement,
 };
 pub use records::{
     AUDIT_MAX, AuditEntry, AuditFilter, CertificateRecord, KEPT_MAX, KEY_MARK_PLACE, KeptText,

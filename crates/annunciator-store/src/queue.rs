@@ -128,12 +128,15 @@ pub struct PlannedNotification {
     pub limit: Option<PlannedLimit>,
 }
 
+/// The longest lease that is asked for. Unit: milliseconds.
+pub const LEASE_MS_MAX: i64 = 7_800_000;
+
 /// What to claim.
 #[derive(Debug, Clone)]
 pub struct ClaimAsk {
     /// Now: what is due by then.
     pub now: Timestamp,
-    /// When the claims lapse.
+    /// When the claims lapse; in [`LEASE_MS_MAX`] at the latest.
     pub lease_until: Timestamp,
     /// Lanes that take nothing now: suspended or full.
     pub lanes_excluded: Vec<Lane>,

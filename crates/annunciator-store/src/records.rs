@@ -145,7 +145,7 @@ pub struct AuditFilter {
 /// What is kept (spec 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionRule {
-    /// Now.
+    /// Now; a store that several nodes share goes by its own clock when that is behind.
     pub now: Timestamp,
     /// Storage terms in days for info, warning, failure, critical; an event type's own goes first.
     pub term_days: [u32; 4],

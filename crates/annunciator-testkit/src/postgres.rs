@@ -256,7 +256,9 @@ impl PostgresCluster {
     /// What it wrote to its log since its last start.
     #[must_use]
     pub fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("postgres.output")).unwrap_or_default()
+        // It is named after what was started.
+        let name = if is_root() { "setpriv.output" } else { "postgres.output" };
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
 
     /// Runs SQL in a database and gives what it answers, without headers.

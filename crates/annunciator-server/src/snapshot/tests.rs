@@ -197,3 +197,16 @@ fn usual_event(given: &Value) -> Event {
         parameters: [("free".to_owned(), ParameterValue::Integer(free))].into(),
     }
 }
+
+#[test]
+fn no_claim_is_longer_than_stores_reckon_with() {
+    let with = |attempt_s_max: u32| {
+        let mut situation = situation("the longest attempt");
+        let delivery = json!({"attempt_s_max": attempt_s_max});
+        situation.document.insert("delivery".to_owned(), delivery);
+        situation
+    };
+    assert_eq!(with(7_200).snapshot().claim_ms(), annunciator_store::LEASE_MS_MAX);
+    let longer = settings_document::replace(&Configuration::default(), &with(7_201).document);
+    assert!(longer.is_err(), "it is refused");
+}

@@ -64,9 +64,11 @@ async fn take_keys(db: &Lent, asks: &[&Accept]) -> Outcome<Vec<Option<Acceptance
     let bodies: Vec<&[u8]> = keyed.iter().map(|(one, _)| one.body_sha256.as_slice()).collect();
     let times: Vec<i64> = keyed.iter().map(|(_, at)| *at).collect();
     // Who inserts the same key at the same time elsewhere is waited for. One without an answer is what
-    // a transaction left that failed to begin.
+    // a transaction left that failed to begin. A clock that is ahead forgets no key of others, and its
+    // own are not kept longer.
     let take = "INSERT INTO idempotency AS i (owner, key, body_sha256, answer, at)
-         SELECT owner, key, body, '', at
+         SELECT owner, key, body, '',
+           least(at, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
          FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[]) AS g(owner, key, body, at)
          ON CONFLICT (owner, key) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = '',
            at = excluded.at

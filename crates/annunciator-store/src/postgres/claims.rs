@@ -20,11 +20,14 @@ use super::rows::{
     NOTIFICATION_COLUMNS, StoredDelivery, delivery_of, get, notification_of, number, some_time,
     time,
 };
-use super::slots::LOST_MS;
+use super::schema::{hold, lock};
 use crate::{ClaimAsk, ClaimedDelivery, ClaimedOrder, Claims};
 
 /// Most lanes that one claim looks at; the others get their turn in the next.
 const LANES_MAX: i64 = 10_000;
+/// A lease that is over is anybody's to end when its node gave no sign of life for so long. Unit:
+/// milliseconds.
+const LOST_MS: i64 = 900_000;
 
 /// Where a lane stands.
 struct Due {
@@ -188,7 +191,8 @@ async fn claim_lanes(
     db.rows(&text, values![lanes, shares, ask.now.0, ask.lease_until.0, node]).await
 }
 
-/// Claimed rows with their contents: in an order, whole notifications together.
+/// Claimed rows with their contents: in an order, whole notifications together. What has none is left
+/// out, so that it holds up nothing else, and goes.
 async fn orders_of<K: Ord>(
     db: &Lent,
     rows: &[Row],
@@ -198,6 +202,9 @@ async fn orders_of<K: Ord>(
     claimed.sort_by_cached_key(|one| (order(one), one.delivery.id));
     let ids: HashSet<Uuid> = claimed.iter().map(|one| one.delivery.notification.0).collect();
     let contents = notifications(db, ids.into_iter().collect()).await?;
+    let (claimed, lost): (Vec<_>, Vec<_>) =
+        claimed.into_iter().partition(|one| contents.contains_key(&one.delivery.notification.0));
+    drop_lost(db, &lost).await?;
     let mut orders: Vec<ClaimedOrder> = Vec::new();
     let mut places: HashMap<(NotificationId, Lane), usize> = HashMap::new();
     for StoredDelivery { delivery, claims: token, .. } in claimed {
@@ -215,6 +222,26 @@ async fn orders_of<K: Ord>(
         orders[place].deliveries.push(ClaimedDelivery { delivery, token });
     }
     Ok(orders)
+}
+
+/// Takes deliveries out of the queue whose notification is gone: with it went what they would say and
+/// what the ledger would show, so that nobody can send them or see them fail.
+async fn drop_lost(db: &Lent, lost: &[StoredDelivery]) -> Outcome<()> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    // Who makes a partition moves notifications: only after it they are looked for for certain.
+    hold(db, lock::SCHEMA).await?;
+    let take_out = "DELETE FROM queue q WHERE q.id = ANY($1)
+           AND NOT EXISTS (SELECT FROM notifications n WHERE n.id = q.notification)
+         RETURNING q.id, q.event";
+    let ids: Vec<Uuid> = lost.iter().map(|one| one.delivery.id.0).collect();
+    for row in db.rows(take_out, values![ids]).await? {
+        let (delivery, event): (Uuid, Uuid) = (get(&row, 0)?, get(&row, 1)?);
+        tracing::error!(%delivery, %event, "a delivery whose notification is gone cannot be sent");
+    }
+    let put_back = "UPDATE queue SET lease_until = NULL, node = NULL WHERE id = ANY($1)";
+    db.run(put_back, values![ids]).await.map(drop)
 }
 
 async fn notifications(db: &Lent, ids: Vec<Uuid>) -> Outcome<HashMap<Uuid, Arc<Notification>>> {

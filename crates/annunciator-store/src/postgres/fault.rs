@@ -84,9 +84,10 @@ impl Trouble {
         Some(store_error(error)).filter(|error| matches!(error, StoreError::Full(_)))
     }
 
-    /// Whether a lock was not there in time, or would have been waited for in a ring.
-    pub(super) fn is_about_lock(&self) -> bool {
-        self.code() == Some("55P03") || self.is_collision()
+    /// Whether a lock, or a statement that waits for locks, was not there in time, or would have been
+    /// waited for in a ring.
+    pub(super) fn is_about_wait(&self) -> bool {
+        matches!(self.code(), Some("55P03" | "57014")) || self.is_collision()
     }
 
     /// Whether the database is there and refused something of the call's content.

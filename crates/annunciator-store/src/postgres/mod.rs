@@ -59,7 +59,7 @@ mod work;
 mod tests;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annunciator_core::Timestamp;
 use tokio::sync::{Notify, broadcast};
@@ -147,7 +147,7 @@ impl PostgresStore {
         // A step of the schema, and who waits for it, may take long.
         db.be_patient();
         // The sign of life that it gives by its arrival is of then or later.
-        let began = Instant::now();
+        let began = life::running();
         let outcome = prepare(&db, &node).await;
         let fold = db.end(outcome).await?;
         if let Err(error) = partitions::make_soon(&writers).await {

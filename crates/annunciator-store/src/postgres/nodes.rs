@@ -1,11 +1,12 @@
 //! The nodes: rows with a sign of life by the clock of the database.
 //!
 //! The store itself gives a sign of life while it is open, so that the claims of its node hold
-//! however busy the server is; what the server says of itself comes with its own beats. With each
-//! sign it looks after the others: what a silent node had in flight is queued again (life.rs).
+//! however busy the server is; what the server says of itself comes with its own beats, which are no
+//! signs: each sign is held against the one before. With each sign it looks after the others: what a
+//! silent node had in flight is queued again (life.rs).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annunciator_core::{Lane, Timestamp};
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::accept::DATABASE_MS;
 use super::bind::{text, values};
 use super::fault::{Outcome, unreadable};
-use super::life::Watch;
+use super::life::{Watch, running};
 use super::pool::{Lent, Pool};
 use super::records::insert_audit;
 use super::rows::{get, number, time};
@@ -94,12 +95,12 @@ async fn beat(db: &Lent, node: Uuid, said: &NodeBeat) -> Outcome<BeatAnswer> {
     );
     let put = format!(
         "INSERT INTO nodes AS n (id, name, version, address, started_at, state, skew_ms, beat_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, {DATABASE_MS})
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version,
            address = excluded.address, started_at = excluded.started_at,
            state = CASE WHEN n.drain_asked THEN 'draining' ELSE excluded.state END,
-           skew_ms = excluded.skew_ms, beat_at = excluded.beat_at
-         RETURNING beat_at, drain_asked,
+           skew_ms = excluded.skew_ms
+         RETURNING {DATABASE_MS}, drain_asked,
            (SELECT count(*) FROM nodes o WHERE o.id <> $1 AND {serves}),
            (SELECT count(*) FROM nodes o WHERE o.id < $1 AND {serves})"
     );
@@ -259,21 +260,21 @@ impl Inner {
     }
 
     async fn live_once(&self, watch: &mut Watch) -> Result<()> {
-        let began = Instant::now();
+        let began = running();
         let db = self.keeper.begin().await?;
         let outcome = sign(&db, self.node).await;
-        let signs = db.end(outcome).await?;
-        let now = Instant::now();
-        self.life.note(began, now);
+        let (gap, signs) = db.end(outcome).await?;
+        let now = running();
+        self.life.note(began, now, gap);
         let silent = watch.look(&signs, now);
         if silent.is_empty() && self.doubts.is_empty() {
             return Ok(());
         }
         let db = self.keeper.begin().await?;
         let outcome = async {
-            let count = queue_silent(&db, &silent).await?;
             self.doubts.give_up(&db).await?;
-            Ok(count)
+            // At last, as it holds up a node that comes back, and waits for nobody.
+            queue_silent(&db, &silent).await
         };
         let outcome = outcome.await;
         let count = db.end(outcome).await?;
@@ -289,22 +290,37 @@ impl Inner {
     }
 }
 
-/// Queues again what silent nodes had in flight: it may have arrived.
-pub(super) async fn queue_silent(db: &Lent, silent: &[Uuid]) -> Outcome<u64> {
+/// Queues again what silent nodes had in flight: it may have arrived. One that gave another sign
+/// than the one that was seen is back, and what it has now is its own; while its row is held, it gives
+/// none, and begins no attempt.
+pub(super) async fn queue_silent(db: &Lent, silent: &[(Uuid, i64)]) -> Outcome<u64> {
     if silent.is_empty() {
         return Ok(0);
     }
-    let silent = silent.to_vec();
-    let put_back = "UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
-         WHERE id IN (SELECT id FROM queue WHERE lease_until IS NOT NULL AND node = ANY($1)
-                      ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)";
-    db.run(put_back, values![silent, TAKEN_MAX]).await
+    let (ids, signs): (Vec<Uuid>, Vec<i64>) = silent.iter().copied().unzip();
+    let put_back = "WITH silent AS MATERIALIZED (
+           SELECT n.id FROM nodes n JOIN unnest($1::uuid[], $2::bigint[]) AS g(id, sign)
+             ON g.id = n.id AND g.sign = n.beat_at
+           FOR SHARE OF n SKIP LOCKED)
+         UPDATE queue SET lease_until = NULL, node = NULL, possibly_duplicated = true
+         WHERE id IN (SELECT q.id FROM queue q JOIN silent s ON s.id = q.node
+                      WHERE q.lease_until IS NOT NULL
+                      ORDER BY q.id LIMIT $3 FOR UPDATE OF q SKIP LOCKED)";
+    db.run(put_back, values![ids, signs, TAKEN_MAX]).await
 }
 
-/// Gives a sign of life; answers the newest ones of the others.
-async fn sign(db: &Lent, node: Uuid) -> Outcome<Vec<(Uuid, i64)>> {
-    let sign = format!("UPDATE nodes SET beat_at = {DATABASE_MS} WHERE id = $1");
-    db.run(&sign, values![node]).await?;
+/// Gives a sign of life; answers how long the one before was ago by the clock of the database, and
+/// the newest ones of the others.
+async fn sign(db: &Lent, node: Uuid) -> Outcome<(Option<Duration>, Vec<(Uuid, i64)>)> {
+    let sign = format!(
+        "WITH last AS (SELECT id, beat_at FROM nodes WHERE id = $1 FOR UPDATE)
+         UPDATE nodes n SET beat_at = {DATABASE_MS} FROM last WHERE n.id = last.id
+         RETURNING n.beat_at - last.beat_at"
+    );
+    let signed = db.row(&sign, values![node]).await?;
+    let gap = signed.as_ref().map(|row| get::<i64>(row, 0)).transpose()?;
+    // A clock that was set back tells nothing.
+    let gap = gap.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default()));
     // Who ended in order has nothing in flight.
     let others = format!(
         "SELECT id, beat_at FROM nodes
@@ -312,7 +328,8 @@ async fn sign(db: &Lent, node: Uuid) -> Outcome<Vec<(Uuid, i64)>> {
          ORDER BY beat_at DESC LIMIT 1000"
     );
     let rows = db.rows(&others, values![node, FORGOTTEN_MS]).await?;
-    rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+    let signs = rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect::<Outcome<_>>()?;
+    Ok((gap, signs))
 }
 
 /// Whether there is room again; asked only after something was refused for want of it.

@@ -86,6 +86,11 @@ pub(super) async fn make_ahead(db: &Lent, now: Timestamp) -> Outcome<usize> {
 /// No longer wait for a lock than others may wait behind it.
 const BRIEF: &str = "SET LOCAL lock_timeout = '200ms'";
 
+/// The same, for all locks of one statement together.
+const BRIEF_IN_ALL: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = '200ms'";
+/// No longer for a statement under locks that others wait for.
+const HELD: &str = "SET LOCAL statement_timeout = '2s'";
+
 /// Makes them in a transaction of its own, and gives up at once when somebody reads for long: whoever
 /// comes after a lock that waits would wait, too. What has no partition stands in the safety net.
 pub(super) async fn make_soon(pool: &Arc<Pool>) -> Result<usize> {
@@ -149,22 +154,25 @@ pub(super) async fn weeks(db: &Lent) -> Outcome<Vec<Week>> {
     rows.iter().map(|row| Ok(Week(get(row, 0)?))).collect()
 }
 
-/// Locks the partitions of a week so that they may be dropped, within a transaction.
+/// Locks the partitions of a week so that they may be dropped, within a transaction: others wait no
+/// longer than [`BRIEF`] for all the locks together, and not much longer until the end.
 pub(super) async fn lock_week(db: &Lent, week: Week) -> Outcome<()> {
     db.batch(BRIEF).await?;
     hold(db, lock::SCHEMA).await?;
-    // All at first, so that nothing is dropped under somebody's hands.
+    // All at first, so that nothing is dropped under somebody's hands. Each is held while the next
+    // one is waited for: it is the statement that is bounded.
     let tables: Vec<String> =
         TABLES.iter().flat_map(|table| [format!("ONLY {table}"), week.table(table)]).collect();
-    db.batch(&format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))).await
+    let text = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
+    db.batch(BRIEF_IN_ALL).await?;
+    db.batch(&text).await?;
+    db.batch(HELD).await
 }
 
 /// Drops the partitions of a week, which are locked.
 pub(super) async fn drop_week(db: &Lent, week: Week) -> Outcome<()> {
-    for table in TABLES {
-        db.batch(&format!("DROP TABLE {}", week.table(table))).await?;
-    }
-    Ok(())
+    let tables = TABLES.map(|table| week.table(table));
+    db.batch(&format!("DROP TABLE {}", tables.join(", "))).await
 }
 
 /// The time of the database.

@@ -280,6 +280,11 @@ impl Lent {
         self.answer_wait = Duration::from_secs(24 * 3600);
     }
 
+    /// Statements are answered in the usual time again.
+    pub(super) fn be_brief(&mut self) {
+        self.answer_wait = ANSWER_WAIT;
+    }
+
     /// Waits for an answer; a statement that takes too long is given up at the database, too.
     async fn answer<T>(
         &self,

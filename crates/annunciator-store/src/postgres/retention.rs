@@ -3,6 +3,8 @@
 //!
 //! Concurrency: one node at a time, by a lock of the database; where a sweep stopped is remembered
 //! by the node, and another one begins anew.
+//! Clocks: a term is over when the clocks of the node and of the database say so: one node whose
+//! clock is ahead removes nothing of the others.
 
 use annunciator_core::Timestamp;
 use uuid::Uuid;
@@ -11,7 +13,7 @@ use super::accept::IDEMPOTENCY_MS;
 use super::bind::{count, values};
 use super::bundles::forget_told;
 use super::fault::Outcome;
-use super::partitions::floor_of;
+use super::partitions::{database_time, floor_of};
 use super::pool::Lent;
 use super::rows::{get, ids_of};
 use super::schema::{lock, try_hold};
@@ -41,15 +43,26 @@ pub(super) struct Sweep {
     cap_after: Uuid,
 }
 
-/// Takes one step.
+/// Takes one step, whose reads may take as long as they do in a large ledger.
 pub(super) async fn retain(
-    db: &Lent,
+    db: &mut Lent,
     sweep: &mut Sweep,
     rule: &RetentionRule,
 ) -> Outcome<Retained> {
+    db.be_patient();
+    let outcome = take_step(db, sweep, rule).await;
+    // A commit that no standby confirms holds up others.
+    db.be_brief();
+    outcome
+}
+
+async fn take_step(db: &mut Lent, sweep: &mut Sweep, rule: &RetentionRule) -> Outcome<Retained> {
     if !try_hold(db, lock::UPKEEP).await? {
         return Ok(Retained::default());
     }
+    db.batch("SET LOCAL statement_timeout = 0").await?;
+    let now = rule.now.min(database_time(db).await?);
+    let rule = &RetentionRule { now, ..rule.clone() };
     let small_left = forget_keys(db, rule.now).await?
         | figures::tend(db, rule.now).await?
         | forget_audit(db, rule.audit_max).await?;

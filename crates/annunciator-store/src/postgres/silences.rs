@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::PostgresStore;
+use super::accept::DATABASE_MS;
 use super::bind::{count, text, values};
 use super::changes::note_change;
 use super::fault::Outcome;
@@ -125,11 +126,14 @@ async fn end(db: &Lent, id: SilenceId, audit: &NewAudit) -> Outcome<Option<Silen
     silence(db, id).await
 }
 
+/// One is over when the clock of the database says so, too: that of the node may be ahead.
 async fn forget(db: &Lent, ended_before: Timestamp, now: Timestamp) -> Outcome<u64> {
-    let old = "DELETE FROM silences WHERE ends_at < $1";
-    let old = db.run(old, values![ended_before.0]).await?;
-    let excess = "DELETE FROM silences WHERE number IN (
-           SELECT number FROM silences WHERE ends_at <= $1
-           ORDER BY ends_at DESC, number DESC OFFSET $2)";
-    Ok(old + db.run(excess, values![now.0, count(SILENCES_ENDED_MAX)]).await?)
+    let old = format!("DELETE FROM silences WHERE ends_at < least($1, {DATABASE_MS})");
+    let old = db.run(&old, values![ended_before.0]).await?;
+    let excess = format!(
+        "DELETE FROM silences WHERE number IN (
+           SELECT number FROM silences WHERE ends_at <= least($1, {DATABASE_MS})
+           ORDER BY ends_at DESC, number DESC OFFSET $2)"
+    );
+    Ok(old + db.run(&excess, values![now.0, count(SILENCES_ENDED_MAX)]).await?)
 }

@@ -2,7 +2,8 @@
 //!
 //! What one plan made of one event for one limit is one notification here: while it occupies a slot,
 //! its other messages share it. Slots are those of nodes: a node ends its own at its start, and
-//! those of a node that has been dead for [`LOST_MS`] are ended by whoever finds a limit full.
+//! those of a node that has been silent for [`LEASE_MS_MAX`] are ended by whoever finds a limit full:
+//! no attempt of it is under way any more.
 
 use annunciator_core::{HeldTime, LimitRule, NotificationId, NotificationLimit, Timestamp};
 use uuid::Uuid;
@@ -15,14 +16,10 @@ use super::nodes::DEAD_MS;
 use super::pool::Lent;
 use super::rows::get;
 use crate::line::{Line, step_ms};
-use crate::{LimitClockRecord, SlotAnswer, SlotAsk, SlotId, Waiting};
+use crate::{LEASE_MS_MAX, LimitClockRecord, SlotAnswer, SlotAsk, SlotId, Waiting};
 
 /// Most put off deliveries that one transaction looks at.
 const RELEASED_MAX: i64 = 500;
-/// After so long without a sign of life no attempt of a node is under way: it is longer than any
-/// lease. Unit: milliseconds.
-pub(super) const LOST_MS: i64 = 900_000;
-
 /// The number of a limit, held.
 async fn hold(db: &Lent, limit: &NotificationLimit) -> Outcome<i64> {
     let name = limit.key.as_str();
@@ -81,7 +78,7 @@ async fn free_dead(db: &Lent, key: i64, now: HeldTime) -> Outcome<()> {
            AND NOT EXISTS (SELECT FROM nodes n
                            WHERE n.id = s.node AND n.beat_at > {DATABASE_MS} - $3)"
     );
-    db.run(&text, values![key, now.0, LOST_MS]).await.map(drop)
+    db.run(&text, values![key, now.0, LEASE_MS_MAX]).await.map(drop)
 }
 
 /// Ends the slots of attempts that died with this node's last run.

@@ -1,6 +1,6 @@
 //! [`Store`] over the writers and the connections that are lent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annunciator_core::{
     Attempt, DeliveryId, Event, EventUid, Lane, Notification, NotificationId, Timestamp,
@@ -14,7 +14,8 @@ use super::jobs::Job;
 use super::pool::Lent;
 use super::schema::lock;
 use super::{
-    PostgresStore, accept, claims, deliveries, events, figures, operator, plans, records, retention,
+    PostgresStore, accept, claims, deliveries, events, figures, life, operator, plans, records,
+    retention,
 };
 use crate::{
     Accept, Acceptance, AuditEntry, AuditFilter, CertificateRecord, Change, ClaimAsk, ClaimedOrder,
@@ -109,7 +110,7 @@ impl Store for PostgresStore {
     }
 
     fn claim_era(&self) -> Option<u64> {
-        self.inner.life.era(Instant::now())
+        self.inner.life.era(life::running())
     }
 
     async fn commit_plans(&self, plans: Vec<PlanCommit>) -> Result<LeftOut> {
@@ -296,7 +297,9 @@ impl Store for PostgresStore {
 
     async fn retain(&self, rule: RetentionRule) -> Result<Retained> {
         let mut sweep = self.inner.sweep.lock().await;
-        write!(self, db => retention::retain(&db, &mut sweep, &rule))
+        let mut db = self.inner.writers.begin().await?;
+        let outcome = retention::retain(&mut db, &mut sweep, &rule).await;
+        db.end(outcome).await
     }
 
     async fn health(&self) -> StoreHealth {

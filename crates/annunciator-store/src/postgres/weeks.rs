@@ -59,8 +59,19 @@ pub(super) async fn waiting(db: &Lent, rule: &RetentionRule) -> Outcome<Vec<Uuid
     Ok(bounds)
 }
 
+/// What a step made of a week that is over.
+enum Step {
+    /// Less hangs on it.
+    Less,
+    /// It is gone, with so many events.
+    Dropped(u64),
+    /// It goes another time.
+    Stays,
+}
+
 /// Drops the oldest week when it is over; answers how many events went, and whether there is more.
-pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, bool)> {
+/// The reads of a large week may take long; what others wait for may not.
+pub(super) async fn drop_over(db: &mut Lent, rule: &RetentionRule) -> Outcome<(u64, bool)> {
     let Some(week) = weeks(db).await?.first().copied() else { return Ok((0, false)) };
     if week.end().plus_ms(DAY_MS) > rule.now
         || !is_over(db, week, rule, rule.now.0).await?
@@ -68,29 +79,51 @@ pub(super) async fn drop_over(db: &Lent, rule: &RetentionRule) -> Outcome<(u64, 
     {
         return Ok((0, false));
     }
-    let (from, until) = (floor_of(week.begin()), floor_of(week.end()));
-    if forget_names(db, week).await? || forget_beyond(db, week, until).await? {
-        return Ok((0, true));
-    }
     db.batch("SAVEPOINT week").await?;
-    match drop_whole(db, week, (from, until)).await {
-        Ok(removed) => {
+    let step = match take_step(db, week).await {
+        // Somebody reads for long, as a copy does.
+        Err(trouble) if trouble.is_about_wait() => {
+            tracing::info!(until = %week.end(), "a week of the ledger is in use and stays");
+            Step::Stays
+        }
+        step => step?,
+    };
+    match step {
+        Step::Less => Ok((0, true)),
+        Step::Dropped(removed) => {
             tracing::info!(events = removed, until = %week.end(), "a week of the ledger was dropped");
             Ok((removed, true))
         }
-        // Somebody reads for long, as a copy does: the week goes another time.
-        Err(trouble) if trouble.is_about_lock() => {
+        Step::Stays => {
             db.batch("ROLLBACK TO SAVEPOINT week").await?;
-            tracing::info!(until = %week.end(), "a week of the ledger is in use and stays");
+            db.be_patient();
             Ok((0, false))
         }
-        Err(trouble) => Err(trouble),
     }
 }
 
-/// Drops a week with what stands elsewhere of its events; answers how many those were.
-async fn drop_whole(db: &Lent, week: Week, (from, until): (Uuid, Uuid)) -> Outcome<u64> {
+/// Removes some of what hangs on a week, or drops it when that is done. An operator may revive a
+/// delivery until the week is locked: then it stays with all that hangs on it.
+async fn take_step(db: &mut Lent, week: Week) -> Outcome<Step> {
+    let (from, until) = (floor_of(week.begin()), floor_of(week.end()));
+    if forget_names(db, week).await? || forget_beyond(db, week, until).await? {
+        return Ok(if is_finished(db, week).await? { Step::Less } else { Step::Stays });
+    }
+    forget_beside(db, from, until).await?;
+    let count = format!("SELECT count(*) FROM {}", week.table("events"));
+    let removed = number(&db.one(&count, values![]).await?, 0)?;
+    // From here on others wait, and a commit that no standby confirms must not hold them up.
+    db.be_brief();
     lock_week(db, week).await?;
+    if !is_finished(db, week).await? {
+        return Ok(Step::Stays);
+    }
+    drop_week(db, week).await?;
+    Ok(Step::Dropped(removed))
+}
+
+/// Removes what hangs on events of a week in tables that have no weeks.
+async fn forget_beside(db: &Lent, from: Uuid, until: Uuid) -> Outcome<()> {
     for text in [
         "DELETE FROM parked WHERE event >= $1 AND event < $2",
         "DELETE FROM incident_told WHERE incident >= $1 AND incident < $2",
@@ -100,10 +133,7 @@ async fn drop_whole(db: &Lent, week: Week, (from, until): (Uuid, Uuid)) -> Outco
     ] {
         db.run(text, values![from, until]).await?;
     }
-    let count = format!("SELECT count(*) FROM {}", week.table("events"));
-    let removed = number(&db.one(&count, values![]).await?, 0)?;
-    drop_week(db, week).await?;
-    Ok(removed)
+    Ok(())
 }
 
 /// Forgets some of the names that sources gave to events of a week; true when some were left.

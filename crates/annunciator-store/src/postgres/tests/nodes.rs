@@ -15,6 +15,7 @@ use crate::contract::samples::{
     in_flight, is_stale, notification_id_of, planned, queued, settlement, time_of, uid_of,
 };
 use crate::postgres::PostgresStore;
+use crate::postgres::bind::values;
 use crate::postgres::claims::claim_due;
 use crate::postgres::nodes::queue_silent;
 use crate::{
@@ -30,6 +31,17 @@ async fn nodes(address: &str) -> Vec<Arc<PostgresStore>> {
         stores.push(open_at(address, number).await);
     }
     stores
+}
+
+fn said(state: NodeState) -> NodeBeat {
+    NodeBeat {
+        name: "n".to_owned(),
+        version: "1".to_owned(),
+        address: String::new(),
+        started_at: START,
+        state,
+        skew_ms: 0,
+    }
 }
 
 fn limit(count: u32) -> NotificationLimit {
@@ -188,8 +200,13 @@ async fn what_a_silent_node_had_in_flight_is_queued_again() {
     for (store, number) in stores.iter().zip(1..) {
         enqueue(&**store, number, "a", 1, in_flight()).await;
     }
-    let db = stores[1].inner.writers.begin().await.unwrap();
-    let outcome = queue_silent(&db, &[stores[0].inner.node]).await;
+    let (db, node) = (stores[1].inner.writers.begin().await.unwrap(), stores[0].inner.node);
+    // It gives no other sign meanwhile.
+    let newest = "SELECT beat_at FROM nodes WHERE id = $1 FOR UPDATE";
+    let newest: i64 = db.one(newest, values![node]).await.unwrap().get(0);
+    let back = queue_silent(&db, &[(node, newest - 1)]).await.unwrap();
+    assert_eq!(back, 0, "one that is back keeps what it has");
+    let outcome = queue_silent(&db, &[(node, newest)]).await;
     assert_eq!(db.end(outcome).await.unwrap(), 1);
     let claimed = claim_all(&*stores[1], START.plus_ms(10)).await;
     let ids: Vec<_> = claimed.iter().map(|claimed| claimed.delivery.id).collect();
@@ -199,6 +216,22 @@ async fn what_a_silent_node_had_in_flight_is_queued_again() {
     assert!(is_stale(&*stores[0], settlement(&claimed[0].delivery, 1, state.clone())).await);
     assert!(!is_stale(&*stores[1], settlement(&claimed[0].delivery, 2, state)).await);
     assert_eq!(stores[0].claim_era(), Some(0), "this one lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_machine_stood_still_learns_of_its_silence() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    assert_eq!(store.claim_era(), Some(0));
+    let _ = cluster.ask(&name, "UPDATE nodes SET beat_at = beat_at - 120000");
+    // What the server says of itself does not cover it.
+    store.beat(said(NodeState::Serving), START).await.unwrap();
+    let learned = async {
+        while store.claim_era() != Some(1) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), learned).await.expect("others have its claims");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -248,6 +281,23 @@ async fn a_lifetime_ends_by_the_clock_of_the_database_too() {
     assert!(second.claim_due(ahead).await.unwrap().orders.is_empty());
     let due = first.claim_due(ask(now)).await.unwrap().orders;
     assert_eq!(ids(due), [delivery_id_of(1, 0)], "it is left to a node with a better clock");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_without_its_notification_holds_up_no_other() {
+    let Some((cluster, name)) = database() else { return };
+    let store = open_at(&cluster.address(&name), 1).await;
+    for number in [1, 2] {
+        enqueue(&*store, number, "a", 1, queued(START)).await;
+    }
+    let _ = cluster.ask(&name, "UPDATE queue SET expires_at = 7");
+    let lost = notification_id_of(1);
+    let _ = cluster.ask(&name, &format!("DELETE FROM notifications WHERE id = '{lost}'"));
+    let orders = store.claim_expired(ask(START.plus_ms(9))).await.unwrap();
+    let deliveries = orders.iter().flat_map(|order| &order.deliveries);
+    let ids: Vec<_> = deliveries.map(|claimed| claimed.delivery.id).collect();
+    assert_eq!(ids, [delivery_id_of(2, 0)]);
+    assert_eq!(cluster.ask(&name, "SELECT count(*) FROM queue"), "1", "the other one is gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -441,14 +491,6 @@ async fn a_relay_in_trouble_is_told_to_the_others_until_it_answers() {
 async fn a_node_is_told_its_place_among_those_that_serve() {
     let Some((cluster, name)) = database() else { return };
     let stores = nodes(&cluster.address(&name)).await;
-    let said = |state| NodeBeat {
-        name: "n".to_owned(),
-        version: "1".to_owned(),
-        address: String::new(),
-        started_at: START,
-        state,
-        skew_ms: 0,
-    };
     let place = async |number: usize, state| {
         let answer = stores[number].beat(said(state), START).await.unwrap();
         (answer.place, answer.serving)

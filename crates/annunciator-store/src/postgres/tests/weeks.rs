@@ -1,11 +1,17 @@
 //! A week goes whole, in its time.
 
-use annunciator_core::{Event, EventUid, Severity, Timestamp};
+use annunciator_core::{Event, EventUid, Severity, SilenceId, Timestamp};
+use annunciator_testkit::postgres::PostgresCluster;
 
-use super::{database, open_at};
-use crate::contract::samples::{START, accept, claim_all, commit, deliver, event, planned, queued};
+use super::{database, open_at, set_clock_ahead};
+use crate::contract::samples::{
+    START, accept, audit, claim_all, commit, deliver, event, notification_id_of, planned, queued,
+};
 use crate::postgres::partitions::{TABLES, Week, make_ahead, make_soon};
-use crate::{EventFilter, RetentionRule, Store, StoreError};
+use crate::{
+    Accept, Acceptance, EventFilter, Idempotency, RetentionRule, SilenceRecord, Silences as _,
+    Store, StoreError,
+};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -42,6 +48,7 @@ async fn finish(store: &dyn Store, number: u32, at: Timestamp, severity: Severit
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_week_is_dropped_when_its_last_event_is_over() {
     let Some((cluster, name)) = database() else { return };
+    set_clock_ahead(&cluster, &name);
     let store = open_at(&cluster.address(&name), 1).await;
     let week = Week::of(START);
     let db = store.inner.writers.begin().await.unwrap();
@@ -90,8 +97,124 @@ async fn a_week_is_dropped_when_its_last_event_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_clock_is_ahead_removes_nothing_of_the_others() {
+    let Some((cluster, name)) = database() else { return };
+    let address = cluster.address(&name);
+    let (first, second) = (open_at(&address, 1).await, open_at(&address, 2).await);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = Timestamp(i64::try_from(since.as_millis()).unwrap());
+    let ahead = now.plus_ms(200 * DAY_MS);
+    let uid = finish(&*first, 1, now.plus_ms(-7 * DAY_MS), Severity::Info).await;
+    let ask = |number: u32, now: Timestamp| Accept {
+        events: vec![event(number)],
+        idempotency: Some(Idempotency {
+            owner: "a".to_owned(),
+            key: "k".to_owned(),
+            body_sha256: [1; 32],
+        }),
+        claimed: false,
+        now,
+    };
+    let accepted = first.accept(ask(2, now)).await.unwrap();
+    assert!(matches!(accepted, Acceptance::Accepted(_)), "{accepted:?}");
+    let again = second.accept(ask(3, ahead)).await.unwrap();
+    assert!(matches!(again, Acceptance::Replayed(_)), "the key is of today: {again:?}");
+    assert_eq!(removed(&*second, rule(ahead)).await, 0, "no term is over");
+    assert!(first.event(uid).await.unwrap().is_some());
+    let again = first.accept(ask(4, now)).await.unwrap();
+    assert!(matches!(again, Acceptance::Replayed(_)), "the key is kept: {again:?}");
+    let unlisted = RetentionRule { term_days: [0; 4], ..rule(now) };
+    assert_eq!(removed(&*first, unlisted).await, 1, "by both clocks");
+
+    // Nor is a key that such a node stores kept for longer.
+    let _ = cluster.ask(&name, "DELETE FROM idempotency");
+    let accepted = second.accept(ask(5, ahead)).await.unwrap();
+    assert!(matches!(accepted, Acceptance::Accepted(_)), "{accepted:?}");
+    let stored = cluster.ask(&name, "SELECT at FROM idempotency").parse::<i64>().unwrap();
+    assert!(stored < now.plus_ms(DAY_MS).0, "{stored}");
+
+    let silence = SilenceRecord {
+        id: SilenceId::from_parts(1, [7; 10]),
+        matchers: "[]".to_owned(),
+        channels: Vec::new(),
+        author: "a".to_owned(),
+        comment: String::new(),
+        created_at: now,
+        starts_at: now,
+        ends_at: now.plus_ms(DAY_MS),
+        ended_by: None,
+    };
+    assert!(first.put_silence(silence, audit("silence.create")).await.unwrap());
+    let forgotten = second.forget_silences(ahead.plus_ms(-90 * DAY_MS), ahead).await.unwrap();
+    assert_eq!(forgotten, 0, "it is in force");
+}
+
+/// Whenever attempts are deleted, all deliveries of the ledger are revived before, as by an operator.
+const REVIVE: &str = "CREATE FUNCTION revive() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       WITH back AS (DELETE FROM deliveries RETURNING *)
+       INSERT INTO queue (id, event, notification, channel, lane, due_at, claims, created_at,
+         expires_at, attempts, retries, possibly_duplicated, put_off, role, address, failure)
+       SELECT id, event, notification, channel, lane, due_at, claims, created_at, expires_at,
+         attempts, 0, possibly_duplicated, false, role, address, failure FROM back;
+       RETURN NULL; END $$;
+     CREATE TRIGGER revive BEFORE DELETE ON attempts FOR EACH STATEMENT
+       EXECUTE FUNCTION revive()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_week_stays_when_a_delivery_of_it_is_revived_meanwhile() {
+    // A notification in the week of its event, and one beyond it.
+    for number in [1, 70_000_000] {
+        let Some((cluster, name)) = database() else { return };
+        set_clock_ahead(&cluster, &name);
+        let store = open_at(&cluster.address(&name), 1).await;
+        let db = store.inner.writers.begin().await.unwrap();
+        let made = make_ahead(&db, START).await;
+        assert!(db.end(made).await.unwrap() > 0, "weeks of then are made");
+        let week = Week::of(START);
+        finish(&*store, number, week.begin().plus_ms(5), Severity::Info).await;
+        let _ = cluster.ask(&name, REVIVE);
+        let over = rule(week.end().plus_ms(180 * DAY_MS));
+        assert_eq!(removed(&*store, over.clone()).await, 0, "{number}: it is not finished");
+        let kept = store.notification(notification_id_of(number)).await.unwrap();
+        assert!(kept.is_some(), "{number}: what the delivery says is there");
+        let _ = cluster.ask(&name, "DROP TRIGGER revive ON attempts");
+        assert_eq!(removed(&*store, over).await, 1, "{number}: nobody revives it any more");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_week_is_read_before_it_is_locked_and_all_its_locks_have_one_bound() {
+    let Some(cluster) = PostgresCluster::start(&["log_statement=all"]) else { return };
+    let name = cluster.database("template0");
+    set_clock_ahead(&cluster, &name);
+    let store = open_at(&cluster.address(&name), 1).await;
+    let db = store.inner.writers.begin().await.unwrap();
+    let made = make_ahead(&db, START).await;
+    assert!(db.end(made).await.unwrap() > 0, "weeks of then are made");
+    let week = Week::of(START);
+    finish(&*store, 1, week.begin().plus_ms(5), Severity::Info).await;
+    assert_eq!(removed(&*store, rule(week.end().plus_ms(180 * DAY_MS))).await, 1);
+
+    let output = cluster.output();
+    let lock = output.lines().position(|line| line.contains(": LOCK TABLE")).unwrap();
+    let process = output.lines().nth(lock).and_then(|line| line.split(['[', ']']).nth(1)).unwrap();
+    let process = format!("[{process}] LOG:  ");
+    let said: Vec<&str> = output.lines().filter(|line| line.contains(&process)).collect();
+    let lock = said.iter().position(|line| line.contains(": LOCK TABLE")).unwrap();
+    assert!(said[lock - 1].ends_with("SET LOCAL statement_timeout = '200ms'"), "{said:#?}");
+    let held = said[lock + 1..].iter().take_while(|line| !line.ends_with(": COMMIT"));
+    let held: Vec<&&str> = held.collect();
+    let is_short = |line: &&&str| {
+        ["SET LOCAL", "SELECT 1 WHERE EXISTS", "DROP TABLE"].iter().any(|one| line.contains(one))
+    };
+    assert_eq!(held.iter().filter(|line| is_short(line)).count(), held.len(), "{held:#?}");
+    assert!(held.iter().any(|line| line.contains("SET LOCAL statement_timeout = '2s'")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_for_long_holds_up_neither_a_node_nor_others() {
     let Some((cluster, name)) = database() else { return };
+    set_clock_ahead(&cluster, &name);
     let store = open_at(&cluster.address(&name), 1).await;
     let db = store.inner.writers.begin().await.unwrap();
     let made = make_ahead(&db, START).await;
