@@ -5,6 +5,7 @@ mod copies;
 mod doubts;
 mod failures;
 mod incidents;
+mod lanes;
 mod lists;
 mod nodes;
 mod prepared;
