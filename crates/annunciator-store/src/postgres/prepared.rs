@@ -42,10 +42,12 @@ impl Prepared {
         format!("SET annunciator.mark = '{}'", self.mark)
     }
 
-    /// The words that fail where the mark is not; see [`misnamed`].
+    /// The words that fail where the mark is not; see [`misnamed`]. What is planned then holds for
+    /// long: a table that is empty now is read by its indexes all the same.
     pub(super) fn looking(&self) -> String {
         format!(
-            "SELECT 1 / (current_setting('annunciator.mark', true) IS NOT DISTINCT FROM '{}')::int",
+            "SET LOCAL enable_seqscan = off;
+             SELECT 1 / (current_setting('annunciator.mark', true) IS NOT DISTINCT FROM '{}')::int",
             self.mark
         )
     }
