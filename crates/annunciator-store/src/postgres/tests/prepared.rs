@@ -54,21 +54,6 @@ async fn what_is_asked_again_is_prepared_once_until_a_pooler_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_prepared_while_a_table_is_empty_finds_its_rows_by_index_when_it_is_full() {
-    let Some((cluster, name)) = database() else { return };
-    let store = open_at(&cluster.address(&name), 1).await;
-    // As autovacuum leaves it when nothing waits.
-    drop(cluster.ask(&name, "VACUUM ANALYZE inbox"));
-    let db = store.lend_begun().await;
-    let explain = "EXPLAIN DELETE FROM inbox WHERE event = ANY(ARRAY[gen_random_uuid()])";
-    let plan = db.rows(explain, values![]).await.unwrap();
-    let plan: Vec<&str> = plan.iter().map(|row| row.get(0)).collect();
-    db.end(Ok(())).await.unwrap();
-    assert!(plan.concat().contains("inbox_pkey"), "{plan:#?}");
-    store.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statements_that_somebody_forgot_are_asked_without_their_names() {
     let Some((cluster, name)) = database() else { return };
     let store = open_at(&cluster.address(&name), 1).await;
