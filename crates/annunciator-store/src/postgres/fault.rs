@@ -98,7 +98,10 @@ impl Trouble {
                 matches!(error, StoreError::BadRequest(_) | StoreError::Corrupt(_))
             }
             Self::Silent(_) => false,
-            Self::Postgres(error) => error.code().is_some_and(|code| is_of_content(code.code())),
+            // What is sent without waiting may hear first that something before it was refused.
+            Self::Postgres(_) => {
+                self.code().is_some_and(|code| code == "25P02" || is_of_content(code))
+            }
         }
     }
 }

@@ -80,7 +80,9 @@ pub(super) async fn commit_plans(
     admission.store(db).await?;
     let planned: Vec<&PlannedNotification> =
         taken.iter().flat_map(|plan| plan.notifications.iter().copied()).collect();
+    // In their order: once one is refused, those behind it only say that the transaction is over.
     tokio::try_join!(
+        biased;
         insert_notifications(db, &planned),
         insert_deliveries(db, work.node, &planned),
         insert_plans(db, &taken),
@@ -368,7 +370,8 @@ pub(super) async fn insert_deliveries(
             columns.add(&one.notification, delivery);
         }
     }
-    tokio::try_join!(waiting.insert(db, QUEUE, node), finished.insert(db, FINISHED, node)).map(drop)
+    tokio::try_join!(biased; waiting.insert(db, QUEUE, node), finished.insert(db, FINISHED, node))
+        .map(drop)
 }
 
 /// Adds a notification to an event that was planned before, by an operator's hand.

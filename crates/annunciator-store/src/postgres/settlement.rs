@@ -161,7 +161,7 @@ pub(super) async fn settle(
 ) -> Outcome<Vec<bool>> {
     // The attempt ended, whoever holds the claim now.
     let ends: Vec<&SlotEnd> = settlements.iter().filter_map(|one| one.slot.as_ref()).collect();
-    let (rows, ()) = tokio::try_join!(record(db, settlements), free_slots(db, &ends))?;
+    let (rows, ()) = tokio::try_join!(biased; record(db, settlements), free_slots(db, &ends))?;
     let mut hit: HashMap<Uuid, (ChannelName, bool)> = HashMap::new();
     for row in &rows {
         hit.insert(get(row, 0)?, (channel_of(row, 1)?, get(row, 2)?));
