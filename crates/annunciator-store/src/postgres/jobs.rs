@@ -27,6 +27,7 @@ const OCTETS_PER_ROW: usize = 1024;
 /// costs each job, and the database, too, has only so many processors.
 const CROWD_WEIGHT: usize = 500;
 const CROWD_WAIT: Duration = Duration::from_millis(50);
+
 /// A call on its way, with what it asks.
 pub(super) enum Job {
     Accept(Accept, oneshot::Sender<Result<Acceptance>>),
